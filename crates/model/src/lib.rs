@@ -1,0 +1,31 @@
+//! Floor 0: the nouns of Eyas, their byte codec and an event's public JSON shape.
+//!
+//! Nothing here does I/O, reads a clock or knows HTTP.
+//!
+//! | room | what |
+//! |---|---|
+//! | [`seq`] | `Seq`, `LogId`, `Cursor`: where an event stands |
+//! | [`time`] | `Timestamp`: microseconds since 1970, the two spellings that clients may send |
+//! | [`names`] | `EventId`, `StreamName`, labels and their limits |
+//! | [`event`] | `Draft` (an event before it has a `Seq`) and `Event` (one read back) |
+//! | [`record`] | the bytes of one event in the log |
+//! | [`json`] | the JSON object that every reader sees |
+//! | [`filter`] | which events a reader wants |
+
+mod event;
+pub mod filter;
+pub mod json;
+pub mod names;
+mod record;
+mod seq;
+mod time;
+
+#[cfg(test)]
+mod tests;
+
+pub use event::{ContentHash, Draft, Event};
+pub use filter::{Clock, Filter, Pattern};
+pub use names::{EventId, NameError, StreamName};
+pub use record::RecordError;
+pub use seq::{Cursor, CursorError, LogId, Seq, SeqRange};
+pub use time::{Timestamp, TimestampError};

@@ -1,0 +1,9 @@
+//! Tests of the rooms, one file each.
+
+mod event;
+mod filter;
+mod json;
+mod names;
+mod record;
+mod seq;
+mod time;
