@@ -7,11 +7,13 @@
 //! | [`seq`] | `Seq`, `LogId`, `Cursor`: where an event stands |
 //! | [`time`] | `Timestamp`: microseconds since 1970, the two spellings that clients may send |
 //! | [`names`] | `EventId`, `StreamName`, labels and their limits |
-//! | [`event`] | `Draft` (an event before it has a `Seq`) and `Event` (one read back) |
+//! | [`draft`] | `Draft`: an event before it has a `Seq` |
+//! | [`event`] | `Event`: one read back |
 //! | [`record`] | the bytes of one event in the log |
 //! | [`json`] | the JSON object that every reader sees |
 //! | [`filter`] | which events a reader wants |
 
+mod draft;
 mod event;
 pub mod filter;
 pub mod json;
@@ -23,7 +25,8 @@ mod time;
 #[cfg(test)]
 mod tests;
 
-pub use event::{ContentHash, Draft, Event};
+pub use draft::{ContentHash, Draft};
+pub use event::Event;
 pub use filter::{Clock, Filter, Pattern};
 pub use names::{EventId, NameError, StreamName};
 pub use record::RecordError;

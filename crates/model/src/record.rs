@@ -17,7 +17,7 @@
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::event::{ContentHash, Draft};
+use crate::draft::{ContentHash, Draft};
 use crate::time::Timestamp;
 
 const VERSION: u8 = 1;

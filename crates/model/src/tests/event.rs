@@ -1,6 +1,7 @@
 //! What goes into a record comes out of it.
 
-use crate::event::{ContentHash, Draft, Event};
+use crate::draft::{ContentHash, Draft};
+use crate::event::Event;
 use crate::time::Timestamp;
 
 /// A draft with every field set.

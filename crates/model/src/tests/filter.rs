@@ -1,6 +1,7 @@
 //! Fields are joined by "and", values of one field by "or".
 
-use crate::event::{Draft, Event};
+use crate::draft::Draft;
+use crate::event::Event;
 use crate::filter::{Clock, Filter, Pattern};
 use crate::tests::event::{bare, full};
 use crate::time::Timestamp;
