@@ -1,0 +1,172 @@
+//! The queue on this machine's disk: a `seglog` in a folder of its own.
+//!
+//! This room only translates. What is durable, torn or corrupt is decided in `seglog`. Its calls that
+//! may wait for the disk run on the blocking pool; appends wait for the log's own writer thread.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::{LogId, Seq, SeqRange};
+use seglog::{AppendError, Disk, Log, OpenError, Options, ReadError, Reader};
+use tokio::sync::watch;
+use tokio::task;
+
+use crate::error::QueueError;
+use crate::queue::{Bounds, Durability, Queue, QueueReader, Record};
+
+/// Where the log stands, and what the database says of it.
+#[derive(Clone, Debug)]
+pub struct EmbeddedOptions {
+    /// The log's own folder; made if missing.
+    pub dir: PathBuf,
+    /// How far the database came: a torn tail below it is damage.
+    pub applied: Seq,
+}
+
+/// A fsynced log.
+pub struct EmbeddedQueue {
+    log: Log,
+    id: LogId,
+    poisoned: watch::Receiver<bool>,
+    /// Newest record found at the start, and the head then: between the two the log may have jumped.
+    last_at_open: Seq,
+    next_at_open: Seq,
+}
+
+impl EmbeddedQueue {
+    /// Opens or makes the log. Waits for the disk: call it where blocking is allowed, inside a runtime.
+    ///
+    /// # Errors
+    /// [`QueueError::Corrupt`] for a damaged log, [`QueueError::Open`] for everything else.
+    pub fn open(options: EmbeddedOptions) -> Result<Self, QueueError> {
+        let settings =
+            Options { applied: Some(options.applied.get()), ..Options::new(options.dir) };
+        let (log, recovered) =
+            Log::open(Arc::new(Disk), &settings).map_err(|error| match error {
+                OpenError::Corrupt { .. } | OpenError::Behind { .. } => {
+                    QueueError::Corrupt(error.to_string())
+                }
+                error => QueueError::Open(error.to_string()),
+            })?;
+        let id = LogId::new(recovered.log_id).expect("a log id is never 0");
+        let next = seq(recovered.next);
+        Ok(Self {
+            id,
+            poisoned: log.poisoned(),
+            last_at_open: seq(recovered.last),
+            next_at_open: next,
+            log,
+        })
+    }
+}
+
+/// The log stays below 2^53 and refuses appends past it.
+fn seq(value: u64) -> Seq {
+    Seq::new(value).expect("the log keeps its numbers below 2^53")
+}
+
+#[async_trait]
+impl Queue for EmbeddedQueue {
+    fn log(&self) -> LogId {
+        self.id
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Disk
+    }
+
+    async fn append(&self, records: Vec<Bytes>) -> Result<SeqRange, QueueError> {
+        let (first, last) = self.log.append(records).await.map_err(append_error)?;
+        Ok(SeqRange { first: seq(first), last: seq(last) })
+    }
+
+    fn bounds(&self) -> Bounds {
+        let (first, next) = self.log.bounds();
+        let (first, next) = (seq(first), seq(next));
+        let last = if next == self.next_at_open { self.last_at_open } else { next.prev() };
+        Bounds { first, last, next }
+    }
+
+    fn poisoned(&self) -> watch::Receiver<bool> {
+        self.poisoned.clone()
+    }
+
+    fn reader(&self, from: Seq) -> Box<dyn QueueReader> {
+        Box::new(EmbeddedReader {
+            reader: Some(self.log.reader(from.get())),
+            log: self.log.clone(),
+            head: self.log.head(),
+            position: from,
+        })
+    }
+
+    async fn trim(&self, before: Seq) -> Result<(), QueueError> {
+        let log = self.log.clone();
+        let trimmed = task::spawn_blocking(move || log.trim(before.get()));
+        let trimmed = trimmed.await.expect("trimming does not panic");
+        trimmed.map_err(|error| QueueError::Unreadable(format!("cannot trim the log: {error}")))
+    }
+
+    async fn close(&self) -> Result<(), QueueError> {
+        self.log.close().await;
+        match self.log.poison_reason() {
+            Some(reason) => Err(QueueError::Poisoned(reason)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn append_error(error: AppendError) -> QueueError {
+    match error {
+        AppendError::Full { n_bytes } => QueueError::Full { n_bytes },
+        AppendError::NoRoom(why) => QueueError::NoRoom(why),
+        AppendError::TooLarge { size_bytes, bytes_max, .. } => {
+            QueueError::TooLarge { size_bytes, bytes_max }
+        }
+        AppendError::Poisoned(why) => QueueError::Poisoned(why),
+        AppendError::Closed => QueueError::Closed,
+    }
+}
+
+fn read_error(error: ReadError) -> QueueError {
+    match error {
+        ReadError::Trimmed { first } => QueueError::Trimmed { first: seq(first) },
+        ReadError::Corrupt { .. } => QueueError::Corrupt(error.to_string()),
+        ReadError::Io { .. } => QueueError::Unreadable(error.to_string()),
+    }
+}
+
+struct EmbeddedReader {
+    log: Log,
+    /// Away while a read runs, and gone if the future of that read was dropped; then a new one begins at `position`.
+    reader: Option<Reader>,
+    head: watch::Receiver<u64>,
+    position: Seq,
+}
+
+#[async_trait]
+impl QueueReader for EmbeddedReader {
+    async fn next(&mut self, bytes_max: usize) -> Result<Vec<Record>, QueueError> {
+        loop {
+            self.head.borrow_and_update();
+            let mut reader =
+                self.reader.take().unwrap_or_else(|| self.log.reader(self.position.get()));
+            let read = task::spawn_blocking(move || (reader.read(bytes_max), reader));
+            let (records, reader) = read.await.expect("reading does not panic");
+            self.reader = Some(reader);
+            let records = records.map_err(read_error)?;
+            if let Some((last, _)) = records.last() {
+                self.position = seq(last + 1);
+                let record = |(at, bytes)| Record { seq: seq(at), bytes };
+                return Ok(records.into_iter().map(record).collect());
+            }
+            self.head.changed().await.map_err(|_| QueueError::Closed)?;
+        }
+    }
+
+    fn position(&self) -> Seq {
+        self.position
+    }
+}
