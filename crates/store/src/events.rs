@@ -1,0 +1,176 @@
+//! The contract of the events lane: one consumer applies the log in order, everybody reads.
+//!
+//! Invariant: rows and applied `Seq` commit in one transaction, whose first statement is the
+//! compare-and-set of the lease row. Rows become visible in `Seq` order, so a reader that has seen
+//! position n has seen all before it.
+
+use async_trait::async_trait;
+use model::{ContentHash, Event, Filter, LogId, Seq, Timestamp};
+
+use crate::error::StoreError;
+
+/// The one row that says who consumes and how far it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The log that feeds this database; `None` until the first claim.
+    pub log: Option<LogId>,
+    /// Everything up to here is in the database (or a dead letter, or a dropped repetition).
+    pub applied: Seq,
+    /// Who consumes.
+    pub holder: Option<String>,
+    /// Until when, unless it claims again.
+    pub until: Option<Timestamp>,
+}
+
+/// A wish to be the consumer.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Who asks: unique per process start.
+    pub holder: String,
+    /// The log that it reads.
+    pub log: LogId,
+    /// The caller's clock.
+    pub now: Timestamp,
+    /// How long the claim holds.
+    pub until: Timestamp,
+}
+
+/// An event and where it stands.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Position in the log, primary key in the database.
+    pub seq: Seq,
+    /// The event.
+    pub event: Event,
+}
+
+/// What one transaction applies.
+#[derive(Debug)]
+pub struct Apply {
+    /// Who consumes; must be the lease's holder.
+    pub holder: String,
+    /// Must be the applied position in the database, else [`StoreError::Fenced`].
+    pub expected: Seq,
+    /// In `Seq` order, all above `expected`.
+    pub events: Vec<Stored>,
+    /// The applied position afterwards, at least the last event's.
+    pub applied: Seq,
+}
+
+/// What became of the events of one [`Apply`]. `stored + n_duplicate + n_dead` is their number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// New rows.
+    pub n_stored: u64,
+    /// New rows whose event is not valid.
+    pub n_invalid: u64,
+    /// Same id, same content as a row that was there: dropped.
+    pub n_duplicate: u64,
+    /// Same id, other content: kept as dead letters with reason `id_conflict`.
+    pub n_dead: u64,
+}
+
+/// What an id is unique within, and the id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdKey {
+    /// Sender.
+    pub application: Option<String>,
+    /// Stream.
+    pub stream: String,
+    /// Id.
+    pub id: String,
+}
+
+/// Direction of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    #[default]
+    Asc,
+    /// Newest first.
+    Desc,
+}
+
+/// One page wanted.
+#[derive(Clone, Debug)]
+pub struct PageQuery {
+    /// Which events.
+    pub filter: Filter,
+    /// Exclusive: asc continues above it, desc below it. `None` begins at the end that `order` names.
+    pub after: Option<Seq>,
+    /// Direction.
+    pub order: Order,
+    /// At most so many events.
+    pub limit: usize,
+}
+
+/// One page. It may be short, even empty, with `next` set: a page reads a bounded number of rows.
+#[derive(Debug)]
+pub struct Page {
+    /// In the order asked for.
+    pub events: Vec<Stored>,
+    /// `after` of the next page; `None` at the end of what is applied.
+    pub next: Option<Seq>,
+}
+
+/// Where a session's page ended: sessions are ordered by when things happened, then by `Seq`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionPosition {
+    /// `timestamp`, or `received_at` where none was sent.
+    pub at: Timestamp,
+    /// Breaks ties.
+    pub seq: Seq,
+}
+
+/// One page of a session.
+#[derive(Clone, Debug)]
+pub struct SessionQuery {
+    /// Which session.
+    pub session_id: String,
+    /// Exclusive.
+    pub after: Option<SessionPosition>,
+    /// At most so many events.
+    pub limit: usize,
+}
+
+/// Most events that [`EventStore::get`] answers with. Streams cost nothing to name, so one id can stand in many.
+pub const GET_EVENTS_MAX: usize = 100;
+
+/// Events, the lease, and the dead letters of the events lane.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// The lease row as it stands.
+    async fn lease(&self) -> Result<Lease, StoreError>;
+
+    /// Makes the claimant the consumer and binds the database to its log at the first claim. Repeating a
+    /// claim renews it. Refuses while another holder's claim has not run out, and for another log.
+    async fn claim(&self, claim: Claim) -> Result<Lease, StoreError>;
+
+    /// ONE transaction: compare-and-set of the lease row first, then rows, then nothing. After an error the
+    /// caller reads the lease before it tries again: the answer to a commit can be lost.
+    async fn apply(&self, apply: Apply) -> Result<Applied, StoreError>;
+
+    /// One page in `Seq` order.
+    async fn page(&self, query: PageQuery) -> Result<Page, StoreError>;
+
+    /// The events with this id, of every application and stream that the arguments leave open: oldest
+    /// first, at most [`GET_EVENTS_MAX`].
+    async fn get(
+        &self,
+        id: &str,
+        application: Option<&str>,
+        stream: Option<&str>,
+    ) -> Result<Vec<Stored>, StoreError>;
+
+    /// One page of a session in the order in which things happened.
+    async fn session(&self, query: SessionQuery) -> Result<Vec<Stored>, StoreError>;
+
+    /// For each key, the position and content hash of the event that has it.
+    async fn find(&self, keys: Vec<IdKey>) -> Result<Vec<Option<(Seq, ContentHash)>>, StoreError>;
+
+    /// Whether a row or a dead letter stands at this position.
+    async fn holds(&self, seq: Seq) -> Result<bool, StoreError>;
+
+    /// Finishes what runs and lets go of the database.
+    async fn close(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,20 @@
+//! Floor 1: the database behind a few traits.
+//!
+//! [`events`] is the contract of the events lane, [`control`] that of the small settled things.
+//! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
+
+mod control;
+mod error;
+mod events;
+mod sqlite;
+
+#[cfg(test)]
+mod tests;
+
+pub use control::ControlStore;
+pub use error::StoreError;
+pub use events::{
+    Applied, Apply, Claim, EventStore, GET_EVENTS_MAX, IdKey, Lease, Order, Page, PageQuery,
+    SessionPosition, SessionQuery, Stored,
+};
+pub use sqlite::{SqliteOptions, SqliteStore};

@@ -1,0 +1,64 @@
+//! `EventStore` on SQLite: which call runs on the writer's thread and which on a reader.
+
+use async_trait::async_trait;
+use model::{ContentHash, Seq};
+
+use crate::error::StoreError;
+use crate::events::{
+    Applied, Apply, Claim, EventStore, IdKey, Lease, Page, PageQuery, SessionQuery, Stored,
+};
+use crate::sqlite::store::SqliteStore;
+use crate::sqlite::{apply, lookup, page};
+
+#[async_trait]
+impl EventStore for SqliteStore {
+    async fn lease(&self) -> Result<Lease, StoreError> {
+        // On the writer: the answer then stands behind every apply that was handed in before.
+        self.writer.run(|conn| apply::lease(conn)).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Lease, StoreError> {
+        self.writer.run(move |conn| apply::claim(conn, claim)).await
+    }
+
+    async fn apply(&self, apply: Apply) -> Result<Applied, StoreError> {
+        self.writer.run(move |conn| apply::apply(conn, &apply)).await
+    }
+
+    async fn page(&self, query: PageQuery) -> Result<Page, StoreError> {
+        self.readers.run(move |conn| page::page(conn, &query)).await
+    }
+
+    async fn get(
+        &self,
+        id: &str,
+        application: Option<&str>,
+        stream: Option<&str>,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let (id, application) = (id.to_owned(), application.map(str::to_owned));
+        let stream = stream.map(str::to_owned);
+        self.readers
+            .run(move |conn| lookup::get(conn, &id, application.as_deref(), stream.as_deref()))
+            .await
+    }
+
+    async fn session(&self, query: SessionQuery) -> Result<Vec<Stored>, StoreError> {
+        self.readers.run(move |conn| page::session(conn, &query)).await
+    }
+
+    async fn find(&self, keys: Vec<IdKey>) -> Result<Vec<Option<(Seq, ContentHash)>>, StoreError> {
+        self.lookups.run(move |conn| lookup::find(conn, &keys)).await
+    }
+
+    async fn holds(&self, seq: Seq) -> Result<bool, StoreError> {
+        self.lookups.run(move |conn| lookup::holds(conn, seq)).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        // Order matters: the readers go first, so that the writer's last checkpoint finds nobody in
+        // its way and SQLite can remove the write-ahead log.
+        self.readers.close().await;
+        self.lookups.close().await;
+        self.writer.close().await
+    }
+}

@@ -1,0 +1,51 @@
+//! SQLite's errors as decisions: try again later, give up on this record, or give up on this file.
+
+use model::Seq;
+use rusqlite::ErrorCode;
+
+use crate::error::StoreError;
+
+/// What an error means that no single record is to blame for.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
+pub(crate) fn failure(error: rusqlite::Error) -> StoreError {
+    if may_pass(&error) {
+        StoreError::Unavailable(error.to_string())
+    } else {
+        StoreError::Unusable(format!(
+            "the database cannot be used: {error}; run `PRAGMA integrity_check` on a copy of it"
+        ))
+    }
+}
+
+/// What an error means that came while the record at `seq` was written.
+pub(crate) fn failure_of(seq: Seq, error: rusqlite::Error) -> StoreError {
+    let is_damage = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    );
+    if is_damage || may_pass(&error) {
+        failure(error)
+    } else {
+        StoreError::Refused { seq, reason: error.to_string() }
+    }
+}
+
+/// The same statement may succeed later: the fault lies with the disk, the memory or another process.
+fn may_pass(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::OutOfMemory
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::SchemaChanged
+        )
+    )
+}

@@ -1,0 +1,49 @@
+//! `SqliteStore`: two files, one writer thread, a few readers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::error::StoreError;
+use crate::sqlite::readers::Readers;
+use crate::sqlite::writer::Writer;
+use crate::sqlite::{connection, control, migrations};
+
+/// Where the files are, and how many may read at once.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// An existing directory.
+    pub dir: PathBuf,
+    /// Name of the events database inside `dir`: `eyas.db`.
+    pub events_file: String,
+    /// Connections for pages, sessions and reads by id (1 to 64). One more answers `find` and `holds`.
+    pub n_readers: usize,
+}
+
+/// The store of one machine. Implements `EventStore` and `ControlStore`.
+pub struct SqliteStore {
+    pub(crate) writer: Writer,
+    /// Pages, sessions, reads by id.
+    pub(crate) readers: Readers,
+    /// Look-ups that the write path waits for: they never queue behind a page.
+    pub(crate) lookups: Readers,
+    /// The name of this data directory.
+    pub(crate) instance: String,
+}
+
+impl SqliteStore {
+    /// Opens or creates the events database and `control.db` in `dir` and brings both to this
+    /// program's schema. Blocks on the disk for some milliseconds.
+    ///
+    /// Errors: `Unusable` for a file that is damaged, not ours or newer, with its path and what to do;
+    /// `Unavailable` while another process holds it.
+    pub fn open(options: SqliteOptions) -> Result<Arc<Self>, StoreError> {
+        let SqliteOptions { dir, events_file, n_readers } = options;
+        let instance = control::open(&dir.join("control.db"))?;
+        let path = dir.join(events_file);
+        let mut conn = connection::open_writer(&path, migrations::EVENTS.application_id)?;
+        migrations::run(&mut conn, &path, &migrations::EVENTS)?;
+        let readers = Readers::open(&path, n_readers)?;
+        let lookups = Readers::open(&path, 1)?;
+        Ok(Arc::new(Self { writer: Writer::start(conn)?, readers, lookups, instance }))
+    }
+}

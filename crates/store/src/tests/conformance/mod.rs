@@ -1,0 +1,15 @@
+//! The suite that every driver of the store passes: plain functions over `&dyn EventStore`, each
+//! given a fresh, empty store.
+//!
+//! A driver's test file says `every_promise!(fresh)`, where `fresh` is an async function that answers
+//! with something that derefs to the store and something to keep until the end, and then calls the
+//! few promises that need its help: those of [`refusal`] and [`reopen`].
+
+pub(crate) mod ids;
+pub(crate) mod lease;
+pub(crate) mod pages;
+pub(crate) mod refusal;
+pub(crate) mod reopen;
+pub(crate) mod sample;
+pub(crate) mod sessions;
+pub(crate) mod suite;

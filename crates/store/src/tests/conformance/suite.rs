@@ -1,0 +1,41 @@
+//! One named test for each promise of the suite, so that a driver's report reads like the contract.
+
+/// Makes a test of each promise, on a store from `$fresh`.
+macro_rules! every_promise {
+    ($fresh:path) => {
+        every_promise! { @each $fresh,
+            ids::equal_events_are_dropped_and_others_become_dead_letters,
+            ids::an_id_is_unique_per_application_and_stream,
+            ids::a_dead_letter_does_not_own_its_id,
+            ids::get_answers_with_every_event_of_an_id,
+            ids::find_answers_in_the_order_of_its_keys,
+            lease::a_new_store_has_nothing_applied,
+            lease::a_claim_binds_renews_and_runs_out,
+            lease::another_log_is_refused,
+            lease::a_stale_consumer_changes_nothing,
+            lease::records_out_of_order_are_refused,
+            lease::progress_moves_without_rows,
+            pages::data_reads_back_byte_for_byte,
+            pages::every_field_reads_back,
+            pages::sql_and_rust_filter_alike,
+            pages::pages_cover_everything_exactly_once,
+            pages::a_page_follows_what_is_applied_later,
+            pages::a_rare_filter_is_found_over_many_rows,
+            pages::a_page_of_large_events_ends_early,
+            pages::readers_never_see_half_a_transaction,
+            sessions::sessions_are_in_the_order_of_things,
+        }
+    };
+    (@each $fresh:path, $($room:ident::$promise:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let (store, _keep) = $fresh().await;
+                $crate::tests::conformance::$room::$promise(&*store).await;
+                store.close().await.unwrap();
+            }
+        )*
+    };
+}
+
+pub(crate) use every_promise;

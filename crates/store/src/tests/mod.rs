@@ -1,0 +1,6 @@
+//! Tests of the store: the suite that every driver passes, and what is SQLite's own.
+
+mod conformance;
+mod filter;
+mod sqlite;
+mod sqlite_files;

@@ -1,0 +1,267 @@
+//! The SQLite driver against the suite, and its promises about plans, bounds and errors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Draft, Filter, Pattern, Seq};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::control::ControlStore as _;
+use crate::error::StoreError;
+use crate::events::{Apply, EventStore as _, Order};
+use crate::sqlite::failure::failure;
+use crate::sqlite::page;
+use crate::sqlite::store::{SqliteOptions, SqliteStore};
+use crate::tests::conformance::sample::{
+    HOLDER, apply, assert_same, claim, draft, positions, read_all, seq, stored,
+};
+use crate::tests::conformance::suite::every_promise;
+use crate::tests::conformance::{pages, refusal, reopen};
+
+every_promise!(ready);
+
+pub(crate) fn open(dir: &TempDir) -> Result<Arc<SqliteStore>, StoreError> {
+    let (dir, events_file) = (dir.path().to_owned(), "eyas.db".to_owned());
+    SqliteStore::open(SqliteOptions { dir, events_file, n_readers: 2 })
+}
+
+fn fresh() -> (Arc<SqliteStore>, TempDir) {
+    let dir = TempDir::new().unwrap();
+    (open(&dir).unwrap(), dir)
+}
+
+fn ready() -> std::future::Ready<(Arc<SqliteStore>, TempDir)> {
+    std::future::ready(fresh())
+}
+
+/// A connection beside the store's own, as a user with the command line tool has it.
+fn beside(dir: &TempDir) -> Connection {
+    Connection::open(dir.path().join("eyas.db")).unwrap()
+}
+
+#[tokio::test]
+async fn a_reopened_store_keeps_everything() {
+    let (store, dir) = fresh();
+    let lease = reopen::fill(&*store).await;
+    let instance = store.instance().await.unwrap();
+    store.close().await.unwrap();
+    let store = open(&dir).unwrap();
+    reopen::check(&*store, lease).await;
+    assert_eq!(store.instance().await.unwrap(), instance);
+    assert_eq!(instance.len(), 32);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_was_not_closed_keeps_everything() {
+    let (store, dir) = fresh();
+    let lease = reopen::fill(&*store).await;
+    // A copy of the files as they lie there is what a killed process leaves behind.
+    let copy = TempDir::new().unwrap();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let again = open(&copy).unwrap();
+    reopen::check(&*again, lease).await;
+    again.close().await.unwrap();
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_trigger_that_raises_refuses_its_record() {
+    for action in ["ABORT", "FAIL", "ROLLBACK"] {
+        let (store, dir) = fresh();
+        let sql = format!(
+            "CREATE TRIGGER poison BEFORE INSERT ON events WHEN new.id = 'poison' \
+             BEGIN SELECT raise({action}, 'this one never'); END"
+        );
+        beside(&dir).execute_batch(&sql).unwrap();
+        refusal::a_refused_record_is_named_and_nothing_is_stored(&*store).await;
+        store.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_trigger_that_swallows_rows_loses_nothing() {
+    let (store, dir) = fresh();
+    let sql = "CREATE TRIGGER poison BEFORE INSERT ON events WHEN new.id = 'poison' \
+               BEGIN SELECT raise(IGNORE); END";
+    beside(&dir).execute_batch(sql).unwrap();
+    refusal::a_refused_record_is_named_and_nothing_is_stored(&*store).await;
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_function_that_fails_refuses_its_record() {
+    let (store, dir) = fresh();
+    let sql = "CREATE TRIGGER poison BEFORE INSERT ON events WHEN new.id = 'poison' \
+               BEGIN SELECT json_extract('no json', '$'); END";
+    beside(&dir).execute_batch(sql).unwrap();
+    refusal::a_refused_record_is_named_and_nothing_is_stored(&*store).await;
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_no_records_fault() {
+    let (store, _dir) = fresh();
+    claim(&*store).await;
+    let limit = |pages: u32| {
+        store
+            .writer
+            .run(move |conn| conn.pragma_update(None, "max_page_count", pages).map_err(failure))
+    };
+    limit(1).await.unwrap();
+    let data = format!("\"{}\"", "x".repeat(1_000_000));
+    let big = stored(1, &Draft { data: &data, ..draft("a") });
+    let res = apply(&*store, vec![big.clone()]).await;
+    assert!(matches!(res, Err(StoreError::Unavailable(_))), "{res:?}");
+    assert!(!store.holds(seq(1)).await.unwrap());
+    limit(1_000_000).await.unwrap();
+    apply(&*store, vec![big.clone()]).await.unwrap();
+    assert_same(&store.get("a", None, None).await.unwrap(), &[big]);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn another_writer_is_no_records_fault() {
+    let (store, dir) = fresh();
+    claim(&*store).await;
+    let be_quick =
+        |conn: &mut Connection| conn.busy_timeout(Duration::from_millis(1)).map_err(failure);
+    store.writer.run(be_quick).await.unwrap();
+    let other = beside(&dir);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let res = apply(&*store, vec![stored(1, &draft("a"))]).await;
+    assert!(matches!(res, Err(StoreError::Unavailable(_))), "{res:?}");
+    // Readers do not mind.
+    assert!(!store.holds(seq(1)).await.unwrap());
+    other.execute_batch("ROLLBACK").unwrap();
+    apply(&*store, vec![stored(1, &draft("a"))]).await.unwrap();
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn common_filters_read_in_order_without_sorting() {
+    let (store, dir) = fresh();
+    claim(&*store).await;
+    apply(&*store, vec![stored(1, &draft("a"))]).await.unwrap();
+    let conn = beside(&dir);
+    let explain = |sql: &str| -> String {
+        let sql = format!("EXPLAIN QUERY PLAN {sql}");
+        let mut explain = conn.prepare(&sql).unwrap();
+        let n_values = explain.parameter_count();
+        let values = rusqlite::params_from_iter(vec![1; n_values]);
+        let steps = explain.query_map(values, |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+    };
+    let exact = |text: &str| vec![Pattern::Exact(text.to_owned())];
+    let all = Filter::default;
+    let check = |filter: &Filter, wanted: &str| {
+        let plan = page::plan(&conn, filter).unwrap();
+        for order in [Order::Asc, Order::Desc] {
+            let sql = page::page_sql(plan.index, &plan.walk.sql, &plan.rest.sql, order);
+            assert_eq!(explain(&sql), wanted, "{filter:?}");
+        }
+    };
+    let table = "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
+    check(&all(), table);
+    check(&Filter { valid: Some(true), application: exact("a"), ..all() }, table);
+    check(
+        &Filter { stream: exact("events"), ..all() },
+        "SEARCH events USING INDEX events_stream (stream=? AND rowid>? AND rowid<?)",
+    );
+    check(
+        &Filter { category: exact("c"), name: exact("n"), stream: exact("events"), ..all() },
+        "SEARCH events USING INDEX events_name (category=? AND name=? AND rowid>? AND rowid<?)",
+    );
+    check(
+        &Filter { valid: Some(false), ..all() },
+        "SEARCH events USING INDEX events_invalid (valid=? AND rowid>? AND rowid<?)",
+    );
+    let [same_moment, later] = page::session_sql();
+    let search = "SEARCH events USING INDEX events_session";
+    assert_eq!(explain(&same_moment), format!("{search} (session_id=? AND <expr>=? AND rowid>?)"));
+    assert_eq!(explain(&later), format!("{search} (session_id=? AND <expr>>?)"));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_page_reads_a_bounded_number_of_rows() {
+    let (store, _dir) = fresh();
+    let rare = pages::fill_with_few_rare(&*store, 45_000).await;
+    // 45,000 rows at 20,000 a page, and the last page knows that it is the last.
+    let n_pages_wanted = 45_000_usize.div_ceil(page::ROWS_READ_MAX);
+    let in_stream = Filter { stream: vec![Pattern::Exact("events".to_owned())], ..rare.clone() };
+    for filter in [rare, in_stream] {
+        for order in [Order::Asc, Order::Desc] {
+            let (found, n_pages) = read_all(&*store, &filter, order, 100).await;
+            assert_eq!((found.len(), n_pages), (3, n_pages_wanted));
+        }
+    }
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_too_large_to_sort_is_paged_all_the_same() {
+    let (store, _dir) = fresh();
+    claim(&*store).await;
+    let n_rows = page::SESSION_ROWS_SORTED_MAX as u64 + 1;
+    let session = Filter { session_id: vec![Pattern::Exact("s".to_owned())], ..Filter::default() };
+    for (first, last) in [(1, n_rows - 1), (n_rows, n_rows)] {
+        let make =
+            |at| stored(at, &Draft { session_id: Some("s"), ..draft(&format!("id-{at:06}")) });
+        apply(&*store, (first..=last).map(make).collect()).await.unwrap();
+        for order in [Order::Asc, Order::Desc] {
+            let mut found = positions(&read_all(&*store, &session, order, 333).await.0);
+            found.sort_unstable();
+            assert_eq!(found, (1..=last).collect::<Vec<_>>());
+        }
+    }
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let (store, dir) = fresh();
+    claim(&*store).await;
+    store.close().await.unwrap();
+    store.close().await.unwrap();
+    assert!(matches!(store.lease().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.holds(seq(1)).await, Err(StoreError::Unavailable(_))));
+    // The write-ahead log has been copied back and is gone: one file to copy is a whole backup.
+    assert!(!dir.path().join("eyas.db-wal").exists());
+}
+
+#[tokio::test]
+async fn what_was_handed_in_before_close_is_done() {
+    let (store, dir) = fresh();
+    claim(&*store).await;
+    let make = |position| stored(position, &draft(&format!("id-{position:06}")));
+    let apply = Apply {
+        holder: HOLDER.to_owned(),
+        expected: Seq::ZERO,
+        events: (1..=2_000).map(make).collect(),
+        applied: seq(2_000),
+    };
+    // The first is polled first, so its job stands in the channel when the second closes it.
+    let (applied, closed) = tokio::join!(biased; store.apply(apply), store.close());
+    closed.unwrap();
+    assert_eq!(applied.unwrap().n_stored, 2_000);
+    let store = open(&dir).unwrap();
+    assert_eq!(store.lease().await.unwrap().applied, seq(2_000));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_commit_is_synced() {
+    let (store, _dir) = fresh();
+    let settings = store.writer.run(|conn| {
+        let ask = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let names = ["synchronous", "foreign_keys", "page_size"];
+        names.into_iter().map(ask).collect::<Result<Vec<_>, _>>().map_err(failure)
+    });
+    assert_eq!(settings.await.unwrap(), [2, 1, 8192]);
+    store.close().await.unwrap();
+}

@@ -1,0 +1,179 @@
+//! The files of the SQLite driver: whose they are, who may read them, and what people see in them.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use model::Draft;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::error::StoreError;
+use crate::events::EventStore as _;
+use crate::tests::conformance::sample::{apply, at, claim, draft, seq, stored};
+use crate::tests::sqlite::open;
+
+/// The words of the refusal to open, which must name the file.
+fn refusal(dir: &TempDir, file: &str) -> String {
+    let Err(StoreError::Unusable(words)) = open(dir).map(|_| ()) else {
+        panic!("{file} must not open");
+    };
+    let path = dir.path().join(file);
+    assert!(words.contains(&path.display().to_string()), "{words}");
+    words
+}
+
+async fn made() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    open(&dir).unwrap().close().await.unwrap();
+    dir
+}
+
+#[tokio::test]
+async fn nobody_else_may_read_the_files() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("eyas.db"), "").unwrap();
+    let store = open(&dir).unwrap();
+    claim(&*store).await;
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["control.db", "eyas.db", "eyas.db-shm", "eyas.db-wal"]);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    for file in ["eyas.db", "control.db"] {
+        for content in ["x".to_owned(), "no database at all\n".repeat(10_000)] {
+            let dir = TempDir::new().unwrap();
+            let path = dir.path().join(file);
+            std::fs::write(&path, &content).unwrap();
+            assert!(refusal(&dir, file).contains("no SQLite database"));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), content, "it is left alone");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_refused() {
+    let dir = made().await;
+    let path = dir.path().join("eyas.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[100..8_000].fill(0xa5);
+    std::fs::write(&path, bytes).unwrap();
+    assert!(refusal(&dir, "eyas.db").contains("damaged"));
+}
+
+#[tokio::test]
+async fn a_database_of_something_else_is_refused() {
+    for (file, words) in [("eyas.db", "something else"), ("control.db", "something else")] {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join(file);
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert!(refusal(&dir, file).contains(words));
+        assert_eq!(std::fs::read(&path).unwrap(), before, "it is left alone");
+    }
+    // Ours, under the other's name.
+    let dir = made().await;
+    std::fs::copy(dir.path().join("control.db"), dir.path().join("eyas.db")).unwrap();
+    assert!(refusal(&dir, "eyas.db").contains("something else"));
+}
+
+#[tokio::test]
+async fn a_missing_directory_is_named() {
+    let dir = TempDir::new().unwrap();
+    std::fs::create_dir(dir.path().join("eyas.db")).unwrap();
+    refusal(&dir, "eyas.db");
+    std::fs::remove_dir_all(dir.path()).unwrap();
+    assert!(refusal(&dir, "control.db").contains("does the directory exist"));
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused() {
+    for file in ["eyas.db", "control.db"] {
+        let dir = made().await;
+        let conn = Connection::open(dir.path().join(file)).unwrap();
+        conn.execute_batch("INSERT INTO migrations VALUES (2, 'from the future', 'x')").unwrap();
+        drop(conn);
+        let words = refusal(&dir, file);
+        assert!(words.contains("newer eyas") && words.contains("from the future"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_with_another_past_is_refused() {
+    for change in ["checksum = 'x'", "version = 7"] {
+        let dir = made().await;
+        let conn = Connection::open(dir.path().join("eyas.db")).unwrap();
+        conn.execute_batch(&format!("UPDATE migrations SET {change}")).unwrap();
+        drop(conn);
+        assert!(refusal(&dir, "eyas.db").contains("not the one that this program knows"));
+    }
+}
+
+#[tokio::test]
+async fn people_can_query_data_and_times() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir).unwrap();
+    claim(&*store).await;
+    let times = [0, -1, 1_793_520_000_296_001, i64::MIN, i64::MAX, -62_135_596_799_999_999];
+    let events = times.iter().enumerate().map(|(nth, &us)| {
+        let data = r#"{"price":{"amount":12.50},"note":"\u0000"}"#;
+        let (timestamp, received_at) = (Some(at(us)), at(us));
+        let id = format!("id-{nth}");
+        stored(nth as u64 + 1, &Draft { data, timestamp, received_at, ..draft(&id) })
+    });
+    apply(&*store, events.chain([stored(99, &draft("no time"))]).collect()).await.unwrap();
+    let conn = Connection::open(dir.path().join("eyas.db")).unwrap();
+    for (nth, &us) in times.iter().enumerate() {
+        let (amount, timestamp, received_at): (f64, String, String) = conn
+            .query_row(
+                "SELECT data ->> '$.price.amount', timestamp, received_at FROM readable_events \
+                 WHERE seq = ?",
+                [nth as i64 + 1],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .unwrap();
+        assert!((amount - 12.5).abs() < f64::EPSILON);
+        assert_eq!((timestamp, received_at), (at(us).to_string(), at(us).to_string()));
+    }
+    let absent: Option<String> = conn
+        .query_row("SELECT timestamp FROM readable_events WHERE seq = 99", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(absent, None);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_conflicting_event_is_kept_whole() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir).unwrap();
+    claim(&*store).await;
+    let other = Draft {
+        hash: model::ContentHash(2),
+        data: "2",
+        category: Some("c"),
+        undecided: true,
+        ..draft("a")
+    };
+    let dead = stored(2, &other);
+    apply(&*store, vec![stored(1, &draft("a")), dead.clone()]).await.unwrap();
+    assert!(store.holds(seq(2)).await.unwrap());
+    let conn = Connection::open(dir.path().join("eyas.db")).unwrap();
+    let (reason, detail, record): (String, String, Vec<u8>) = conn
+        .query_row(
+            "SELECT reason, detail, record FROM dead_letters WHERE seq = 2 AND category = 'c'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .unwrap();
+    assert_eq!(reason, "id_conflict");
+    assert!(detail.contains("event at 1"), "{detail}");
+    assert_eq!(record, dead.event.record()[..]);
+    store.close().await.unwrap();
+}
