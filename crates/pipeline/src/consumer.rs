@@ -1,0 +1,320 @@
+//! The one reader that applies the log to the database, in order.
+//!
+//! ```text
+//!   claim the lease ─> check it against the log ─> read ─> wait a little? ─> apply ─┐
+//!        ^                                          ^                              │
+//!        └── any failure: forget what was read ─────┴──────── committed <──────────┘
+//! ```
+//!
+//! Invariant: progress is the lease row's applied `Seq` and nothing else. After every failure the row is read
+//! again and the log is read again from there, so it does not matter whether a lost answer meant yes or no.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use model::{Event, Seq, Timestamp};
+use queue::{Queue, QueueError, QueueReader, Record};
+use store::{Apply, Claim, EventStore, IdKey, Lease, StoreError, Stored};
+use thiserror::Error;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::clock;
+use crate::intake::Intake;
+use crate::meters::{ConsumerState, Meters};
+use crate::recent::Recent;
+
+/// Settings of the consumer.
+#[derive(Clone, Debug)]
+pub struct ConsumerOptions {
+    /// Who it is: the same after a restart of the same installation, so that it need not wait for its own lease.
+    pub holder: String,
+    /// Most rows in one transaction.
+    pub rows_max: usize,
+    /// Most bytes of records in one transaction; one append may be more.
+    pub bytes_max: usize,
+    /// While the intake is busy, events may wait this long for the database.
+    pub yield_max: Duration,
+    /// How long a claim holds.
+    pub lease: Duration,
+    /// Longest pause between two tries when the database does not answer.
+    pub retry_max: Duration,
+}
+
+/// How often a busy consumer looks whether the intake is still busy.
+const TICK: Duration = Duration::from_millis(20);
+/// From this many new events a tick on (5,000/s) the intake counts as busy.
+const BUSY_PER_TICK: u64 = 100;
+/// First pause after a failure; doubles up to `retry_max`.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+
+/// Why there is no consumer.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The database does not answer, is held by another process, or belongs to another log.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database and the log do not fit together, and what that means.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The log cannot be read.
+    #[error("the log cannot be read: {0}")]
+    Log(String),
+}
+
+/// Why the loop was left.
+enum Halt {
+    Retry(String),
+    Alarm(String),
+}
+
+/// See the module's page.
+pub struct Consumer {
+    queue: Arc<dyn Queue>,
+    store: Arc<dyn EventStore>,
+    meters: Arc<Meters>,
+    recent: Arc<Recent>,
+    options: ConsumerOptions,
+    /// Whether the intake was busy when last looked at.
+    is_busy: bool,
+}
+
+impl Consumer {
+    /// Claims the lease, checks that log and database belong together, and tells the intake which ids are
+    /// on their way. Nothing may be appended before this has returned.
+    pub async fn start(intake: &Intake, options: ConsumerOptions) -> Result<Self, StartError> {
+        let consumer = Self {
+            queue: Arc::clone(&intake.queue),
+            store: Arc::clone(&intake.store),
+            meters: Arc::clone(&intake.meters),
+            recent: Arc::clone(&intake.recent),
+            options,
+            is_busy: false,
+        };
+        let lease = consumer.claim().await?;
+        consumer.check(&lease).map_err(StartError::Mismatch)?;
+        consumer.meters.set_applied(lease.applied);
+        consumer.recover_ids(lease.applied).await?;
+        Ok(consumer)
+    }
+
+    /// Applies until `shutdown`, then what is left in the log, then returns. Whoever cannot wait for the rest
+    /// drops the future: a transaction is committed whole or not at all.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        let mut pause = RETRY_FIRST;
+        loop {
+            let applied_before = self.meters.applied();
+            let Err(halt) = self.follow(&shutdown).await else {
+                return;
+            };
+            if self.meters.applied() > applied_before {
+                pause = RETRY_FIRST;
+            }
+            match halt {
+                Halt::Retry(reason) => {
+                    warn!(%reason, retry_ms = pause.as_millis() as u64, "the consumer tries again");
+                    self.meters.set_consumer(ConsumerState::Waiting { reason });
+                    tokio::select! {
+                        () = shutdown.cancelled() => return,
+                        () = time::sleep(jittered(pause)) => {}
+                    }
+                    pause = (pause * 2).min(self.options.retry_max);
+                }
+                Halt::Alarm(reason) => {
+                    error!(%reason, "the consumer has stopped; the log goes on and keeps every event");
+                    self.meters.set_consumer(ConsumerState::Stopped { reason });
+                    return shutdown.cancelled().await;
+                }
+            }
+        }
+    }
+
+    async fn follow(&mut self, shutdown: &CancellationToken) -> Result<(), Halt> {
+        let mut lease = self.claim().await.map_err(halt)?;
+        self.check(&lease).map_err(Halt::Alarm)?;
+        self.publish(lease.applied, None);
+        self.meters.set_consumer(ConsumerState::Running);
+        let mut reader = self.queue.reader(lease.applied.next());
+        loop {
+            if shutdown.is_cancelled() && reader.position() > self.queue.bounds().last {
+                return Ok(());
+            }
+            let records = tokio::select! {
+                records = reader.next(self.options.bytes_max) => records.map_err(halt_log)?,
+                () = shutdown.cancelled(), if !shutdown.is_cancelled() => continue,
+            };
+            let mut events = decode(records)?;
+            let Some(oldest) = events.first().map(|stored| stored.event.received_at()) else {
+                continue;
+            };
+            self.meters.set_waiting_since(Some(oldest));
+            self.yield_to_intake(oldest, reader.position(), shutdown).await;
+            self.fill(&mut events, &mut *reader).await?;
+            if lease.until.is_none_or(|until| half_gone(until, self.options.lease)) {
+                lease = self.claim().await.map_err(halt)?;
+            }
+            lease.applied = self.apply(lease.applied, events).await?;
+            self.queue.trim(lease.applied.next()).await.map_err(halt_log)?;
+        }
+    }
+
+    /// Waits while the intake is busy and the oldest event is young: one large transaction costs it less than
+    /// many small ones.
+    async fn yield_to_intake(
+        &mut self,
+        oldest: Timestamp,
+        position: Seq,
+        shutdown: &CancellationToken,
+    ) {
+        let mut seen = self.queue.bounds().next;
+        let n_behind = seen.get().saturating_sub(position.get());
+        self.is_busy |= n_behind >= BUSY_PER_TICK;
+        while self.is_busy && !shutdown.is_cancelled() {
+            let age_us = clock::now().micros() - oldest.micros();
+            if age_us >= self.options.yield_max.as_micros() as i64 {
+                return;
+            }
+            time::sleep(TICK).await;
+            let next = self.queue.bounds().next;
+            self.is_busy = next.get() - seen.get() >= BUSY_PER_TICK;
+            seen = next;
+        }
+    }
+
+    /// Adds what has come meanwhile, up to the bounds of a transaction.
+    async fn fill(
+        &self,
+        events: &mut Vec<Stored>,
+        reader: &mut dyn QueueReader,
+    ) -> Result<(), Halt> {
+        let mut n_bytes: usize = events.iter().map(|stored| stored.event.record().len()).sum();
+        while events.len() < self.options.rows_max
+            && n_bytes < self.options.bytes_max
+            && reader.position() <= self.queue.bounds().last
+        {
+            let records = reader.next(self.options.bytes_max - n_bytes).await.map_err(halt_log)?;
+            n_bytes += records.iter().map(|record| record.bytes.len()).sum::<usize>();
+            events.append(&mut decode(records)?);
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, expected: Seq, events: Vec<Stored>) -> Result<Seq, Halt> {
+        let last = events.last().expect("only filled transactions are applied");
+        let (applied, youngest) = (last.seq, last.event.received_at());
+        let holder = self.options.holder.clone();
+        let outcome = self.store.apply(Apply { holder, expected, events, applied }).await;
+        let outcome = outcome.map_err(halt)?;
+        self.meters.stored.fetch_add(outcome.n_stored, Ordering::Relaxed);
+        self.meters.invalid.fetch_add(outcome.n_invalid, Ordering::Relaxed);
+        self.meters.duplicate.fetch_add(outcome.n_duplicate, Ordering::Relaxed);
+        self.meters.dead.fetch_add(outcome.n_dead, Ordering::Relaxed);
+        self.publish(applied, Some(youngest));
+        Ok(applied)
+    }
+
+    /// Order matters: readers look at the database once `applied` has moved, and an id may leave the table of
+    /// those on their way only when the database has it.
+    fn publish(&self, applied: Seq, youngest: Option<Timestamp>) {
+        let has_more = applied < self.queue.bounds().last;
+        // The next event came no earlier than the last one applied.
+        self.meters.set_waiting_since(youngest.filter(|_| has_more));
+        self.meters.set_applied(applied);
+        self.recent.forget_through(applied);
+    }
+
+    async fn claim(&self) -> Result<Lease, StoreError> {
+        let now = clock::now();
+        let until = Timestamp::from_micros(now.micros() + self.options.lease.as_micros() as i64);
+        let holder = self.options.holder.clone();
+        self.store.claim(Claim { holder, log: self.queue.log(), now, until }).await
+    }
+
+    /// A database that this log cannot have fed, or cannot go on feeding, is not touched.
+    fn check(&self, lease: &Lease) -> Result<(), String> {
+        let bounds = self.queue.bounds();
+        if lease.applied > bounds.last.max(bounds.first.prev()) {
+            return Err(format!(
+                "the database has applied {}, but the log ends at {}: the log was restored to an earlier state, or replaced",
+                lease.applied, bounds.last
+            ));
+        }
+        if bounds.first > lease.applied.next() {
+            return Err(format!(
+                "the database has applied {}, but the log begins at {}: what lies between is missing; was the database restored to an earlier state?",
+                lease.applied, bounds.first
+            ));
+        }
+        Ok(())
+    }
+
+    /// Reads the part of the log that the database does not have, for the ids that clients chose.
+    async fn recover_ids(&self, applied: Seq) -> Result<(), StartError> {
+        let log_error = |error: QueueError| StartError::Log(error.to_string());
+        let bounds = self.queue.bounds();
+        let mut n_records = 0;
+        let mut reader = self.queue.reader(applied.next());
+        while reader.position() <= bounds.last {
+            for record in reader.next(self.options.bytes_max).await.map_err(log_error)? {
+                let seq = record.seq;
+                let event = Event::decode(record.bytes);
+                let event =
+                    event.map_err(|error| StartError::Log(format!("record {seq}: {error}")))?;
+                n_records += 1;
+                if event.id_from_client() {
+                    let key = IdKey {
+                        application: event.application().map(str::to_owned),
+                        stream: event.stream().to_owned(),
+                        id: event.id().to_owned(),
+                    };
+                    self.recent.recover(key, event.hash(), seq);
+                }
+            }
+        }
+        if n_records > 0 {
+            info!(n_records, %applied, "events of the log that the database does not have yet");
+        }
+        Ok(())
+    }
+}
+
+fn decode(records: Vec<Record>) -> Result<Vec<Stored>, Halt> {
+    let decode = |record: Record| match Event::decode(record.bytes) {
+        Ok(event) => Ok(Stored { seq: record.seq, event }),
+        Err(error) => Err(Halt::Alarm(format!("record {} of the log: {error}", record.seq))),
+    };
+    records.into_iter().map(decode).collect()
+}
+
+fn halt(error: StoreError) -> Halt {
+    match error {
+        StoreError::Fenced { .. } | StoreError::Held { .. } | StoreError::Unavailable(_) => {
+            Halt::Retry(error.to_string())
+        }
+        StoreError::OtherLog { .. } | StoreError::Refused { .. } | StoreError::Unusable(_) => {
+            Halt::Alarm(error.to_string())
+        }
+    }
+}
+
+fn halt_log(error: QueueError) -> Halt {
+    match error {
+        QueueError::Closed | QueueError::Poisoned(_) | QueueError::Unreadable(_) => {
+            Halt::Retry(error.to_string())
+        }
+        error => Halt::Alarm(error.to_string()),
+    }
+}
+
+fn half_gone(until: Timestamp, lease: Duration) -> bool {
+    let left_us = until.micros() - clock::now().micros();
+    left_us < lease.as_micros() as i64 / 2
+}
+
+/// Between half the pause and the whole of it, so that nodes which failed together do not return together.
+fn jittered(pause: Duration) -> Duration {
+    let spread = clock::now().micros().rem_euclid(1000) as u32;
+    pause / 2 + pause / 2 * spread / 1000
+}

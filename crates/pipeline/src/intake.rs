@@ -1,0 +1,314 @@
+//! From what the edge parsed to a durable record: stamp, judge, encode, append.
+//!
+//! An id that a client chose may be a repetition. What is known of it stands in three places, asked in
+//! this order: the ids that are on their way ([`crate::recent`]), the database (at most 20 ms), and, where
+//! neither could tell, the consumer, for whom the record is marked undecided.
+//!
+//! Invariant: nothing here answers success before `Queue::append` has returned.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::{Event, LogId, Seq, StreamName};
+use queue::Queue;
+use store::{EventStore, IdKey};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use crate::batch::{Batch, Entry};
+use crate::clock;
+use crate::meters::Meters;
+use crate::outcome::{Accepted, IntakeError, Item, OnConflict};
+use crate::recent::{Begin, Outcome, Recent};
+
+/// Settings of the intake.
+#[derive(Clone, Debug)]
+pub struct IntakeOptions {
+    /// Longest wait for the database when a client's id is looked up; past it the consumer decides.
+    pub lookup_wait_max: Duration,
+    /// Most memory for the ids that are on their way.
+    pub recent_bytes_max: u64,
+}
+
+/// The log as readers may know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogFacts {
+    /// Its name.
+    pub log: LogId,
+    /// No kept record stands before this position.
+    pub first: Seq,
+    /// The newest record.
+    pub last: Seq,
+    /// Where the next one goes.
+    pub next: Seq,
+    /// What an append promises: `disk` or `memory`.
+    pub durability: &'static str,
+}
+
+/// The only way into the log. Cheap to clone.
+#[derive(Clone)]
+pub struct Intake {
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) recent: Arc<Recent>,
+    pub(crate) meters: Arc<Meters>,
+    tasks: TaskTracker,
+    lookup_wait_max: Duration,
+}
+
+/// What is to be done with one entry.
+enum Plan {
+    Append {
+        is_tracked: bool,
+    },
+    /// The same event as an earlier one of this request.
+    SameAs(usize),
+    Known(Seq),
+    Wait(watch::Receiver<Outcome>),
+    Conflict(Option<Seq>),
+}
+
+impl Intake {
+    /// An intake in front of a queue. Its background appends are tracked by `tasks`.
+    pub fn new(
+        queue: Arc<dyn Queue>,
+        store: Arc<dyn EventStore>,
+        meters: Arc<Meters>,
+        tasks: TaskTracker,
+        options: &IntakeOptions,
+    ) -> Self {
+        let recent = Arc::new(Recent::new(options.recent_bytes_max));
+        let lookup_wait_max = options.lookup_wait_max;
+        Self { queue, store, recent, meters, tasks, lookup_wait_max }
+    }
+
+    /// An empty batch, stamped with the time of now.
+    pub fn batch(&self, stream: &StreamName, application: Option<&str>) -> Batch {
+        Batch::new(stream, application, clock::now())
+    }
+
+    /// The log as it stands.
+    pub fn log(&self) -> LogFacts {
+        let bounds = self.queue.bounds();
+        LogFacts {
+            log: self.queue.log(),
+            first: bounds.first,
+            last: bounds.last,
+            next: bounds.next,
+            durability: self.queue.durability().as_str(),
+        }
+    }
+
+    /// Appends everything in the batch, in one piece; resolves when it is durable.
+    ///
+    /// # Panics
+    /// On an empty batch: the edge answers those.
+    pub async fn append(
+        &self,
+        batch: Batch,
+        on_conflict: OnConflict,
+    ) -> Result<Accepted, IntakeError> {
+        assert!(!batch.is_empty(), "the edge refuses empty requests");
+        if batch.entries.iter().all(|entry| entry.key.is_none()) {
+            return self.append_new(batch.entries).await;
+        }
+        // In a task of its own: a client that hangs up drops this future, but what `recent` says of
+        // its ids has to stay true.
+        let intake = self.clone();
+        let task = self.tasks.spawn(async move { intake.append_known(batch, on_conflict).await });
+        task.await.unwrap_or_else(|error| Err(IntakeError::Unknown(error.to_string())))
+    }
+
+    /// All ids are ours: nothing can be a repetition.
+    async fn append_new(&self, entries: Vec<Entry>) -> Result<Accepted, IntakeError> {
+        let mut ids = Vec::with_capacity(entries.len());
+        let mut records = Vec::with_capacity(entries.len());
+        for entry in entries {
+            ids.push(entry.id);
+            records.push(entry.record);
+        }
+        let range = self.queue.append(records).await?;
+        self.meters.accepted.fetch_add(ids.len() as u64, Ordering::Relaxed);
+        let place = |(at, id)| Item::Appended { id, seq: range.first.plus(at as u64) };
+        Ok(self.accepted(ids.into_iter().enumerate().map(place).collect()))
+    }
+
+    async fn append_known(
+        &self,
+        batch: Batch,
+        on_conflict: OnConflict,
+    ) -> Result<Accepted, IntakeError> {
+        let entries = batch.entries;
+        let mut plans = self.plan(&entries);
+        refuse_conflicts(&entries, &plans, on_conflict)
+            .map_err(|error| self.give_up(&entries, &plans, error))?;
+        let is_decided = self.look_up(&entries, &mut plans).await;
+        refuse_conflicts(&entries, &plans, on_conflict)
+            .map_err(|error| self.give_up(&entries, &plans, error))?;
+        let records: Vec<Bytes> = (entries.iter().zip(&plans))
+            .filter_map(|(entry, plan)| match plan {
+                Plan::Append { is_tracked }
+                    if entry.key.is_some() && !(is_decided && *is_tracked) =>
+                {
+                    Some(Event::mark_undecided(&entry.record))
+                }
+                Plan::Append { .. } => Some(entry.record.clone()),
+                _ => None,
+            })
+            .collect();
+        let n_new = records.len();
+        let mut next = Seq::ZERO;
+        if n_new > 0 {
+            let range = self.queue.append(records).await;
+            next = range.map_err(|error| self.give_up(&entries, &plans, error.into()))?.first;
+        }
+        self.meters.accepted.fetch_add(n_new as u64, Ordering::Relaxed);
+        let seqs = self.settle(&entries, &plans, next);
+        self.answer(entries, plans, &seqs).await
+    }
+
+    /// Takes the ids that clients chose, or learns who has them. Never waits, so two requests that share
+    /// ids cannot wait for each other while holding some.
+    fn plan(&self, entries: &[Entry]) -> Vec<Plan> {
+        let mut firsts: HashMap<&IdKey, usize> = HashMap::new();
+        let mut plans = Vec::with_capacity(entries.len());
+        for (at, entry) in entries.iter().enumerate() {
+            let Some(key) = &entry.key else {
+                plans.push(Plan::Append { is_tracked: true });
+                continue;
+            };
+            if let Some(&first) = firsts.get(&**key) {
+                let is_same = entries[first].hash == entry.hash;
+                plans.push(if is_same { Plan::SameAs(first) } else { Plan::Conflict(None) });
+                continue;
+            }
+            firsts.insert(key, at);
+            plans.push(match self.recent.begin(key, entry.hash) {
+                Begin::Fresh => Plan::Append { is_tracked: true },
+                Begin::Untracked => Plan::Append { is_tracked: false },
+                Begin::Known { seq, is_same: true } => Plan::Known(seq),
+                Begin::Known { seq, is_same: false } => Plan::Conflict(Some(seq)),
+                Begin::Pending { outcome, is_same: true } => Plan::Wait(outcome),
+                Begin::Pending { is_same: false, .. } => Plan::Conflict(None),
+            });
+        }
+        plans
+    }
+
+    /// Asks the database about the ids that nobody is appending. False when it did not answer in time.
+    async fn look_up(&self, entries: &[Entry], plans: &mut [Plan]) -> bool {
+        let wanted: Vec<(usize, Arc<IdKey>)> = (entries.iter().zip(&*plans).enumerate())
+            .filter(|(_, (_, plan))| matches!(plan, Plan::Append { .. }))
+            .filter_map(|(at, (entry, _))| Some((at, entry.key.clone()?)))
+            .collect();
+        if wanted.is_empty() {
+            return true;
+        }
+        // Asked before the database is: what it has applied by then, it finds.
+        let is_complete = self.recent.is_complete(self.meters.applied());
+        let keys = wanted.iter().map(|(_, key)| (**key).clone()).collect();
+        let found = tokio::time::timeout(self.lookup_wait_max, self.store.find(keys)).await;
+        let Ok(Ok(found)) = found else { return false };
+        for ((at, key), found) in wanted.into_iter().zip(found) {
+            let Some((seq, hash)) = found else { continue };
+            if let Plan::Append { is_tracked: true } = plans[at] {
+                self.recent.abandon(&key, Outcome::Appended(seq));
+            }
+            let is_same = hash == entries[at].hash;
+            plans[at] = if is_same { Plan::Known(seq) } else { Plan::Conflict(Some(seq)) };
+        }
+        is_complete
+    }
+
+    /// Lets go of the ids that were taken.
+    fn give_up(&self, entries: &[Entry], plans: &[Plan], error: IntakeError) -> IntakeError {
+        for (entry, plan) in entries.iter().zip(plans) {
+            if let (Some(key), Plan::Append { is_tracked: true }) = (&entry.key, plan) {
+                self.recent.abandon(key, Outcome::Failed);
+            }
+        }
+        error
+    }
+
+    /// Hands out the positions of what was appended, from `next` on.
+    fn settle(&self, entries: &[Entry], plans: &[Plan], mut next: Seq) -> Vec<Option<Seq>> {
+        let mut seqs = Vec::with_capacity(entries.len());
+        for (entry, plan) in entries.iter().zip(plans) {
+            let Plan::Append { is_tracked } = plan else {
+                seqs.push(None);
+                continue;
+            };
+            match &entry.key {
+                Some(key) if *is_tracked => self.recent.settle(key, entry.hash, next),
+                Some(_) => self.recent.note_missing(next),
+                None => {}
+            }
+            seqs.push(Some(next));
+            next = next.next();
+        }
+        seqs
+    }
+
+    async fn answer(
+        &self,
+        entries: Vec<Entry>,
+        plans: Vec<Plan>,
+        seqs: &[Option<Seq>],
+    ) -> Result<Accepted, IntakeError> {
+        let mut items: Vec<Item> = Vec::with_capacity(entries.len());
+        for ((entry, plan), seq) in entries.into_iter().zip(plans).zip(seqs) {
+            let id = entry.id;
+            items.push(match (plan, seq) {
+                (_, Some(seq)) => Item::Appended { id, seq: *seq },
+                (Plan::Known(seq), _) => Item::Duplicate { id, seq },
+                (Plan::Conflict(seq), _) => Item::Conflict { id, seq },
+                (Plan::SameAs(first), _) => match &items[first] {
+                    Item::Appended { seq, .. } | Item::Duplicate { seq, .. } => {
+                        Item::Duplicate { id, seq: *seq }
+                    }
+                    Item::Conflict { seq, .. } => Item::Conflict { id, seq: *seq },
+                },
+                (Plan::Wait(outcome), _) => {
+                    Item::Duplicate { id, seq: other_sending(outcome).await? }
+                }
+                (Plan::Append { .. }, None) => unreachable!("what was appended has a position"),
+            });
+        }
+        let n_duplicate =
+            items.iter().filter(|item| matches!(item, Item::Duplicate { .. })).count();
+        self.meters.duplicate.fetch_add(n_duplicate as u64, Ordering::Relaxed);
+        Ok(self.accepted(items))
+    }
+
+    fn accepted(&self, items: Vec<Item>) -> Accepted {
+        Accepted { items, durability: self.queue.durability().as_str() }
+    }
+}
+
+/// Waits for the request that is appending the same event.
+async fn other_sending(mut outcome: watch::Receiver<Outcome>) -> Result<Seq, IntakeError> {
+    let ended = outcome.wait_for(|outcome| *outcome != Outcome::Waiting).await;
+    match ended.map(|outcome| *outcome) {
+        Ok(Outcome::Appended(seq)) => Ok(seq),
+        _ => Err(IntakeError::Unknown("another sending of the same id failed".to_owned())),
+    }
+}
+
+fn refuse_conflicts(
+    entries: &[Entry],
+    plans: &[Plan],
+    on_conflict: OnConflict,
+) -> Result<(), IntakeError> {
+    if on_conflict == OnConflict::Skip {
+        return Ok(());
+    }
+    for (index, (entry, plan)) in entries.iter().zip(plans).enumerate() {
+        if let Plan::Conflict(seq) = plan {
+            return Err(IntakeError::Conflict { index, id: entry.id.clone(), seq: *seq });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! Floor 3: the write path.
+//!
+//! [`batch`] turns what the edge parsed into records, by the [`rules`]; [`intake`] appends them, with an [`outcome`];
+//! [`recent`] remembers the ids that the database does not know yet; [`consumer`] applies the log to the
+//! database; [`queued`] finds an event between the two; [`meters`] counts at the seams.
+
+mod batch;
+mod clock;
+mod consumer;
+mod intake;
+mod meters;
+mod outcome;
+mod queued;
+mod recent;
+mod rules;
+
+#[cfg(test)]
+mod tests;
+
+pub use batch::Batch;
+pub use clock::now;
+pub use consumer::{Consumer, ConsumerOptions, StartError};
+pub use intake::{Intake, IntakeOptions, LogFacts};
+pub use meters::{ConsumerState, Counts, Lag, Meters};
+pub use outcome::{Accepted, IntakeError, Item, OnConflict};
+pub use queued::QueuedError;
+pub use rules::{Fault, NewEvent};

@@ -1,0 +1,135 @@
+//! Counts at the seams of the write path, read by `/status` and the live statistics.
+//!
+//! One owner writes each number; readers take a glance. Nothing decides anything by them but the
+//! applied position, which the consumer publishes here after each commit.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use model::{Seq, Timestamp};
+use tokio::sync::watch;
+
+/// Numbers since the process started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events answered with success, repetitions not counted.
+    pub accepted: u64,
+    /// Rows written by the consumer.
+    pub stored: u64,
+    /// Rows whose event is not valid.
+    pub invalid: u64,
+    /// Repetitions: found at the edge, or dropped by the consumer.
+    pub duplicate: u64,
+    /// Dead letters written.
+    pub dead: u64,
+}
+
+/// How far the database is behind the log.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lag {
+    /// Positions between applied and the newest record; an upper bound where the log is sparse.
+    pub records: u64,
+    /// Age of the oldest event that is not in the database yet.
+    pub seconds: f64,
+}
+
+/// What the consumer does, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConsumerState {
+    /// Applies, or waits for events.
+    Running,
+    /// Tries again by itself.
+    Waiting {
+        /// Why it has to.
+        reason: String,
+    },
+    /// Stopped for good, with an alarm: a person has to look. The log goes on and keeps everything.
+    Stopped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The write path's numbers.
+#[derive(Debug)]
+pub struct Meters {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) stored: AtomicU64,
+    pub(crate) invalid: AtomicU64,
+    pub(crate) duplicate: AtomicU64,
+    pub(crate) dead: AtomicU64,
+    applied: watch::Sender<Seq>,
+    /// `received_at` of the oldest event known to wait; 0 when none is known.
+    waiting_since_us: AtomicI64,
+    consumer: Mutex<ConsumerState>,
+}
+
+impl Meters {
+    /// All zero.
+    pub fn new() -> Self {
+        Self {
+            accepted: AtomicU64::new(0),
+            stored: AtomicU64::new(0),
+            invalid: AtomicU64::new(0),
+            duplicate: AtomicU64::new(0),
+            dead: AtomicU64::new(0),
+            applied: watch::Sender::new(Seq::ZERO),
+            waiting_since_us: AtomicI64::new(0),
+            consumer: Mutex::new(ConsumerState::Waiting { reason: "starting".to_owned() }),
+        }
+    }
+
+    /// The numbers now.
+    pub fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            accepted: read(&self.accepted),
+            stored: read(&self.stored),
+            invalid: read(&self.invalid),
+            duplicate: read(&self.duplicate),
+            dead: read(&self.dead),
+        }
+    }
+
+    /// Everything up to here is in the database.
+    pub fn applied(&self) -> Seq {
+        *self.applied.borrow()
+    }
+
+    /// `applied` as it moves.
+    pub fn applied_changes(&self) -> watch::Receiver<Seq> {
+        self.applied.subscribe()
+    }
+
+    /// How far the database is behind a log whose newest record stands at `last`.
+    pub fn lag(&self, last: Seq, now: Timestamp) -> Lag {
+        let records = last.get().saturating_sub(self.applied().get());
+        let since_us = self.waiting_since_us.load(Ordering::Relaxed);
+        let is_behind = records > 0 && since_us != 0;
+        let age_us = if is_behind { (now.micros() - since_us).max(0) } else { 0 };
+        Lag { records, seconds: age_us as f64 / 1e6 }
+    }
+
+    /// What the consumer does.
+    pub fn consumer(&self) -> ConsumerState {
+        self.consumer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_applied(&self, applied: Seq) {
+        self.applied.send_replace(applied);
+    }
+
+    pub(crate) fn set_waiting_since(&self, received_at: Option<Timestamp>) {
+        self.waiting_since_us.store(received_at.map_or(0, Timestamp::micros), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_consumer(&self, state: ConsumerState) {
+        *self.consumer.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        Self::new()
+    }
+}

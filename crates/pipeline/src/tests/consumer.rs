@@ -1,0 +1,115 @@
+//! The database follows the log exactly, or the consumer stops and says why.
+
+use model::{LogId, Seq};
+use queue::{MemoryQueue, Queue};
+use store::{Claim, EventStore};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::consumer::{Consumer, StartError};
+use crate::meters::ConsumerState;
+use crate::outcome::OnConflict;
+use crate::tests::intake::{Path, consumer_options};
+
+fn seq(value: u64) -> Seq {
+    Seq::new(value).unwrap()
+}
+
+#[tokio::test]
+async fn every_record_is_applied_in_order_and_the_log_is_trimmed_behind_it() {
+    let path = Path::new(1 << 20);
+    for _ in 0..25 {
+        path.send(&[None; 17], "1", OnConflict::RefuseAll).await.unwrap();
+    }
+    path.apply_all().await;
+    let seqs: Vec<u64> = path.stored().await.into_iter().map(|(seq, _)| seq).collect();
+    assert_eq!(seqs, (1..=425).collect::<Vec<_>>());
+    assert_eq!(path.queue.bounds().first, seq(426));
+    assert_eq!(path.meters.lag(path.queue.bounds().last, clock::now()).records, 0);
+}
+
+#[tokio::test]
+async fn a_running_consumer_applies_what_comes() {
+    let path = Path::new(1 << 20);
+    let consumer = Consumer::start(&path.intake, consumer_options()).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let mut applied = path.meters.applied_changes();
+    for n in 1..=20 {
+        path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
+        applied.wait_for(|applied| *applied >= seq(n)).await.unwrap();
+    }
+    assert_eq!(path.meters.consumer(), ConsumerState::Running);
+    shutdown.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_jump_of_the_log_is_no_gap() {
+    let path = Path::new(1 << 20);
+    path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
+    path.queue.jump(1 << 20);
+    path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
+    path.apply_all().await;
+    path.apply_all().await;
+    assert_eq!(path.stored().await.len(), 2);
+}
+
+#[tokio::test]
+async fn another_log_is_refused() {
+    let path = Path::new(1 << 20);
+    path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
+    path.apply_all().await;
+    let Path { store, dir, .. } = path;
+    let path = Path::over(MemoryQueue::new(LogId::new(2).unwrap()), store, dir, 1 << 20);
+    let error = Consumer::start(&path.intake, consumer_options()).await.err().unwrap();
+    assert!(error.to_string().contains("fed by log 00000001, not by log 00000002"), "{error}");
+}
+
+#[tokio::test]
+async fn a_log_that_ends_before_the_database_is_refused() {
+    let path = Path::new(1 << 20);
+    path.send(&[None; 3], "1", OnConflict::RefuseAll).await.unwrap();
+    path.apply_all().await;
+    let Path { store, dir, .. } = path;
+    let path = Path::over(MemoryQueue::new(LogId::new(1).unwrap()), store, dir, 1 << 20);
+    let error = Consumer::start(&path.intake, consumer_options()).await.err().unwrap();
+    assert!(
+        matches!(&error, StartError::Mismatch(text) if text.contains("has applied 3")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_log_that_begins_behind_the_database_is_refused() {
+    let path = Path::new(1 << 20);
+    path.send(&[None; 3], "1", OnConflict::RefuseAll).await.unwrap();
+    path.queue.trim(seq(3)).await.unwrap();
+    let error = Consumer::start(&path.intake, consumer_options()).await.err().unwrap();
+    assert!(
+        matches!(&error, StartError::Mismatch(text) if text.contains("begins at 3")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_stale_consumer_is_fenced_and_catches_up() {
+    let path = Path::new(1 << 20);
+    let consumer = Consumer::start(&path.intake, consumer_options()).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
+    let mut applied = path.meters.applied_changes();
+    applied.wait_for(|applied| *applied == seq(1)).await.unwrap();
+    // Somebody else takes the lease for a moment, as if this consumer had been away.
+    let now = clock::now();
+    let far = model::Timestamp::from_micros(now.micros() + 3_600_000_000);
+    let log = path.queue.log();
+    let claim = Claim { holder: "other".to_owned(), log, now: far, until: now };
+    path.store.claim(claim).await.unwrap();
+    path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
+    applied.wait_for(|applied| *applied == seq(2)).await.unwrap();
+    assert_eq!(path.stored().await.len(), 2);
+    shutdown.cancel();
+    running.await.unwrap();
+}

@@ -1,0 +1,6 @@
+//! Tests of the rooms, one file each.
+
+mod consumer;
+mod intake;
+mod recent;
+mod rules;

@@ -1,0 +1,73 @@
+//! An id on its way is never forgotten before the database has it, and the table stays within its bound.
+
+use std::sync::Arc;
+
+use model::{ContentHash, Seq};
+use store::IdKey;
+
+use crate::recent::{Begin, Outcome, Recent};
+
+const A: ContentHash = ContentHash(1);
+const B: ContentHash = ContentHash(2);
+
+fn key(id: &str) -> Arc<IdKey> {
+    Arc::new(IdKey { application: None, stream: "events".to_owned(), id: id.to_owned() })
+}
+
+fn seq(value: u64) -> Seq {
+    Seq::new(value).unwrap()
+}
+
+#[test]
+fn an_id_is_known_from_begin_to_the_commit_of_its_row() {
+    let recent = Recent::new(1 << 20);
+    assert!(matches!(recent.begin(&key("x"), A), Begin::Fresh));
+    assert!(matches!(recent.begin(&key("x"), A), Begin::Pending { is_same: true, .. }));
+    assert!(matches!(recent.begin(&key("x"), B), Begin::Pending { is_same: false, .. }));
+    recent.settle(&key("x"), A, seq(7));
+    recent.forget_through(seq(6));
+    assert!(
+        matches!(recent.begin(&key("x"), A), Begin::Known { seq, is_same: true } if seq.get() == 7)
+    );
+    assert!(matches!(recent.begin(&key("x"), B), Begin::Known { is_same: false, .. }));
+    recent.forget_through(seq(7));
+    assert_eq!(recent.n_bytes(), 0);
+    assert!(matches!(recent.begin(&key("x"), B), Begin::Fresh));
+}
+
+#[test]
+fn those_who_wait_hear_what_became_of_the_append() {
+    let recent = Recent::new(1 << 20);
+    for outcome in [Outcome::Failed, Outcome::Appended(seq(3))] {
+        assert!(matches!(recent.begin(&key("x"), A), Begin::Fresh));
+        let Begin::Pending { outcome: heard, .. } = recent.begin(&key("x"), A) else {
+            panic!("the id is pending");
+        };
+        recent.abandon(&key("x"), outcome);
+        assert_eq!(*heard.borrow(), outcome);
+        assert_eq!(recent.n_bytes(), 0);
+    }
+}
+
+#[test]
+fn a_full_table_says_so_instead_of_growing() {
+    let recent = Recent::new(1000);
+    let fresh = (0..100).filter(|n| matches!(recent.begin(&key(&n.to_string()), A), Begin::Fresh));
+    assert_eq!(fresh.count(), 3);
+    assert!(recent.n_bytes() <= 1000);
+    recent.note_missing(seq(9));
+    assert!(!recent.is_complete(seq(8)));
+    assert!(recent.is_complete(seq(9)));
+}
+
+#[test]
+fn of_two_recovered_sendings_the_first_keeps_the_id() {
+    let recent = Recent::new(1 << 20);
+    recent.recover((*key("x")).clone(), A, seq(1));
+    recent.recover((*key("x")).clone(), B, seq(2));
+    assert!(
+        matches!(recent.begin(&key("x"), A), Begin::Known { seq, is_same: true } if seq.get() == 1)
+    );
+    recent.forget_through(seq(2));
+    assert_eq!(recent.n_bytes(), 0);
+}
