@@ -1,12 +1,12 @@
 //! `SqliteStore`: two files, one writer thread, a few readers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::StoreError;
 use crate::sqlite::readers::Readers;
 use crate::sqlite::writer::Writer;
-use crate::sqlite::{connection, control, migrations};
+use crate::sqlite::{connection, migrations};
 
 /// Where the files are, and how many may read at once.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl SqliteStore {
     /// `Unavailable` while another process holds it.
     pub fn open(options: SqliteOptions) -> Result<Arc<Self>, StoreError> {
         let SqliteOptions { dir, events_file, n_readers } = options;
-        let instance = control::open(&dir.join("control.db"))?;
+        let instance = open_control(&dir.join("control.db"))?;
         let path = dir.join(events_file);
         let mut conn = connection::open_writer(&path, migrations::EVENTS.application_id)?;
         migrations::run(&mut conn, &path, &migrations::EVENTS)?;
@@ -46,4 +46,12 @@ impl SqliteStore {
         let lookups = Readers::open(&path, 1)?;
         Ok(Arc::new(Self { writer: Writer::start(conn)?, readers, lookups, instance }))
     }
+}
+
+/// Opens or creates `control.db`, and answers with the name that it keeps.
+fn open_control(path: &Path) -> Result<String, StoreError> {
+    let mut conn = connection::open_writer(path, migrations::CONTROL.application_id)?;
+    migrations::run(&mut conn, path, &migrations::CONTROL)?;
+    conn.query_row("SELECT name FROM instance WHERE id = 1", [], |row| row.get(0))
+        .map_err(|error| connection::opening(path, error))
 }

@@ -17,7 +17,7 @@ use crate::tests::conformance::sample::{
     HOLDER, apply, assert_same, claim, draft, positions, read_all, seq, stored,
 };
 use crate::tests::conformance::suite::every_promise;
-use crate::tests::conformance::{pages, refusal, reopen};
+use crate::tests::conformance::{ids, lease, pages, refusal, reopen, sessions};
 
 every_promise!(ready);
 

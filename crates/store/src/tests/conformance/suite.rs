@@ -1,6 +1,6 @@
 //! One named test for each promise of the suite, so that a driver's report reads like the contract.
 
-/// Makes a test of each promise, on a store from `$fresh`.
+/// Makes a test of each promise, on a store from `$fresh`. Its caller imports the rooms of the promises.
 macro_rules! every_promise {
     ($fresh:path) => {
         every_promise! { @each $fresh,
@@ -31,7 +31,7 @@ macro_rules! every_promise {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $promise() {
                 let (store, _keep) = $fresh().await;
-                $crate::tests::conformance::$room::$promise(&*store).await;
+                $room::$promise(&*store).await;
                 store.close().await.unwrap();
             }
         )*
