@@ -1,0 +1,93 @@
+// The header that all screens have: name, navigation, connection, lag, time mode, theme, help.
+
+import { html } from '../vendor/preact.js';
+
+import { frame, model } from '../live/live.js';
+import { helpOpen } from './help.js';
+import { nextTheme, nextTimeMode, theme, timeMode } from './settings.js';
+import { count } from './text.js';
+
+/** Only screens that have landed. */
+const SCREENS = [
+  { name: 'Live', href: '/ui/', isHere: true },
+  { name: 'API', href: '/docs', isHere: false },
+];
+
+export function Header() {
+  return html`
+    <header class="header">
+      <a class="brand" href="/ui/" aria-label="Eyas, Live">
+        <${Mark} /><span class="brand-name">Eyas</span>
+      </a>
+      <${Navigation} />
+      <div class="header-right">
+        <${Connection} />
+        <${Lag} />
+        <button class="quiet" onClick=${nextTimeMode} title="How times are shown (key t)" data-test="time-mode">
+          <span class="label">Time</span>${timeMode.value === 'utc' ? 'UTC' : timeMode.value}
+        </button>
+        <button class="quiet" onClick=${nextTheme} title="Colours of the page" data-test="theme">
+          <span class="label">Theme</span>${theme.value}
+        </button>
+        <button class="quiet" onClick=${() => (helpOpen.value = true)} aria-label="Help and keys" title="Help (key ?)">?</button>
+      </div>
+    </header>
+  `;
+}
+
+function Mark() {
+  return html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
+    <path d="M2 16C6 9 11 6.500 16 6.500S26 9 30 16c-4 7-9 9.500-14 9.500S6 23 2 16Z" fill="currentColor" />
+    <circle class="mark-iris" cx="16" cy="16" r="6.500" />
+    <circle cx="18.200" cy="13.800" r="2" fill="currentColor" />
+  </svg>`;
+}
+
+function Navigation() {
+  return html`<nav class="nav" aria-label="Screens">
+    ${SCREENS.map(
+      ({ name, href, isHere }) => html`<a href=${href} aria-current=${isHere ? 'page' : undefined}>${name}</a>`,
+    )}
+  </nav>`;
+}
+
+/** Shape and word, not colour alone. */
+function Connection() {
+  void frame.value;
+  const { glyph, word, kind } = connectionText(Date.now());
+  return html`<span class=${`pill pill-${kind}`} data-test="connection"
+    ><span class="glyph" aria-hidden="true">${glyph}</span> ${word}</span
+  >`;
+}
+
+/** @param {number} nowMs */
+function connectionText(nowMs) {
+  switch (model.connection) {
+    case 'live':
+      return { glyph: '●', word: 'live', kind: 'ok' };
+    case 'catching up':
+      return { glyph: '◐', word: `catching up ${count(model.nBehind)}`, kind: 'warn' };
+    case 'offline': {
+      const waitS = Math.ceil((model.retryAtMs - nowMs) / 1000);
+      return { glyph: '○', word: waitS > 0 ? `offline, retry in ${waitS} s` : 'offline, connecting', kind: 'bad' };
+    }
+    case 'failed':
+      return { glyph: '○', word: 'failed', kind: 'bad' };
+    default:
+      return { glyph: '◐', word: 'connecting', kind: 'warn' };
+  }
+}
+
+/** How far the database is behind the log. */
+function Lag() {
+  void frame.value;
+  const { stats } = model;
+  if (stats === null) return null;
+  const kind = stats.lag_s > 10 ? 'bad' : stats.lag_s > 1 ? 'warn' : 'calm';
+  return html`<span
+    class=${`lag lag-${kind}`}
+    title=${`The database is ${count(stats.lag_records)} events and ${stats.lag_s.toFixed(1)} s behind the log.`}
+    data-test="lag"
+    ><span class="label">lag</span>${stats.lag_s.toFixed(1)} s</span
+  >`;
+}

@@ -1,0 +1,71 @@
+// The help dialog: all keys, and the settings that concern keys and screen readers.
+
+import { html, signal, useEffect, useRef } from '../vendor/preact.js';
+
+import { announcing, letterKeys } from './settings.js';
+
+export const helpOpen = signal(false);
+
+/** @type {[string[], string][]} */
+const KEYS = [
+  [['?'], 'this help'],
+  [['/'], 'write a filter'],
+  [['Space'], 'pause and resume, while the list has the focus'],
+  [['.'], 'resume and jump to the newest'],
+  [['j', 'k'], 'next and previous row; so do ↓ and ↑ in the list'],
+  [['Enter'], 'open the row'],
+  [['[', ']'], 'newer and older event while one is open'],
+  [['c'], 'copy the event as JSON'],
+  [['Esc'], 'close, and back to the row'],
+  [['t'], 'relative, local or UTC time'],
+  [['g', 'l'], 'go to Live'],
+  [['g', 'o'], 'go to the API’s pages'],
+];
+
+export function Help() {
+  /** @type {{ current: HTMLDialogElement | null }} */
+  const dialog = useRef(null);
+  const isOpen = helpOpen.value;
+  useEffect(() => {
+    if (isOpen) dialog.current?.showModal();
+    else dialog.current?.close();
+  }, [isOpen]);
+  return html`
+    <dialog ref=${dialog} class="help" aria-labelledby="help-title" onClose=${() => (helpOpen.value = false)}>
+      <div class="help-head">
+        <h2 id="help-title">Help</h2>
+        <button class="quiet" onClick=${() => (helpOpen.value = false)}>Close</button>
+      </div>
+      <h3>Filter</h3>
+      <p>
+        Write <code>category:"page interaction"</code>, <code>name:cta*</code>, <code>valid:false</code>,${' '}
+        <code>session:…</code>, <code>stream:…</code> or <code>app:…</code> and press Enter. Different fields
+        are joined by “and”, values of one field by “or”. A <code>*</code> at the end matches a beginning.
+      </p>
+      <h3>Keys</h3>
+      <dl class="keys">
+        ${KEYS.map(
+          ([keys, what]) =>
+            html`<dt>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dt>
+              <dd>${what}</dd>`,
+        )}
+      </dl>
+      <h3>Settings</h3>
+      <label class="check">
+        <input type="checkbox" checked=${letterKeys.value === 'on'} onChange=${toggle(letterKeys)} />
+        Keys of a single letter or sign
+      </label>
+      <label class="check">
+        <input type="checkbox" checked=${announcing.value === 'on'} onChange=${toggle(announcing)} />
+        Announce a summary to screen readers, at most every 10 s
+      </label>
+    </dialog>
+  `;
+}
+
+/** @param {{ value: 'on' | 'off' }} setting */
+function toggle(setting) {
+  return () => {
+    setting.value = setting.value === 'on' ? 'off' : 'on';
+  };
+}

@@ -1,0 +1,52 @@
+// Asks the server for something by HTTP, and turns every way of failing into one kind of error.
+
+/** What went wrong, in words for a screen. Status 0 means that the server was not reached. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} requestId
+   * @param {string} detail
+   */
+  constructor(status, requestId, detail) {
+    super(detail);
+    this.status = status;
+    this.requestId = requestId;
+  }
+}
+
+/**
+ * The body of the answer as text; problem+json and network faults become an `ApiError`.
+ * @param {string} path
+ * @param {RequestInit} [init]
+ * @returns {Promise<string>}
+ */
+export async function request(path, init) {
+  /** @type {Response} */
+  let response;
+  /** @type {string} */
+  let text;
+  try {
+    response = await fetch(path, init);
+    text = await response.text();
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    throw new ApiError(0, '', 'The server cannot be reached.');
+  }
+  if (response.ok) return text;
+  const requestId = response.headers.get('x-request-id') ?? '';
+  throw new ApiError(response.status, requestId, problemText(text, response.statusText));
+}
+
+/**
+ * @param {string} text the body, `application/problem+json` if all is well
+ * @param {string} otherwise
+ */
+function problemText(text, otherwise) {
+  try {
+    const problem = JSON.parse(text);
+    const words = [problem.detail ?? problem.title, problem.hint].filter((word) => typeof word === 'string');
+    return words.length > 0 ? words.join(' ') : otherwise;
+  } catch {
+    return otherwise || 'The answer was no JSON.';
+  }
+}

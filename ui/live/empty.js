@@ -1,0 +1,98 @@
+// What stands in place of the list when it has no rows: loading, a failure, nothing that matches, or
+// nothing at all yet, with a command that works as it stands.
+
+import { html, signal } from '../vendor/preact.js';
+
+import { ApiError } from '../lib/api.js';
+import { copy } from '../frame/say.js';
+import { count, Untrusted } from '../frame/text.js';
+import { sendEvent } from './feed.js';
+import { commitFilter, frame, model, nowMs, retry, terms } from './live.js';
+
+const failure = signal('');
+const isSending = signal(false);
+
+export function Empty() {
+  void frame.value;
+  if (model.failure !== null) return html`<${Failed} failure=${model.failure} />`;
+  if (model.connection === 'loading') return html`<div class="empty" data-test="loading"><p>Loading the newest events…</p></div>`;
+  if (model.connection === 'offline' && model.stats === null) return html`<${Unreachable} />`;
+  return terms.value.length > 0 ? html`<${NoMatch} />` : html`<${First} />`;
+}
+
+/** @param {{ failure: import('./model.js').Failure }} props */
+function Failed({ failure: { what, status, requestId, detail } }) {
+  const details = `${what}\nStatus ${status}\nRequest ${requestId}\n${detail}`;
+  return html`<div class="empty" role="alert" data-test="failed">
+    <h2>${what}</h2>
+    <p><${Untrusted} text=${detail} /></p>
+    <p class="muted">Status ${status}${requestId !== '' && html` · request <${Untrusted} text=${requestId} />`}</p>
+    <p class="actions">
+      <button class="primary" onClick=${retry}>Retry</button>
+      <button onClick=${() => copy(details, 'The details')}>Copy details</button>
+      ${terms.value.length > 0 && html`<button onClick=${() => commitFilter([])}>Clear filter</button>`}
+    </p>
+  </div>`;
+}
+
+function Unreachable() {
+  return html`<div class="empty" data-test="unreachable">
+    <h2>The server cannot be reached</h2>
+    <p>${location.origin} does not answer. This page tries again by itself.</p>
+    <p class="actions"><button class="primary" onClick=${retry}>Retry now</button></p>
+  </div>`;
+}
+
+function NoMatch() {
+  const nOthers = Math.max(0, model.nAcceptedLately);
+  return html`<div class="empty" data-test="no-match">
+    <h2>No event matches</h2>
+    <p>${count(nOthers)} ${nOthers === 1 ? 'other' : 'others'} arrived in the last minute. A new one that matches will show here at once.</p>
+    <p class="actions"><button class="primary" onClick=${() => commitFilter([])}>Clear filter</button></p>
+  </div>`;
+}
+
+/** The body of the example, with the moment in which it was first shown. @param {number} ms */
+function exampleBody(ms) {
+  return JSON.stringify({
+    session_id: 'e2085be5-9137-4e4e-80b5-f1ffddc25423',
+    category: 'page interaction',
+    name: 'cta click',
+    data: { host: 'www.example.com', path: '/', element: 'chat bubble' },
+    timestamp: new Date(ms).toISOString(),
+  });
+}
+
+/** @type {string | null} */
+let shownBody = null;
+
+function First() {
+  shownBody ??= exampleBody(nowMs());
+  const curl = [
+    `curl -X POST ${location.origin}/events \\`,
+    '  -H "Content-Type: application/json" \\',
+    `  -d '${shownBody}'`,
+  ].join('\n');
+  return html`<div class="empty" data-test="empty">
+    <h2>Waiting for the first event on ${location.origin}</h2>
+    <p>Send one from a terminal, and it stands here as soon as it is on disk:</p>
+    <pre class="command" tabindex="0" aria-label="Command" data-test="curl">${curl}</pre>
+    <p class="actions">
+      <button class="primary" onClick=${() => copy(curl, 'The command')}>Copy</button>
+      <button onClick=${send} disabled=${isSending.value} data-test="send">Send a test event</button>
+      <a href="/docs">All of the API</a>
+    </p>
+    ${failure.value !== '' && html`<p role="alert" class="bad">Not sent: <${Untrusted} text=${failure.value} /></p>`}
+  </div>`;
+}
+
+async function send() {
+  isSending.value = true;
+  failure.value = '';
+  try {
+    await sendEvent(exampleBody(nowMs()));
+  } catch (error) {
+    failure.value = error instanceof ApiError ? error.message : String(error);
+  }
+  isSending.value = false;
+}

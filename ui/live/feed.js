@@ -1,0 +1,231 @@
+// Keeps the list fed: first fill, WebSocket, reconnection. Writes into the model, draws nothing.
+//
+//   start ──► loading ──► catching up ──► live
+//               │  ▲          │  ▲          │      lost: wait 0.5 s to 15 s, or until the browser
+//               ▼  └─ Retry   ▼  └──────────┤      says "online" or the tab is looked at again
+//             failed        offline ◄───────┘      (failed: an answer of 4xx or 5xx; 5xx is tried again)
+//
+// Invariant: there is at most one socket and one timer, and each belongs to the newest `start`. After
+// a loss the feed resumes behind the last event that the page has, so nothing is missed or repeated;
+// a server of another instance has another log, so the list begins anew.
+
+import { request, ApiError } from '../lib/api.js';
+import { waitMs } from '../lib/backoff.js';
+import { distance, position } from '../lib/cursor.js';
+import { splitEvent } from '../lib/raw-json.js';
+import { firstFill } from './fill.js';
+
+/** A server that sends statistics each second and is silent for this long is gone. */
+const SILENCE_MS_MAX = 15_000;
+const EVENT_MARK = '{"type":"event",';
+
+/** @typedef {import('./model.js').Model} Model */
+
+export class Feed {
+  /**
+   * @param {Model} model
+   * @param {() => void} changed called after each change of the model
+   */
+  constructor(model, changed) {
+    this.model = model;
+    this.changed = changed;
+    this.filter = new URLSearchParams();
+    this.attempt = 0;
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    this.fill = new AbortController();
+    this.heardAtMs = 0;
+    /** The head when the connection was made. */
+    this.head = '';
+    window.addEventListener('online', () => this.retryNow());
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) this.retryNow();
+    });
+  }
+
+  /**
+   * A new list.
+   * @param {URLSearchParams} filter
+   */
+  start(filter) {
+    this.#stop();
+    this.filter = filter;
+    this.attempt = 0;
+    this.model.clear();
+    this.model.outage = null;
+    this.#load();
+  }
+
+  /** Called once a second: notices a connection that died without a word. */
+  tick() {
+    const silentMs = Date.now() - this.heardAtMs;
+    if (this.socket?.readyState === WebSocket.OPEN && silentMs > SILENCE_MS_MAX) this.#lost(0);
+  }
+
+  /** Does at once what the timer would do later; nothing while connected. */
+  retryNow() {
+    if (this.model.connection === 'failed') this.start(this.filter);
+    else if (this.model.connection === 'offline') this.#again();
+  }
+
+  #stop() {
+    clearTimeout(this.timer);
+    this.fill.abort();
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  async #load() {
+    const { model } = this;
+    model.connection = 'loading';
+    this.changed();
+    this.fill = new AbortController();
+    const { signal } = this.fill;
+    try {
+      const { events, since } = await firstFill(this.filter, signal);
+      if (signal.aborted) return;
+      model.failure = null;
+      for (const event of events.reverse()) model.add(event);
+      if (since !== 'beginning') model.moveTo(since);
+      // A page holds only what is in the database, so all up to here is.
+      model.appliedSeq = Math.max(model.appliedSeq, position(model.cursor ?? '').seq);
+      this.#follow();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof ApiError && error.status === 0) this.#lost(0);
+      else this.#fail(error);
+    }
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    const { model } = this;
+    model.connection = 'failed';
+    model.failure = {
+      what: 'The newest events could not be read.',
+      status: error instanceof ApiError ? error.status : 0,
+      requestId: error instanceof ApiError ? error.requestId : '',
+      detail: error instanceof Error ? error.message : String(error),
+    };
+    // What the server calls its own fault may pass; a refused question stays refused.
+    if (model.failure.status >= 500) this.timer = setTimeout(() => this.#load(), this.#nextWaitMs());
+    this.changed();
+  }
+
+  #follow() {
+    const { model } = this;
+    const query = new URLSearchParams(this.filter);
+    query.set('since', model.cursor ?? 'beginning');
+    query.set('stats', '1');
+    const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/live?${query}`);
+    this.socket = socket;
+    this.heardAtMs = Date.now();
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.socket) return;
+      this.heardAtMs = Date.now();
+      try {
+        this.#take(String(data));
+      } catch (error) {
+        // No message of ours looks like this: something between us and the server spoils them.
+        console.error('a live message could not be read', error);
+        this.#lost(0);
+      }
+      this.changed();
+    };
+    socket.onclose = () => {
+      if (socket === this.socket) this.#lost(0);
+    };
+  }
+
+  /** @param {string} text one message */
+  #take(text) {
+    const { model } = this;
+    if (text.startsWith(EVENT_MARK)) {
+      const event = splitEvent(text);
+      model.add(event);
+      if (model.nBehind > 0) model.nBehind = distance(this.head, event.envelope.cursor);
+      return;
+    }
+    const message = JSON.parse(text);
+    if (message.type === 'hello') this.#hello(message);
+    else if (message.type === 'gap') model.addGap(message);
+    else if (message.type === 'stats') model.setStats(message, Date.now());
+    else if (message.type === 'caught_up') this.#caughtUp(message.head);
+    else if (message.type === 'bye') {
+      if (typeof message.cursor === 'string') model.moveTo(message.cursor);
+      this.#lost(message.retry_after_ms ?? 0);
+    }
+  }
+
+  /** @param {{ instance: string, server_time: string, head: string }} hello */
+  #hello({ instance, server_time: serverTime, head }) {
+    const { model } = this;
+    const isAnother = model.instance !== null && model.instance !== instance;
+    model.instance = instance;
+    model.clockOffsetMs = (Date.parse(serverTime) || Date.now()) - Date.now();
+    if (isAnother) {
+      this.start(this.filter);
+      model.isNewInstance = true;
+      return;
+    }
+    this.head = head;
+    model.connection = 'catching up';
+    model.nBehind = distance(head, model.cursor);
+    if (model.outage !== null) model.outage.untilMs ??= Date.now();
+  }
+
+  /** @param {unknown} head */
+  #caughtUp(head) {
+    const { model } = this;
+    if (typeof head === 'string') model.moveTo(head);
+    model.connection = 'live';
+    model.nBehind = 0;
+    this.attempt = 0;
+    if (model.outage !== null) model.outage.done = true;
+  }
+
+  /** @param {number} waitMsMin */
+  #lost(waitMsMin) {
+    const { model } = this;
+    this.#stop();
+    // A page that was never connected has missed nothing: its first fill is still to come.
+    const hadFeed = model.connection === 'live' || model.connection === 'catching up';
+    if (hadFeed && (model.outage === null || model.outage.done)) {
+      model.outage = { sinceMs: Date.now(), untilMs: null, missed: 0, done: false };
+    }
+    model.connection = 'offline';
+    model.failure = null;
+    const delayMs = Math.max(waitMsMin, this.#nextWaitMs());
+    model.retryAtMs = Date.now() + delayMs;
+    this.timer = setTimeout(() => this.#again(), delayMs);
+    this.changed();
+  }
+
+  #nextWaitMs() {
+    const delayMs = waitMs(this.attempt, Math.random());
+    this.attempt += 1;
+    return delayMs;
+  }
+
+  #again() {
+    this.#stop();
+    // Without a cursor and without an outage there was no first fill yet.
+    if (this.model.cursor === null && this.model.outage === null) this.#load();
+    else this.#follow();
+  }
+}
+
+/**
+ * Posts one event.
+ * @param {string} body
+ */
+export async function sendEvent(body) {
+  await request('/events', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-requested-by': 'console' },
+    body,
+  });
+}

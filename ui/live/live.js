@@ -1,0 +1,179 @@
+// The Live screen's one state, and everything that a person can do to it. Components read `frame` and
+// the model, and call these functions; nothing else changes the model but the feed.
+
+import { effect, signal } from '../vendor/preact.js';
+
+import { createDrawing } from '../lib/draw.js';
+import { fromQuery, toQuery, withTerm } from '../lib/filter.js';
+import { eventText } from '../lib/raw-json.js';
+import { copy, say } from '../frame/say.js';
+import { announcing } from '../frame/settings.js';
+import { count } from '../frame/text.js';
+import { Feed } from './feed.js';
+import { Model } from './model.js';
+
+/** @typedef {import('./model.js').Row} Row */
+/** @typedef {import('../lib/filter.js').Term} Term */
+
+const DRAW_MS = 100;
+/** For people who asked for less motion. */
+const DRAW_MS_CALM = 500;
+const ANNOUNCE_MS = 10_000;
+
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+
+export const model = new Model();
+/** Rises with each drawing; whoever reads it is drawn again. */
+export const frame = signal(0);
+export const drawing = createDrawing(() => void (frame.value += 1), () => (calm.matches ? DRAW_MS_CALM : DRAW_MS));
+const feed = new Feed(model, drawing.invalidate);
+
+/** @type {import('../vendor/preact.js').Signal<Term[]>} */
+export const terms = signal(fromQuery(location.search));
+/** The event in the detail panel. @type {import('../vendor/preact.js').Signal<Row | null>} */
+export const openRow = signal(/** @type {Row | null} */ (null));
+/** Arrival number of the row that has the keyboard, and whether the focus shall follow it. */
+export const active = signal({ n: /** @type {number | null} */ (null), focus: false });
+/** Rises when the list shall scroll to its top. */
+export const toTop = signal(0);
+
+/** The server's time, as far as we know it. */
+export const nowMs = () => Date.now() + model.clockOffsetMs;
+
+/** @param {import('./model.js').PauseReason} reason */
+export function pause(reason) {
+  if (model.nShown === 0) return; // nothing to read in peace yet
+  model.pause(reason);
+  drawing.drawSoon();
+}
+
+/** Goes on, at the newest. */
+export function resume() {
+  model.resume();
+  active.value = { n: null, focus: false };
+  toTop.value += 1;
+  drawing.drawSoon();
+}
+
+export const jumpToNewest = resume;
+
+/** @param {import('./model.js').PauseReason} reason */
+export function togglePause(reason) {
+  if (model.isPaused) resume();
+  else pause(reason);
+}
+
+/** Place of a row in the list on the screen, -1 if it is not there. @param {number} n */
+export function indexOf(n) {
+  const newest = model.row(0);
+  const index = newest === undefined ? -1 : newest.n - n;
+  return index >= 0 && index < model.nShown ? index : -1;
+}
+
+/**
+ * Moves the keyboard's row. A list that moves cannot be read with the keyboard, so it pauses.
+ * @param {number} step
+ */
+export function moveActive(step) {
+  if (model.nShown === 0) return;
+  const from = active.value.n === null ? -1 : indexOf(active.value.n);
+  pause('key');
+  const index = from === -1 ? 0 : Math.min(model.nShown - 1, Math.max(0, from + step));
+  active.value = { n: model.row(index)?.n ?? null, focus: true };
+}
+
+/** @param {Row} row */
+export function open(row) {
+  pause('open');
+  active.value = { n: row.n, focus: false };
+  openRow.value = row;
+}
+
+/** Closes the panel; the focus goes back to the row. */
+export function closeRow() {
+  const row = openRow.value;
+  openRow.value = null;
+  if (row !== null) active.value = { n: row.n, focus: true };
+}
+
+/** @param {number} step -1 is newer, 1 is older */
+export function openNeighbour(step) {
+  const row = openRow.value;
+  if (row === null) return;
+  const neighbour = model.row(indexOf(row.n) + step);
+  if (neighbour !== undefined && indexOf(row.n) !== -1) open(neighbour);
+}
+
+/** Copies the open event, or the one that has the keyboard. */
+export function copyOpen() {
+  const { n } = active.value;
+  const row = openRow.value ?? (n === null ? undefined : model.row(indexOf(n)));
+  if (row !== undefined) copy(eventText(row), 'The event');
+}
+
+/**
+ * Begins a new list with another filter.
+ * @param {Term[]} wanted
+ * @param {'push' | 'keep'} history whether the address bar is to follow
+ */
+function setFilter(wanted, history) {
+  terms.value = wanted;
+  openRow.value = null;
+  active.value = { n: null, focus: false };
+  const query = toQuery(wanted);
+  if (history === 'push') {
+    window.history.pushState(null, '', `${location.pathname}${query.size > 0 ? `?${query}` : ''}`);
+  }
+  feed.start(query);
+}
+
+/** @param {Term[]} wanted */
+export function commitFilter(wanted) {
+  setFilter(wanted, 'push');
+}
+
+/** @param {string} field @param {string} value */
+export function filterBy(field, value) {
+  commitFilter(withTerm(terms.value, { field, value }));
+}
+
+export function retry() {
+  feed.retryNow();
+}
+
+/** Takes away a notice. @param {'outage' | 'gaps' | 'instance'} which */
+export function dismiss(which) {
+  if (which === 'outage') model.outage = null;
+  else if (which === 'gaps') model.gaps = [];
+  else model.isNewInstance = false;
+  drawing.drawSoon();
+}
+
+/** Starts feed and clocks, once. */
+export function startLive() {
+  feed.start(toQuery(terms.value));
+  window.addEventListener('popstate', () => setFilter(fromQuery(location.search), 'keep'));
+  setInterval(() => {
+    feed.tick();
+    drawing.invalidate();
+  }, 1000);
+  announceSummaries();
+}
+
+/** Says every ten seconds what has come, if a person wants that. */
+function announceSummaries() {
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  let timer;
+  effect(() => {
+    clearInterval(timer);
+    if (announcing.value === 'off') return;
+    let before = model.nReceived;
+    let invalidBefore = model.nInvalid;
+    timer = setInterval(() => {
+      const nNew = model.nReceived - before;
+      const nInvalid = model.nInvalid - invalidBefore;
+      [before, invalidBefore] = [model.nReceived, model.nInvalid];
+      if (nNew > 0 && !model.isPaused) say(`${count(nNew)} events, ${count(nInvalid)} invalid`, { isVisible: false });
+    }, ANNOUNCE_MS);
+  });
+}

@@ -1,0 +1,182 @@
+// What the Live screen knows: the rows, the counters, the pause, the connection. No DOM, no network.
+//
+// Plain fields, changed thousands of times a second and read at most ten times a second by the
+// screen; only `lib/draw.js` decides when. Invariant: received = shown + waiting + pushed out, so that
+// the numbers on the screen always add up.
+
+import { isAfter, position } from '../lib/cursor.js';
+import { Ring } from '../lib/ring.js';
+
+/** Rows kept for scrolling back. */
+export const ROWS_MAX = 5000;
+/** Characters of all kept rows together: large events push older ones out sooner. */
+export const CHARS_MAX = 32 * 1024 * 1024;
+/** How far back the count of other arrivals looks. */
+const MINUTE_MS = 60_000;
+
+/** @typedef {import('../lib/raw-json.js').RawEvent & { n: number }} Row `n` counts arrivals on this page */
+/** @typedef {'loading' | 'live' | 'catching up' | 'offline' | 'failed'} Connection */
+/** @typedef {'button' | 'key' | 'scroll' | 'selection' | 'open'} PauseReason */
+/** @typedef {{ accepted: number, applied_seq: number, head_seq: number, n_invalid: number, lag_s: number, lag_records: number }} Stats */
+/** @typedef {{ sinceMs: number, untilMs: number | null, missed: number, done: boolean }} Outage */
+/** @typedef {{ from: string, to: string, why: string }} Gap */
+/** @typedef {{ what: string, status: number, requestId: string, detail: string }} Failure */
+
+export class Model {
+  /** @type {Ring<Row>} */
+  ring = new Ring(ROWS_MAX, CHARS_MAX);
+
+  // The connection, which outlives lists.
+  /** @type {Connection} */
+  connection = 'loading';
+  /** When the next attempt to connect is due, by this machine's clock. */
+  retryAtMs = 0;
+  /** Name of the server's data directory; another one means another list. @type {string | null} */
+  instance = null;
+  /** The server turned out to be another one, and the list began anew. */
+  isNewInstance = false;
+  /** Server's clock minus ours. */
+  clockOffsetMs = 0;
+  /** @type {Outage | null} */
+  outage = null;
+
+  // One list.
+  nReceived = 0;
+  nInvalid = 0;
+  /** The rows as they stood when the list was paused, newest first. @type {Row[] | null} */
+  frozen = null;
+  /** @type {PauseReason | null} */
+  pausedBy = null;
+  nSincePause = 0;
+  /** Everything up to here has been seen; where to resume. @type {string | null} */
+  cursor = null;
+  appliedSeq = 0;
+  /** @type {Stats | null} */
+  stats = null;
+  /** @type {{ atMs: number, accepted: number }[]} */
+  acceptedLately = [];
+  /** How many positions are still to come while catching up. */
+  nBehind = 0;
+  /** @type {Gap[]} */
+  gaps = [];
+  /** @type {Failure | null} */
+  failure = null;
+
+  /** Forgets everything that belongs to one list: another filter, another instance. */
+  clear() {
+    this.ring.clear();
+    this.resume();
+    this.nReceived = 0;
+    this.nInvalid = 0;
+    this.cursor = null;
+    this.appliedSeq = 0;
+    this.stats = null;
+    this.acceptedLately = [];
+    this.nBehind = 0;
+    this.gaps = [];
+    this.failure = null;
+  }
+
+  /**
+   * Takes one event. What was seen before is left out, so a resume can never show a row twice.
+   * @param {import('../lib/raw-json.js').RawEvent} event
+   * @returns {boolean} whether it was new
+   */
+  add(event) {
+    const { cursor, valid } = event.envelope;
+    if (this.cursor !== null && this.#isSeen(cursor)) return false;
+    this.cursor = cursor;
+    this.ring.push({ ...event, n: this.nReceived }, event.text.length);
+    this.nReceived += 1;
+    if (!valid) this.nInvalid += 1;
+    if (this.frozen !== null) this.nSincePause += 1;
+    if (this.outage !== null && !this.outage.done) this.outage.missed += 1;
+    return true;
+  }
+
+  /** @param {string} cursor */
+  #isSeen(cursor) {
+    const seen = this.cursor ?? '';
+    return position(seen).log === position(cursor).log && !isAfter(cursor, seen);
+  }
+
+  /**
+   * Everything up to `cursor` has been looked at, whether it matched or not.
+   * @param {string} cursor
+   */
+  moveTo(cursor) {
+    if (this.cursor === null || !this.#isSeen(cursor)) this.cursor = cursor;
+  }
+
+  /** @param {Gap} gap */
+  addGap(gap) {
+    this.gaps = [...this.gaps, gap].slice(-3);
+    this.cursor = gap.to;
+  }
+
+  /**
+   * @param {Stats} stats
+   * @param {number} nowMs
+   */
+  setStats(stats, nowMs) {
+    this.stats = stats;
+    this.appliedSeq = Math.max(this.appliedSeq, stats.applied_seq);
+    const lately = this.acceptedLately;
+    // A restarted server counts from 0 again.
+    if ((lately.at(-1)?.accepted ?? 0) > stats.accepted) lately.length = 0;
+    lately.push({ atMs: nowMs, accepted: stats.accepted });
+    while (nowMs - (lately[0]?.atMs ?? nowMs) > MINUTE_MS) lately.shift();
+  }
+
+  /** Events that the server accepted during the last minute, as far as this page has heard. */
+  get nAcceptedLately() {
+    const lately = this.acceptedLately;
+    return (lately.at(-1)?.accepted ?? 0) - (lately[0]?.accepted ?? 0);
+  }
+
+  /** @param {PauseReason} reason */
+  pause(reason) {
+    if (this.frozen !== null) return;
+    this.frozen = this.ring.toArray();
+    this.pausedBy = reason;
+    this.nSincePause = 0;
+  }
+
+  resume() {
+    this.frozen = null;
+    this.pausedBy = null;
+    this.nSincePause = 0;
+  }
+
+  get isPaused() {
+    return this.frozen !== null;
+  }
+
+  /** Rows in the list that is on the screen. */
+  get nShown() {
+    return this.frozen === null ? this.ring.length : this.frozen.length;
+  }
+
+  get nNotShown() {
+    return this.nReceived - this.nShown;
+  }
+
+  /**
+   * A row of the list on the screen, 0 is the newest.
+   * @param {number} index
+   * @returns {Row | undefined}
+   */
+  row(index) {
+    return this.frozen === null ? this.ring.at(index) : this.frozen[index];
+  }
+
+  /**
+   * Whether the row is in the database by now, and what became of it.
+   * @param {Row} row
+   * @returns {'queued' | 'stored' | 'invalid'}
+   */
+  stateOf({ envelope }) {
+    if (envelope.seq > this.appliedSeq) return 'queued';
+    return envelope.valid ? 'stored' : 'invalid';
+  }
+}

@@ -1,0 +1,91 @@
+// What a person must know about the list: an outage and what was missed, a gap, another server, a
+// clock that is off, a pause. Nothing here covers a row or takes the focus.
+
+import { html } from '../vendor/preact.js';
+
+import { duration } from '../lib/time.js';
+import { count, Untrusted } from '../frame/text.js';
+import { dismiss, frame, model, resume, retry } from './live.js';
+
+/** A loss that lasts longer is said aloud. */
+const ALERT_MS = 5000;
+/** Clocks that differ by less are equal for a reader. */
+const CLOCK_MS = 2000;
+
+export function Notices() {
+  void frame.value;
+  return html`
+    <${OutageNotice} />
+    ${model.gaps.length > 0 &&
+    html`<${Notice} kind="bad" test="gap" onClose=${() => dismiss('gaps')}>
+      ${model.gaps.map((gap) => html`<p><${GapText} gap=${gap} /></p>`)}
+    <//>`}
+    ${model.isNewInstance &&
+    html`<${Notice} kind="warn" test="instance" onClose=${() => dismiss('instance')}>
+      The server now works on another data directory, so this list began anew.
+    <//>`}
+    ${Math.abs(model.clockOffsetMs) > CLOCK_MS &&
+    html`<${Notice} kind="warn" test="clock">
+      This computer’s clock is ${duration(Math.abs(model.clockOffsetMs))} ${model.clockOffsetMs > 0 ? 'behind' : 'ahead of'} the
+      server’s. Relative times here follow the server.
+    <//>`}
+  `;
+}
+
+/** @param {{ kind: string, test: string, onClose?: () => void, children?: any }} props */
+function Notice({ kind, test, onClose, children }) {
+  return html`<div class=${`notice notice-${kind}`} data-test=${test}>
+    <div class="notice-text">${children}</div>
+    ${onClose !== undefined && html`<button class="quiet" onClick=${onClose} aria-label="Dismiss">×</button>`}
+  </div>`;
+}
+
+/** "Offline 41 s · missed 8,213 … caught up" */
+function OutageNotice() {
+  const { outage } = model;
+  if (outage === null) return html`<div role="alert"></div>`;
+  const lastedMs = (outage.untilMs ?? Date.now()) - outage.sinceMs;
+  const isBack = model.connection !== 'offline';
+  const missed = isBack || outage.missed > 0 ? ` · missed ${count(outage.missed)}` : '';
+  const end = outage.done ? ' … caught up' : isBack ? ' · catching up' : '';
+  return html`
+    <div role="alert" class="visually-hidden">${!isBack && lastedMs > ALERT_MS ? 'The connection is lost.' : ''}</div>
+    <${Notice} kind=${outage.done ? 'ok' : 'warn'} test="outage" onClose=${outage.done ? () => dismiss('outage') : undefined}>
+      ${`Offline ${duration(lastedMs)}${missed}${end}`}
+      ${!isBack && html` <button class="link" onClick=${retry}>Retry now</button>`}
+    <//>
+  `;
+}
+
+/** @param {{ gap: import('./model.js').Gap }} props */
+function GapText({ gap }) {
+  /** @type {Map<string, string>} */
+  const reasons = new Map([
+    ['trimmed', 'they are no longer kept'],
+    ['other_log', 'the server has another log now'],
+    ['ahead_of_log', 'the server’s log ends before them'],
+  ]);
+  const why = reasons.get(gap.why) ?? gap.why;
+  const [from, to] = [gap.from, gap.to].map((text) => html`<${Untrusted} text=${text} />`);
+  const reason = html`<${Untrusted} text=${why} />`;
+  return html`Cannot resume without a gap: events behind ${from} up to ${to} are not shown, because ${reason}.`;
+}
+
+/** @type {Map<string, string>} */
+const REASONS = new Map([
+  ['button', 'Paused'],
+  ['key', 'Paused by key'],
+  ['scroll', 'Paused, because you scrolled'],
+  ['selection', 'Paused, because you selected text'],
+  ['open', 'Paused, because a row was opened'],
+]);
+
+/** Stands below the list, so that no row moves or is covered when it comes. */
+export function PauseNotice() {
+  void frame.value;
+  if (!model.isPaused) return null;
+  return html`<div class="paused" data-test="paused">
+    <span>${REASONS.get(model.pausedBy ?? '')} · <b>+${count(model.nSincePause)}</b> since pause</span>
+    <button onClick=${resume}>Resume</button>
+  </div>`;
+}

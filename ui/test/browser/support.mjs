@@ -1,0 +1,203 @@
+// The real eyas binary on a port of its own, a real Chromium, and a page that is watched: each script
+// error, each broken content policy and each request that leaves the origin is a failure of the test.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { chromium } from 'playwright-core';
+
+const UI = fileURLToPath(new URL('../..', import.meta.url));
+const BIN = process.env.EYAS_BIN ?? resolve(UI, '../target/debug/eyas');
+const START_MS_MAX = 20_000;
+/** How long a page may take to show what it was told. */
+export const SHOW_MS_MAX = 15_000;
+
+/** A server that can be killed and started again on the same port and directory. */
+export class Server {
+  /** @param {number} port @param {string} dir */
+  constructor(port, dir) {
+    this.port = port;
+    this.dir = dir;
+    this.origin = `http://127.0.0.1:${port}`;
+    /** @type {import('node:child_process').ChildProcess | null} */
+    this.process = null;
+    this.output = '';
+  }
+
+  static async start() {
+    await access(BIN).catch(() => assert.fail(`no binary at ${BIN}: build it first, or set EYAS_BIN`));
+    const server = new Server(await freePort(), await mkdtemp(join(tmpdir(), 'eyas-ui-')));
+    await server.start();
+    return server;
+  }
+
+  async start() {
+    const child = spawn(BIN, ['serve'], {
+      env: { ...process.env, EYAS_LISTEN: `127.0.0.1:${this.port}`, EYAS_DATA_DIR: this.dir },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.process = child;
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (this.output += chunk));
+    await waitFor('the server is ready', START_MS_MAX, async () => {
+      assert.equal(child.exitCode, null, `eyas ended: ${this.output}`);
+      return fetch(`${this.origin}/readyz`).then((answer) => answer.ok, () => false);
+    });
+  }
+
+  /**
+   * `kill -9`, or another signal.
+   * @param {NodeJS.Signals} [signal]
+   */
+  async kill(signal = 'SIGKILL') {
+    const child = this.process;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    await gone;
+  }
+
+  /** Begins with an empty data directory. */
+  async wipe() {
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  async stop() {
+    await this.kill();
+    await this.wipe();
+  }
+
+  /**
+   * Posts text as it is and wants a 202.
+   * @param {string} path
+   * @param {string} body
+   * @param {string} [type]
+   */
+  async post(path, body, type = 'application/json') {
+    const answer = await fetch(this.origin + path, { method: 'POST', headers: { 'content-type': type }, body });
+    assert.equal(answer.status, 202, `${await answer.clone().text()} for ${body.slice(0, 200)}`);
+    return answer.json();
+  }
+
+  /** @param {object} event */
+  send(event) {
+    return this.post('/events', JSON.stringify(event));
+  }
+
+  /**
+   * Many numbered events in one request.
+   * @param {number} n
+   * @param {object} [more]
+   */
+  sendMany(n, more = {}) {
+    const lines = Array.from({ length: n }, (_, at) => JSON.stringify({ category: 'load', name: `event ${at}`, data: { at }, ...more }));
+    return this.post('/events', lines.join('\n'), 'application/x-ndjson');
+  }
+}
+
+/** @returns {Promise<number>} */
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  assert.ok(address !== null && typeof address === 'object');
+  return address.port;
+}
+
+/**
+ * Asks again until the answer is yes.
+ * @param {string} what
+ * @param {number} msMax
+ * @param {() => Promise<boolean>} isSo
+ */
+async function waitFor(what, msMax, isSo) {
+  const deadline = Date.now() + msMax;
+  while (!(await isSo())) {
+    assert.ok(Date.now() < deadline, `not within ${msMax} ms: ${what}`);
+    await new Promise((done) => setTimeout(done, 25));
+  }
+}
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+}
+
+/**
+ * A page in a context of its own that is watched.
+ * @param {import('playwright-core').Browser} browser
+ * @param {Server} server
+ * @param {import('playwright-core').BrowserContextOptions} [options]
+ */
+export async function watchedPage(browser, server, options) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(SHOW_MS_MAX);
+  const page = await context.newPage();
+  /** @type {string[]} */
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(`script error: ${error}`));
+  page.on('dialog', (dialog) => {
+    faults.push(`dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  page.on('console', (message) => {
+    if (/content security policy|trusted/i.test(message.text())) faults.push(`console: ${message.text()}`);
+  });
+  page.on('request', (request) => {
+    const url = request.url();
+    if (!url.startsWith(`${server.origin}/`) && !url.startsWith('data:')) faults.push(`request to ${url}`);
+  });
+  page.on('websocket', (socket) => {
+    if (!socket.url().startsWith(`${server.origin.replace('http', 'ws')}/`)) faults.push(`socket to ${socket.url()}`);
+  });
+  await page.addInitScript(() => {
+    /** @type {any} */ (window).__violations = [];
+    document.addEventListener('securitypolicyviolation', (event) => {
+      /** @type {any} */ (window).__violations.push(`${event.violatedDirective} ${event.blockedURI}`);
+    });
+  });
+  const assertClean = async () => {
+    const seen = await page.evaluate(() => ({
+      violations: /** @type {any} */ (window).__violations,
+      pwn: typeof (/** @type {any} */ (window).__pwn),
+    }));
+    assert.deepEqual({ faults, ...seen }, { faults: [], violations: [], pwn: 'undefined' });
+  };
+  return { page, context, assertClean };
+}
+
+/**
+ * Waits until an element of the page says something.
+ * @param {import('playwright-core').Page} page
+ * @param {string} test value of `data-test`
+ * @param {string | RegExp} text
+ */
+export async function says(page, test, text) {
+  const pattern = typeof text === 'string' ? `^\\s*${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*$` : text.source;
+  await page
+    .waitForFunction(
+      ([name, source]) => {
+        const found = document.querySelector(`[data-test="${name}"]`);
+        return found !== null && new RegExp(source ?? '').test((found.textContent ?? '').replace(/\s+/g, ' '));
+      },
+      [test, pattern],
+    )
+    .catch(async () => {
+      const found = await page.locator(`[data-test="${test}"]`).allTextContents();
+      assert.fail(`${test} says ${JSON.stringify(found)}, not ${pattern}`);
+    });
+}
+
+/** @param {import('playwright-core').Page} page */
+export function rows(page) {
+  return page.locator('[data-test=row]');
+}

@@ -1,0 +1,105 @@
+// The screen's numbers always add up, nothing is counted twice, and a pause hides nothing for good.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Model, ROWS_MAX } from '../../live/model.js';
+
+/** @param {number} seq @param {object} [more] @returns {any} */
+function event(seq, more = {}) {
+  return { envelope: { seq, cursor: `0a1b2c3d.${seq}`, valid: true, errors: [], ...more }, text: 'x', dataFrom: 0, dataTo: 0 };
+}
+
+/** @param {Model} model @param {number} from @param {number} to */
+function add(model, from, to) {
+  for (let seq = from; seq <= to; seq += 1) model.add(event(seq));
+}
+
+test('newest on top, and what comes a second time is left out', () => {
+  const model = new Model();
+  add(model, 1, 5);
+  assert.equal(model.add(event(5)), false);
+  assert.equal(model.add(event(2)), false);
+  assert.equal(model.add(event(9)), true);
+  assert.equal(model.nReceived, 6);
+  assert.equal(model.row(0)?.envelope.seq, 9);
+  assert.equal(model.cursor, '0a1b2c3d.9');
+});
+
+test('received = shown + not shown, through overflow, pause and resume', () => {
+  const model = new Model();
+  const holds = () => assert.equal(model.nReceived, model.nShown + model.nNotShown);
+  add(model, 1, ROWS_MAX + 10);
+  holds();
+  assert.equal(model.nNotShown, 10);
+  model.pause('button');
+  const top = model.row(0);
+  add(model, ROWS_MAX + 11, ROWS_MAX + 30);
+  holds();
+  assert.equal(model.row(0), top);
+  assert.equal(model.nSincePause, 20);
+  assert.equal(model.nNotShown, 30);
+  model.resume();
+  holds();
+  assert.equal(model.nShown, ROWS_MAX);
+  assert.equal(model.row(0)?.envelope.seq, ROWS_MAX + 30);
+  assert.equal(model.nSincePause, 0);
+});
+
+test('a second pause does not freeze anew', () => {
+  const model = new Model();
+  add(model, 1, 3);
+  model.pause('scroll');
+  add(model, 4, 5);
+  model.pause('open');
+  assert.equal(model.pausedBy, 'scroll');
+  assert.equal(model.nShown, 3);
+});
+
+test('the state follows the applied position and never goes back', () => {
+  const model = new Model();
+  add(model, 1, 2);
+  model.add(event(3, { valid: false }));
+  const states = () => [2, 1, 0].map((index) => model.stateOf(/** @type {any} */ (model.row(index))));
+  /** @param {number} applied */
+  const stats = (applied) => ({ accepted: 3, applied_seq: applied, head_seq: 3, n_invalid: 1, lag_s: 0, lag_records: 0 });
+  assert.deepEqual(states(), ['queued', 'queued', 'queued']);
+  model.setStats(stats(2), 0);
+  assert.deepEqual(states(), ['stored', 'stored', 'queued']);
+  model.setStats(stats(3), 1);
+  model.setStats(stats(1), 2);
+  assert.deepEqual(states(), ['stored', 'stored', 'invalid']);
+});
+
+test('only what comes before the feed has caught up was missed', () => {
+  const model = new Model();
+  add(model, 1, 3);
+  model.outage = { sinceMs: 0, untilMs: null, missed: 0, done: false };
+  add(model, 2, 8);
+  model.outage.done = true;
+  add(model, 9, 12);
+  assert.equal(model.outage.missed, 5);
+});
+
+test('behind a gap the list goes on, also in another log', () => {
+  const model = new Model();
+  add(model, 1, 3);
+  model.addGap({ from: '0a1b2c3d.3', to: 'ffffffff.0', why: 'other_log' });
+  assert.equal(model.add(event(1, { cursor: 'ffffffff.1' })), true);
+  assert.equal(model.add(event(1, { cursor: 'ffffffff.1' })), false);
+});
+
+test('arrivals of the last minute, also over a restart of the server', () => {
+  const model = new Model();
+  /** @param {number} accepted @param {number} atS */
+  const hear = (accepted, atS) =>
+    model.setStats({ accepted, applied_seq: 0, head_seq: 0, n_invalid: 0, lag_s: 0, lag_records: 0 }, atS * 1000);
+  hear(100, 0);
+  assert.equal(model.nAcceptedLately, 0);
+  hear(150, 30);
+  hear(400, 61);
+  assert.equal(model.nAcceptedLately, 250);
+  hear(5, 62);
+  hear(12, 63);
+  assert.equal(model.nAcceptedLately, 7);
+});

@@ -1,0 +1,55 @@
+// Promises about the files themselves: small enough, nothing inline, nothing from elsewhere, and the
+// vendored ones are what npm gives.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+
+const ui = fileURLToPath(new URL('../..', import.meta.url));
+const FOLDERS = ['', 'frame', 'lib', 'live', 'style'];
+const BUDGET_BYTES = 100_000;
+
+/** Every file of the console that a browser may ask for, `/docs` apart. */
+async function served() {
+  const names = ['vendor/preact.js'];
+  for (const folder of FOLDERS) {
+    for (const entry of await readdir(join(ui, folder), { withFileTypes: true })) {
+      if (entry.isFile() && /\.(js|css|html|svg)$/.test(entry.name)) names.push(join(folder, entry.name));
+    }
+  }
+  return Promise.all(names.map(async (name) => ({ name, text: await readFile(join(ui, name), 'utf8') })));
+}
+
+test('the console stays below 100 kB gzip', async () => {
+  const files = await served();
+  const bytes = files.reduce((sum, { text }) => sum + gzipSync(text, { level: 9 }).length, 0);
+  assert.ok(files.length > 20);
+  assert.ok(bytes < BUDGET_BYTES, `${bytes} bytes`);
+});
+
+test('no markup from text, nothing inline, no address of anybody else', async () => {
+  for (const { name, text } of await served()) {
+    if (name.startsWith('vendor/')) continue;
+    const code = text.replaceAll('http://www.w3.org/2000/svg', '').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '');
+    assert.doesNotMatch(code, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/, name);
+    assert.doesNotMatch(code, /https?:\/\/|@import|url\(/, name);
+    if (name.endsWith('.html')) assert.doesNotMatch(code, /<style|\sstyle=|\son[a-z]+=|<script(?![^>]*src=)/, name);
+  }
+});
+
+test('every module and script begins by saying what it is', async () => {
+  for (const { name, text } of await served()) {
+    if (name.startsWith('vendor/') || name.endsWith('.svg') || name.endsWith('.html')) continue;
+    assert.match(text, /^(\/\/ |\/\* )[A-Z“"]/, name);
+    assert.ok(text.split('\n').length <= 500, `${name} is too long`);
+  }
+});
+
+test('vendored files are what npm gives', async () => {
+  await promisify(execFile)(process.execPath, [join(ui, 'vendor/regenerate.mjs'), '--check']);
+});
