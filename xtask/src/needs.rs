@@ -1,0 +1,120 @@
+//! What the suite needs besides a Rust toolchain. What is missing is installed, or named with the command that installs it.
+//!
+//! Invariant: a missing thing is never skipped. A suite that passes without its browser would prove nothing about the page.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+
+use crate::runner::{headline, pass_through, quiet};
+
+/// Programs that come from the system's package manager: program, Debian package.
+///
+/// The place where later drivers add their servers: `postgres`, `redis-server`, `nats-server`.
+const PROGRAMS: &[(&str, &str)] =
+    &[("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium"), ("git", "git")];
+
+/// Parts of the Rust toolchain: the argument that asks for their version, the component of rustup.
+const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
+
+/// Makes sure that everything the suite needs is there.
+///
+/// # Errors
+/// Names what is missing and the command that installs it.
+pub(crate) fn prepare(root: &Path) -> anyhow::Result<bool> {
+    for (subcommand, component) in COMPONENTS {
+        toolchain(subcommand, component)?;
+    }
+    let missing: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| find(program).is_none())
+        .map(|(_, package)| *package)
+        .collect();
+    if !missing.is_empty() {
+        install(&missing)?;
+    }
+    npm_packages(&root.join("ui"))?;
+    for (program, _) in PROGRAMS {
+        let path = find(program).with_context(|| format!("`{program}` is still not in PATH"))?;
+        println!("{program}: {}", path.display());
+    }
+    Ok(true)
+}
+
+/// Whether tests run under cargo-nextest. Without it, `cargo test` runs the same tests.
+pub(crate) fn has_nextest() -> bool {
+    quiet(Command::new("cargo").args(["nextest", "--version"]))
+}
+
+/// Where a program stands in `PATH`.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file())
+}
+
+/// Installs Debian packages, without asking anything.
+///
+/// # Errors
+/// When this user may not, or the package manager fails: names the command.
+pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
+    let by_hand = format!(
+        "apt-get update && apt-get install -y --no-install-recommends {}",
+        packages.join(" ")
+    );
+    ensure!(
+        find("apt-get").is_some(),
+        "missing: {}. Install them with your package manager (on Debian: `sudo sh -c '{by_hand}'`)",
+        packages.join(", "),
+    );
+    ensure!(is_root(), "missing: {}. Run: sudo sh -c '{by_hand}'", packages.join(", "));
+    headline("install", &packages.join(" "));
+    // Another installation may be under way: wait for its lock. What is there already keeps its version.
+    let mut install = vec!["install", "-y", "--no-install-recommends", "--no-upgrade"];
+    install.extend(packages);
+    for arguments in [&["update"][..], &install] {
+        let mut command = Command::new("apt-get");
+        command
+            .args(["-o", "DPkg::Lock::Timeout=300"])
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        if !pass_through(&mut command, &mut Vec::new())? {
+            bail!("`apt-get {}` failed. By hand: {by_hand}", arguments[0]);
+        }
+    }
+    Ok(())
+}
+
+fn toolchain(subcommand: &str, component: &str) -> anyhow::Result<()> {
+    let works = || quiet(Command::new("cargo").args([subcommand, "--version"]));
+    if !works() && find("rustup").is_some() {
+        let mut command = Command::new("rustup");
+        pass_through(command.args(["component", "add", component]), &mut Vec::new())?;
+    }
+    ensure!(works(), "`cargo {subcommand}` is missing. Run: rustup component add {component}");
+    Ok(())
+}
+
+/// Runs `npm ci` when the installed packages are not those of the lock file.
+fn npm_packages(ui: &Path) -> anyhow::Result<()> {
+    let lock = ui.join("package-lock.json");
+    ensure!(lock.is_file(), "{} is missing: the console's tests cannot run", lock.display());
+    let changed_at = |path: &Path| path.metadata().and_then(|meta| meta.modified()).ok();
+    // npm writes this file when an installation is complete.
+    let installed = changed_at(&ui.join("node_modules/.package-lock.json"));
+    if installed.is_some() && installed >= changed_at(&lock) {
+        return Ok(());
+    }
+    headline("install", "npm ci (in ui/)");
+    let mut command = Command::new("npm");
+    command.args(["ci", "--no-audit", "--no-fund"]).current_dir(ui);
+    if !pass_through(&mut command, &mut Vec::new())? {
+        bail!("`npm ci` failed. By hand: cd ui && npm ci");
+    }
+    Ok(())
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+}

@@ -1,0 +1,85 @@
+//! `cargo xtask test`: everything that CI gates on, in one command.
+//!
+//! A step that fails does not hide the others: all run, and the table at the end says which failed. Invariant: every
+//! build here uses the same packages and features, so dependencies are compiled once.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::needs;
+use crate::runner::{Outcome, step};
+use crate::tidy::check;
+
+/// The whole workspace with the code behind features, which would otherwise be checked by nobody.
+const EVERYTHING: &[&str] = &["--workspace", "--features", "xtask/bench"];
+
+/// Runs the suite. Returns whether all of it passed. A step that cannot run is a failed step; without what the suite needs
+/// none starts.
+pub(crate) fn run(root: &Path) -> bool {
+    let mut outcomes = vec![Outcome::of("needs", || needs::prepare(root))];
+    if outcomes[0].ok {
+        outcomes.extend(steps(root));
+    }
+    print_summary(&outcomes);
+    outcomes.iter().all(|outcome| outcome.ok)
+}
+
+fn steps(root: &Path) -> Vec<Outcome> {
+    let cargo = |arguments: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.current_dir(root).args(arguments);
+        command
+    };
+    let npm = |script: &str| {
+        let mut command = Command::new("npm");
+        command.current_dir(root.join("ui")).args(["run", "--silent", script]);
+        command
+    };
+    let mut outcomes = vec![
+        step("fmt", &mut cargo(&["fmt", "--all", "--check"])),
+        step(
+            "clippy",
+            cargo(&["clippy"]).args(EVERYTHING).args(["--all-targets", "--", "-D", "warnings"]),
+        ),
+        Outcome::of("tidy", || check::run(root)),
+    ];
+    outcomes.push(if needs::has_nextest() {
+        step("rust tests", cargo(&["nextest", "run", "--no-fail-fast"]).args(EVERYTHING))
+    } else {
+        step("rust tests", cargo(&["test", "--no-fail-fast"]).args(EVERYTHING))
+    });
+    // Servers of later drivers (PostgreSQL, Redis, NATS) are started by the tests that need them; `needs` installs them.
+    let binary = step("binary", cargo(&["build", "--bins"]).args(EVERYTHING));
+    let binary_ok = binary.ok;
+    outcomes.push(binary);
+    outcomes.push(step("ui types", &mut npm("check")));
+    outcomes.push(step("ui unit", &mut npm("test:unit")));
+    outcomes.push(if binary_ok {
+        step("ui browser", npm("test:browser").env("EYAS_BIN", target(root).join("debug/eyas")))
+    } else {
+        Outcome::of("ui browser", || anyhow::bail!("not run: the binary did not build"))
+    });
+    outcomes
+}
+
+/// Where cargo builds.
+pub(crate) fn target(root: &Path) -> std::path::PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root.join("target"), |folder| root.join(folder))
+}
+
+fn print_summary(outcomes: &[Outcome]) {
+    println!("\n{:<12} {:<7} {:>9}", "step", "result", "time");
+    for outcome in outcomes {
+        let result = if outcome.ok { "ok" } else { "FAILED" };
+        println!("{:<12} {result:<7} {:>7.1} s", outcome.name, outcome.took.as_secs_f64());
+    }
+    let total: f64 = outcomes.iter().map(|outcome| outcome.took.as_secs_f64()).sum();
+    let all = if outcomes.iter().all(|outcome| outcome.ok) { "ok" } else { "FAILED" };
+    println!("{:<12} {all:<7} {total:>7.1} s\n", "all");
+    for outcome in outcomes {
+        for line in &outcome.closing {
+            println!("{line}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask torture`: the kill -9 test by hand, with as many kills as wanted.
+//!
+//! The test itself lives in `crates/eyas/tests/it/torture.rs`; this only builds it optimised and passes the numbers on.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::ensure;
+use clap::Args;
+
+use crate::runner::{headline, pass_through, spelled};
+
+const TEST: &str = "torture::acknowledged_events_survive_kill";
+
+/// Arguments of `torture`.
+#[derive(Args)]
+pub(crate) struct TortureArgs {
+    /// How often the server is killed. The suite does 20; before a release do 200
+    #[arg(long, default_value_t = 200)]
+    kills: u32,
+
+    /// Seed of the run. A failure prints its seed; the same seed repeats the same choices
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// Runs the test. Returns whether it passed.
+///
+/// # Errors
+/// When cargo cannot start, or when no test of that name ran.
+pub(crate) fn run(root: &Path, args: &TortureArgs) -> anyhow::Result<bool> {
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(root)
+        .args(["test", "--package", "eyas", "--profile", "ci", "--test", "it", "--"])
+        .args([TEST, "--exact", "--nocapture"])
+        .env("EYAS_TORTURE_KILLS", args.kills.to_string());
+    if let Some(seed) = args.seed {
+        command.env("EYAS_TORTURE_SEED", seed.to_string());
+    }
+    headline("torture", &format!("EYAS_TORTURE_KILLS={} {}", args.kills, spelled(&command)));
+    let mut closing = Vec::new();
+    let ok = pass_through(&mut command, &mut closing)?;
+    // A renamed test would otherwise pass by running nothing.
+    ensure!(
+        !ok || closing.iter().any(|line| line.contains(" 1 passed")),
+        "no test is named `{TEST}`: mend the name in xtask/src/torture.rs"
+    );
+    Ok(ok)
+}
