@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::{Event, LogId, Seq, StreamName};
+use model::{ContentHash, Event, LogId, Seq, StreamName};
 use queue::Queue;
 use store::{EventStore, IdKey};
 use tokio::sync::watch;
@@ -64,11 +64,12 @@ enum Plan {
     Append {
         is_tracked: bool,
     },
-    /// The same event as an earlier one of this request.
-    SameAs(usize),
+    /// The id of an earlier event of this request.
+    Again(usize),
     Known(Seq),
     Wait(watch::Receiver<Outcome>),
-    Conflict(Option<Seq>),
+    /// The id names another event, where it is known which.
+    Conflict(Option<(Seq, ContentHash)>),
 }
 
 impl Intake {
@@ -167,7 +168,7 @@ impl Intake {
         }
         self.meters.accepted.fetch_add(n_new as u64, Ordering::Relaxed);
         let seqs = self.settle(&entries, &plans, next);
-        self.answer(entries, plans, &seqs).await
+        self.answer(&entries, &plans, &seqs).await
     }
 
     /// Takes the ids that clients chose, or learns who has them. Never waits, so two requests that share
@@ -181,16 +182,15 @@ impl Intake {
                 continue;
             };
             if let Some(&first) = firsts.get(&**key) {
-                let is_same = entries[first].hash == entry.hash;
-                plans.push(if is_same { Plan::SameAs(first) } else { Plan::Conflict(None) });
+                plans.push(Plan::Again(first));
                 continue;
             }
             firsts.insert(key, at);
             plans.push(match self.recent.begin(key, entry.hash) {
                 Begin::Fresh => Plan::Append { is_tracked: true },
                 Begin::Untracked => Plan::Append { is_tracked: false },
-                Begin::Known { seq, is_same: true } => Plan::Known(seq),
-                Begin::Known { seq, is_same: false } => Plan::Conflict(Some(seq)),
+                Begin::Known { seq, hash } if hash == entry.hash => Plan::Known(seq),
+                Begin::Known { seq, hash } => Plan::Conflict(Some((seq, hash))),
                 Begin::Pending { outcome, is_same: true } => Plan::Wait(outcome),
                 Begin::Pending { is_same: false, .. } => Plan::Conflict(None),
             });
@@ -218,7 +218,7 @@ impl Intake {
                 self.recent.abandon(&key, Outcome::Appended(seq));
             }
             let is_same = hash == entries[at].hash;
-            plans[at] = if is_same { Plan::Known(seq) } else { Plan::Conflict(Some(seq)) };
+            plans[at] = if is_same { Plan::Known(seq) } else { Plan::Conflict(Some((seq, hash))) };
         }
         is_complete
     }
@@ -254,25 +254,23 @@ impl Intake {
 
     async fn answer(
         &self,
-        entries: Vec<Entry>,
-        plans: Vec<Plan>,
+        entries: &[Entry],
+        plans: &[Plan],
         seqs: &[Option<Seq>],
     ) -> Result<Accepted, IntakeError> {
         let mut items: Vec<Item> = Vec::with_capacity(entries.len());
-        for ((entry, plan), seq) in entries.into_iter().zip(plans).zip(seqs) {
-            let id = entry.id;
+        for ((entry, plan), seq) in entries.iter().zip(plans).zip(seqs) {
+            let id = entry.id.clone();
             items.push(match (plan, seq) {
                 (_, Some(seq)) => Item::Appended { id, seq: *seq },
-                (Plan::Known(seq), _) => Item::Duplicate { id, seq },
-                (Plan::Conflict(seq), _) => Item::Conflict { id, seq },
-                (Plan::SameAs(first), _) => match &items[first] {
-                    Item::Appended { seq, .. } | Item::Duplicate { seq, .. } => {
-                        Item::Duplicate { id, seq: *seq }
-                    }
-                    Item::Conflict { seq, .. } => Item::Conflict { id, seq: *seq },
-                },
+                (Plan::Known(seq), _) => Item::Duplicate { id, seq: *seq },
+                (Plan::Conflict(first), _) => Item::Conflict { id, seq: first.map(|(seq, _)| seq) },
+                (Plan::Again(first), _) => {
+                    let is_same = entries[*first].hash == entry.hash;
+                    again(entry, is_same, &items[*first], &plans[*first])
+                }
                 (Plan::Wait(outcome), _) => {
-                    Item::Duplicate { id, seq: other_sending(outcome).await? }
+                    Item::Duplicate { id, seq: other_sending(outcome.clone()).await? }
                 }
                 (Plan::Append { .. }, None) => unreachable!("what was appended has a position"),
             });
@@ -285,6 +283,24 @@ impl Intake {
 
     fn accepted(&self, items: Vec<Item>) -> Accepted {
         Accepted { items, durability: self.queue.durability().as_str() }
+    }
+}
+
+/// What becomes of an event whose id stood earlier in the same request.
+fn again(entry: &Entry, is_same: bool, first: &Item, plan: &Plan) -> Item {
+    let id = entry.id.clone();
+    match (first, plan) {
+        (Item::Appended { seq, .. } | Item::Duplicate { seq, .. }, _) if is_same => {
+            Item::Duplicate { id, seq: *seq }
+        }
+        // The earlier one was not what the id names; this one is.
+        (_, Plan::Conflict(Some((seq, hash)))) if *hash == entry.hash => {
+            Item::Duplicate { id, seq: *seq }
+        }
+        (Item::Appended { seq, .. } | Item::Duplicate { seq, .. }, _) => {
+            Item::Conflict { id, seq: Some(*seq) }
+        }
+        (Item::Conflict { seq, .. }, _) => Item::Conflict { id, seq: *seq },
     }
 }
 
@@ -306,9 +322,12 @@ fn refuse_conflicts(
         return Ok(());
     }
     for (index, (entry, plan)) in entries.iter().zip(plans).enumerate() {
-        if let Plan::Conflict(seq) = plan {
-            return Err(IntakeError::Conflict { index, id: entry.id.clone(), seq: *seq });
-        }
+        let seq = match plan {
+            Plan::Conflict(first) => first.map(|(seq, _)| seq),
+            Plan::Again(first) if entries[*first].hash != entry.hash => None,
+            _ => continue,
+        };
+        return Err(IntakeError::Conflict { index, id: entry.id.clone(), seq });
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub(crate) enum Begin {
     /// Nobody else has it as far as we know, but the table is full: append it undecided.
     Untracked,
     /// It is in the log.
-    Known { seq: Seq, is_same: bool },
+    Known { seq: Seq, hash: ContentHash },
     /// Another request is appending it.
     Pending { outcome: watch::Receiver<Outcome>, is_same: bool },
 }
@@ -99,9 +99,7 @@ impl Recent {
                 Entry::Pending { hash: other, outcome } => {
                     Begin::Pending { outcome: outcome.subscribe(), is_same: *other == hash }
                 }
-                Entry::Appended { hash: other, seq } => {
-                    Begin::Known { seq: *seq, is_same: *other == hash }
-                }
+                Entry::Appended { hash, seq } => Begin::Known { seq: *seq, hash: *hash },
             },
             Slot::Vacant(slot) => {
                 if !self.reserve(key) {

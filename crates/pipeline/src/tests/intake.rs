@@ -148,6 +148,26 @@ async fn one_request_may_hold_an_id_twice() {
 }
 
 #[tokio::test]
+async fn a_true_repetition_behind_a_false_one_is_a_repetition() {
+    for is_applied in [false, true] {
+        let path = Path::new(1 << 20);
+        path.send(&[Some("x")], "1", OnConflict::RefuseAll).await.unwrap();
+        if is_applied {
+            path.apply_all().await;
+        }
+        let mut batch = path.intake.batch(&StreamName::new("s").unwrap(), None);
+        for data in ["2", "1", "2"] {
+            let event = NewEvent { id: Some("x".into()), data: Some(data), ..NewEvent::default() };
+            batch.push(&event).unwrap();
+        }
+        let accepted = path.intake.append(batch, OnConflict::Skip).await.unwrap();
+        let conflict = Item::Conflict { id: "x".into(), seq: Some(seq(1)) };
+        let repetition = Item::Duplicate { id: "x".into(), seq: seq(1) };
+        assert_eq!(accepted.items, [conflict.clone(), repetition, conflict]);
+    }
+}
+
+#[tokio::test]
 async fn of_many_at_once_one_is_appended() {
     let path = Path::new(1 << 20);
     let sendings = (0..50).map(|_| path.send(&[Some("x")], "1", OnConflict::RefuseAll));

@@ -26,10 +26,8 @@ fn an_id_is_known_from_begin_to_the_commit_of_its_row() {
     assert!(matches!(recent.begin(&key("x"), B), Begin::Pending { is_same: false, .. }));
     recent.settle(&key("x"), A, seq(7));
     recent.forget_through(seq(6));
-    assert!(
-        matches!(recent.begin(&key("x"), A), Begin::Known { seq, is_same: true } if seq.get() == 7)
-    );
-    assert!(matches!(recent.begin(&key("x"), B), Begin::Known { is_same: false, .. }));
+    assert!(matches!(recent.begin(&key("x"), A), Begin::Known { seq, hash: A } if seq.get() == 7));
+    assert!(matches!(recent.begin(&key("x"), B), Begin::Known { hash: A, .. }));
     recent.forget_through(seq(7));
     assert_eq!(recent.n_bytes(), 0);
     assert!(matches!(recent.begin(&key("x"), B), Begin::Fresh));
@@ -65,9 +63,7 @@ fn of_two_recovered_sendings_the_first_keeps_the_id() {
     let recent = Recent::new(1 << 20);
     recent.recover((*key("x")).clone(), A, seq(1));
     recent.recover((*key("x")).clone(), B, seq(2));
-    assert!(
-        matches!(recent.begin(&key("x"), A), Begin::Known { seq, is_same: true } if seq.get() == 1)
-    );
+    assert!(matches!(recent.begin(&key("x"), A), Begin::Known { seq, hash: A } if seq.get() == 1));
     recent.forget_through(seq(2));
     assert_eq!(recent.n_bytes(), 0);
 }
