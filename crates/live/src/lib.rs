@@ -1,0 +1,26 @@
+//! Floor 2: the push path. One tail for all, and subscriptions that are cursors.
+//!
+//! [`tail`] follows the log and feeds a bounded [`ring`] of recent events; [`frame`] encodes each of them
+//! once, for whoever asks first; [`settle`] keeps repetitions out. A [`subscription`] reads history from
+//! the database, then the log, then the ring, then waits for the tail. It holds a position and at most one
+//! read's worth of events: a slow client costs little memory, it is simply further behind.
+
+mod error;
+mod frame;
+mod hub;
+mod live;
+mod message;
+mod ring;
+mod settle;
+mod subscription;
+mod tail;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::LiveError;
+pub use hub::LiveOptions;
+pub use live::Live;
+pub use message::{GapReason, Message, Since};
+pub use subscription::Subscription;
+pub use tail::Tail;

@@ -1,0 +1,51 @@
+//! The handle that the gateway holds.
+
+use std::sync::Arc;
+
+use model::{Cursor, Filter, Seq};
+use queue::Queue;
+use store::EventStore;
+use tokio::sync::watch;
+
+use crate::hub::{Hub, LiveOptions};
+use crate::message::Since;
+use crate::ring::Ring;
+use crate::subscription::Subscription;
+use crate::tail::Tail;
+
+/// Hands out subscriptions. Cheap to clone.
+#[derive(Clone)]
+pub struct Live {
+    pub(crate) hub: Arc<Hub>,
+}
+
+impl Live {
+    /// The handle, and the service behind it, which the caller runs. `applied` says how far the database
+    /// is; it is moved only after the commit.
+    pub fn new(
+        queue: Arc<dyn Queue>,
+        store: Arc<dyn EventStore>,
+        applied: watch::Receiver<Seq>,
+        options: LiveOptions,
+    ) -> (Self, Tail) {
+        let ring = Ring::new(options.ring_bytes_max);
+        let n_subscriptions = watch::Sender::new(0);
+        let hub = Arc::new(Hub { queue, store, applied, options, ring, n_subscriptions });
+        (Self { hub: Arc::clone(&hub) }, Tail::new(hub))
+    }
+
+    /// Begins to listen. Nothing is read before the first [`Subscription::next`].
+    pub fn subscribe(&self, since: Since, filter: Filter) -> Subscription {
+        Subscription::new(Arc::clone(&self.hub), since, filter)
+    }
+
+    /// The newest durable event; `Seq` 0 when there is none.
+    pub fn head(&self) -> Cursor {
+        self.hub.cursor(self.hub.queue.bounds().last)
+    }
+
+    /// How many subscriptions there are.
+    pub fn n_subscriptions(&self) -> usize {
+        *self.hub.n_subscriptions.borrow()
+    }
+}

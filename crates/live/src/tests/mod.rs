@@ -1,0 +1,8 @@
+//! What this crate promises, against the real memory queue and a real SQLite store.
+
+mod model;
+mod ring;
+mod settle;
+mod subscription;
+mod tail;
+mod world;
