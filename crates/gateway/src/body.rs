@@ -1,0 +1,158 @@
+//! Reading bodies within bounds: each one, and all of them together.
+//!
+//! Invariant: bytes are reserved from the process-wide [`Budget`] as they arrive and given back when the
+//! request is over. What a client merely announces reserves nothing.
+
+use std::fmt::Display;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+
+use crate::error::Kind;
+use crate::problem::Problem;
+use crate::watch::Watch;
+
+/// A refused body is still read up to here, so that a client which sends first and reads later sees the answer.
+const DISCARD_BYTES_MAX: u64 = 32 << 20;
+
+/// Memory for all bodies together.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    n_used: AtomicUsize,
+    bytes_max: usize,
+}
+
+impl Budget {
+    /// Room for so many bytes.
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { n_used: AtomicUsize::new(0), bytes_max }
+    }
+
+    /// Bytes in use.
+    #[cfg(test)]
+    pub(crate) fn n_used(&self) -> usize {
+        self.n_used.load(Ordering::Relaxed)
+    }
+}
+
+/// A part of the budget, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Reserved<'a> {
+    budget: &'a Budget,
+    n_bytes: usize,
+}
+
+impl<'a> Reserved<'a> {
+    fn none(budget: &'a Budget) -> Self {
+        Self { budget, n_bytes: 0 }
+    }
+
+    fn grow(&mut self, n_bytes: usize) -> Result<(), Problem> {
+        let n_before = self.budget.n_used.fetch_add(n_bytes, Ordering::Relaxed);
+        self.n_bytes += n_bytes;
+        if n_before + n_bytes <= self.budget.bytes_max {
+            return Ok(());
+        }
+        Err(Kind::Overloaded
+            .problem("Too many bytes of requests are in memory already; nothing was stored."))
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        self.budget.n_used.fetch_sub(self.n_bytes, Ordering::Relaxed);
+    }
+}
+
+/// The whole body, and its share of the budget. One that fits into one frame is not copied.
+pub(crate) async fn collect<'a, B>(
+    body: &mut B,
+    watch: &Watch,
+    budget: &'a Budget,
+    bytes_max: usize,
+) -> Result<(Bytes, Reserved<'a>), Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    let too_large = || {
+        Kind::BodyTooLarge
+            .problem(format!("The body is longer than the {bytes_max} bytes allowed."))
+    };
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large());
+    }
+    let mut reserved = Reserved::none(budget);
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    let mut n_bytes = 0;
+    while !body.is_end_stream() {
+        let Some(bytes) = next(body, watch).await? else { break };
+        n_bytes += bytes.len();
+        if n_bytes > bytes_max {
+            return Err(too_large());
+        }
+        reserved.grow(bytes.len())?;
+        if first.is_empty() {
+            first = bytes;
+        } else {
+            if all.is_empty() {
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&bytes);
+        }
+    }
+    Ok((if all.is_empty() { first } else { Bytes::from(all) }, reserved))
+}
+
+/// Reads and forgets what is left of a refused body.
+pub(crate) async fn discard<B>(body: &mut B, watch: &Watch)
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    let mut n_bytes = 0;
+    while !body.is_end_stream() && body.size_hint().lower() + n_bytes <= DISCARD_BYTES_MAX {
+        match next(body, watch).await {
+            Ok(Some(bytes)) => n_bytes += bytes.len() as u64,
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// The next piece; `None` at the end.
+async fn next<B>(body: &mut B, watch: &Watch) -> Result<Option<Bytes>, Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    loop {
+        // No timer here: the connection's watchdog runs in this very task, and hyper polls this future
+        // whenever the task runs, so its flag is seen at the next tick.
+        let frame = poll_fn(|cx| match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Pending if watch.is_body_too_slow() => Poll::Ready(Err(())),
+            polled => polled.map(Ok),
+        });
+        match frame.await {
+            Ok(None) => return Ok(None),
+            // Trailers carry nothing for us.
+            Ok(Some(Ok(frame))) => {
+                if let Ok(bytes) = Frame::into_data(frame) {
+                    return Ok(Some(bytes));
+                }
+            }
+            Ok(Some(Err(error))) => {
+                return Err(Kind::BrokenBody.problem(format!("The body broke off: {error}.")));
+            }
+            Err(()) => {
+                return Err(Kind::TooSlow.problem(
+                    "The body came slower than 1 KiB/s, or took longer than 60 s; nothing was stored.",
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What all requests share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use bytes::Bytes;
+use live::Live;
+use model::{StreamName, Timestamp};
+use pipeline::{Intake, Meters};
+use store::EventStore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::assets::Assets;
+use crate::body::Budget;
+use crate::hosts::Hosts;
+use crate::limits::Limits;
+use crate::rates::Rates;
+use crate::request_id::RequestIds;
+
+/// Settings of the edge.
+#[derive(Clone, Debug)]
+pub struct GatewayOptions {
+    /// Address under which people reach this server, with its scheme: `http://127.0.0.1:8080`.
+    pub public_url: String,
+    /// Host parts that a request may name, without port; IPv6 with or without brackets.
+    pub allowed_hosts: Vec<String>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Version of the program.
+    pub version: String,
+    /// Name of the data directory, stable over restarts.
+    pub instance: String,
+}
+
+/// What all requests share.
+pub(crate) struct Edge {
+    pub(crate) intake: Intake,
+    pub(crate) live: Live,
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) options: GatewayOptions,
+    pub(crate) hosts: Hosts,
+    pub(crate) budget: Budget,
+    pub(crate) openapi: Bytes,
+    pub(crate) assets: Assets,
+    pub(crate) rates: Rates,
+    pub(crate) request_ids: RequestIds,
+    /// The name of the stream `events`, made once.
+    pub(crate) events: StreamName,
+    pub(crate) started_at: Timestamp,
+    pub(crate) n_connections: AtomicUsize,
+    /// Cancelled when the server stops accepting; live connections say bye.
+    pub(crate) drain: CancellationToken,
+    /// Connections and WebSockets: the server ends when they have.
+    pub(crate) tasks: TaskTracker,
+}

@@ -1,0 +1,211 @@
+//! What can go wrong at the edge, and the only place that knows status codes of refusals.
+//!
+//! A [`Kind`] is a decision for the caller; its code is stable and stands in docs/http-api.md and in
+//! openapi.json (a test holds the three together). Faults of single events bring the code that
+//! `pipeline` gave them.
+
+use model::Seq;
+use pipeline::{Fault, IntakeError, QueuedError};
+use store::StoreError;
+
+use crate::problem::Problem;
+
+/// Every refusal that the edge itself can utter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    InvalidJson,
+    InvalidUtf8,
+    ByteOrderMark,
+    TooDeep,
+    EmptyBody,
+    BrokenBody,
+    UnknownParameter,
+    BadParameter,
+    BadPath,
+    BadUpgrade,
+    MissingHost,
+    ForeignHost,
+    ForeignOrigin,
+    NotFound,
+    NoSuchRoute,
+    MethodNotAllowed,
+    NotAcceptable,
+    TooSlow,
+    IdConflict,
+    AmbiguousId,
+    OtherLog,
+    EventTooLarge,
+    BodyTooLarge,
+    TooManyEvents,
+    UnsupportedMediaType,
+    UnsupportedEncoding,
+    UnknownField,
+    DuplicateField,
+    WrongType,
+    LoneSurrogate,
+    EmptyBatch,
+    BadStreamName,
+    NothingAccepted,
+    Overloaded,
+    LogFull,
+    DiskFull,
+    ShuttingDown,
+    OutcomeUnknown,
+    DatabaseUnavailable,
+    BacklogTooLong,
+    TooManySubscribers,
+}
+
+/// Nothing was stored, for certain.
+const REJECTED: Option<&str> = Some("rejected");
+
+impl Kind {
+    /// All of them, for the test that holds the documents to them.
+    #[cfg(test)]
+    #[rustfmt::skip]
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::InvalidJson, Self::InvalidUtf8, Self::ByteOrderMark, Self::TooDeep,
+        Self::EmptyBody, Self::BrokenBody, Self::UnknownParameter, Self::BadParameter,
+        Self::BadPath, Self::BadUpgrade, Self::MissingHost, Self::ForeignHost,
+        Self::ForeignOrigin, Self::NotFound, Self::NoSuchRoute, Self::MethodNotAllowed,
+        Self::NotAcceptable, Self::TooSlow, Self::IdConflict, Self::AmbiguousId, Self::OtherLog,
+        Self::EventTooLarge, Self::BodyTooLarge, Self::TooManyEvents, Self::UnsupportedMediaType,
+        Self::UnsupportedEncoding, Self::UnknownField, Self::DuplicateField, Self::WrongType,
+        Self::LoneSurrogate, Self::EmptyBatch, Self::BadStreamName, Self::NothingAccepted,
+        Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
+        Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
+        Self::TooManySubscribers,
+    ];
+
+    /// Status, code, hint.
+    #[rustfmt::skip]
+    const fn facts(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::InvalidJson => (400, "invalid_json", "send one JSON value (RFC 8259); the position says where reading stopped"),
+            Self::InvalidUtf8 => (400, "invalid_utf8", "JSON is sent as UTF-8"),
+            Self::ByteOrderMark => (400, "byte_order_mark", "leave out the byte order mark: JSON is UTF-8 without one"),
+            Self::TooDeep => (400, "too_deep", "nest objects and arrays less deeply"),
+            Self::EmptyBody => (400, "empty_body", "send the event as the body of the request"),
+            Self::BrokenBody => (400, "broken_body", "send the request again with the same id"),
+            Self::UnknownParameter => (400, "unknown_parameter", "leave the parameter out or correct its name"),
+            Self::BadParameter => (400, "bad_parameter", "correct the parameter; GET /openapi.json lists what is allowed"),
+            Self::BadPath => (400, "bad_path", "percent-encode the path as UTF-8"),
+            Self::BadUpgrade => (400, "bad_upgrade", "ask for a WebSocket of version 13 (RFC 6455)"),
+            Self::MissingHost => (400, "missing_host", "HTTP/1.1 wants exactly one Host header"),
+            Self::ForeignHost => (403, "foreign_host", "use an address of this server, or add the host to allowed_hosts"),
+            Self::ForeignOrigin => (403, "foreign_origin", "only pages of this server (see public_url) may call it from a browser"),
+            Self::NotFound => (404, "not_found", "check the id; ids with special characters are percent-encoded"),
+            Self::NoSuchRoute => (404, "no_such_route", "GET /openapi.json lists every path"),
+            Self::MethodNotAllowed => (405, "method_not_allowed", "the Allow header lists the methods of this path"),
+            Self::NotAcceptable => (406, "not_acceptable", "connect as a WebSocket, or send Accept: text/event-stream"),
+            Self::TooSlow => (408, "too_slow", "send the body faster, or in smaller requests"),
+            Self::IdConflict => (409, "id_conflict", "an id names one event for ever: use a new id for other content"),
+            Self::AmbiguousId => (409, "ambiguous_id", "add ?stream= or ?application= to say which one is meant"),
+            Self::OtherLog => (410, "other_log", "this server's log began anew: read again from the beginning, without the cursor"),
+            Self::EventTooLarge => (413, "event_too_large", "send a smaller event, or keep the large part elsewhere and send its address"),
+            Self::BodyTooLarge => (413, "body_too_large", "send fewer events in one request"),
+            Self::TooManyEvents => (413, "too_many_events", "send fewer events in one request"),
+            Self::UnsupportedMediaType => (415, "unsupported_media_type", "send Content-Type: application/json, or application/x-ndjson for one value a line"),
+            Self::UnsupportedEncoding => (415, "unsupported_encoding", "send the body without Content-Encoding"),
+            Self::UnknownField => (422, "unknown_field", "put it inside data: that takes any JSON"),
+            Self::DuplicateField => (422, "duplicate_field", "name each field once"),
+            Self::WrongType => (422, "wrong_type", "id, session_id, category, name and timestamp are strings; data is any JSON"),
+            Self::LoneSurrogate => (422, "lone_surrogate", "outside data, a \\ud800 to \\udfff escape needs its other half"),
+            Self::EmptyBatch => (422, "empty_batch", "send at least one event; to send an empty array as one event, use NDJSON"),
+            Self::BadStreamName => (422, "bad_stream_name", "a stream's name matches [a-z0-9_.-]{1,64}"),
+            Self::NothingAccepted => (422, "nothing_accepted", "rejected says what is wrong with each event"),
+            Self::Overloaded => (503, "overloaded", "send the request again in a second"),
+            Self::LogFull => (503, "log_full", "send the request again in a second"),
+            Self::DiskFull => (503, "disk_full", "free space on the disk of data_dir; intake resumes by itself"),
+            Self::ShuttingDown => (503, "shutting_down", "send the request again once the server is back"),
+            Self::OutcomeUnknown => (503, "outcome_unknown", "send the request again with the same ids: each event is stored at most once"),
+            Self::DatabaseUnavailable => (503, "database_unavailable", "ask again in a second; intake goes on meanwhile"),
+            Self::BacklogTooLong => (503, "backlog_too_long", "the event may wait for the database: ask again later"),
+            Self::TooManySubscribers => (503, "too_many_subscribers", "close some live connections, or connect again later"),
+        }
+    }
+
+    /// The stable code.
+    #[cfg(test)]
+    pub(crate) const fn code(self) -> &'static str {
+        self.facts().1
+    }
+
+    /// A problem of this kind; `detail` is one sentence.
+    pub(crate) fn problem(self, detail: impl Into<String>) -> Problem {
+        let (status, code, hint) = self.facts();
+        let problem = Problem::new(status, code, hint, detail.into());
+        problem.with(|facts| match self {
+            Self::Overloaded | Self::LogFull => {
+                facts.outcome = REJECTED;
+                facts.retry_after_s = Some(1);
+            }
+            Self::DiskFull => {
+                facts.outcome = REJECTED;
+                facts.retry_after_s = Some(30);
+            }
+            Self::ShuttingDown => {
+                facts.outcome = REJECTED;
+                facts.retry_after_s = Some(2);
+            }
+            Self::OutcomeUnknown => {
+                facts.outcome = Some("unknown");
+                facts.retry_after_s = Some(1);
+            }
+            Self::DatabaseUnavailable | Self::BacklogTooLong | Self::TooManySubscribers => {
+                facts.retry_after_s = Some(1);
+            }
+            _ => {}
+        })
+    }
+}
+
+/// The id names another event already, at `seq` where that is known.
+pub(crate) fn id_conflict(id: &str, seq: Option<Seq>) -> Problem {
+    let problem = Kind::IdConflict
+        .problem(format!("The id {id:?} already names an event with other content."));
+    problem.pointer("/id").with(|facts| facts.seq = seq.map(Seq::get))
+}
+
+/// A fault that the intake found in one event.
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Problem::new(422, fault.code, fault.hint, fault.detail).pointer(fault.pointer)
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Full => {
+                Kind::LogFull.problem("Too many bytes already wait for the disk; nothing was stored.")
+            }
+            IntakeError::NoRoom(reason) => {
+                Kind::DiskFull.problem(format!("The log has no room: {reason}; nothing was stored."))
+            }
+            IntakeError::TooLarge { size_bytes, bytes_max } => Kind::BodyTooLarge.problem(format!(
+                "The events take {size_bytes} bytes in the log, more than the {bytes_max} of one append."
+            )),
+            IntakeError::Conflict { id, seq, .. } => id_conflict(&id, seq),
+            IntakeError::Closed => {
+                Kind::ShuttingDown.problem("The server is shutting down; nothing was stored.")
+            }
+            IntakeError::Unknown(reason) => Kind::OutcomeUnknown
+                .problem(format!("The log failed while writing, the events may be stored: {reason}.")),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Kind::DatabaseUnavailable.problem(format!("The database did not answer: {error}."))
+    }
+}
+
+impl From<QueuedError> for Problem {
+    fn from(error: QueuedError) -> Self {
+        Kind::BacklogTooLong.problem(format!(
+            "The event is not in the database, and the log was not searched: {error}."
+        ))
+    }
+}

@@ -1,0 +1,71 @@
+//! The gateway as one value, put together from what it stands on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use axum::Router;
+use live::Live;
+use model::StreamName;
+use pipeline::{Intake, Meters};
+use store::EventStore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::assets::Assets;
+use crate::body::Budget;
+use crate::edge::{Edge, GatewayOptions};
+use crate::hosts::Hosts;
+use crate::openapi;
+use crate::rates::Rates;
+use crate::request_id::RequestIds;
+use crate::router;
+
+/// What the edge stands on.
+pub struct GatewayParts {
+    /// The only way in.
+    pub intake: Intake,
+    /// Subscriptions.
+    pub live: Live,
+    /// Pages.
+    pub store: Arc<dyn EventStore>,
+    /// Numbers of the write path.
+    pub meters: Arc<Meters>,
+    /// Whose disk `/status` reports.
+    pub data_dir: PathBuf,
+    /// Settings.
+    pub options: GatewayOptions,
+}
+
+/// The HTTP edge, ready to [`run`](crate::server::run).
+pub struct Gateway {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) router: Router,
+}
+
+impl Gateway {
+    /// Puts the edge together; nothing runs yet.
+    pub fn new(parts: GatewayParts) -> Self {
+        let GatewayParts { intake, live, store, meters, data_dir, options } = parts;
+        let edge = Arc::new(Edge {
+            hosts: Hosts::new(&options.allowed_hosts, &options.public_url),
+            budget: Budget::new(options.limits.budget_bytes_max),
+            openapi: openapi::document(&options.version, &options.public_url),
+            assets: Assets::load(),
+            rates: Rates::default(),
+            request_ids: RequestIds::new(),
+            events: StreamName::events(),
+            started_at: pipeline::now(),
+            n_connections: AtomicUsize::new(0),
+            drain: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            intake,
+            live,
+            store,
+            meters,
+            data_dir,
+            options,
+        });
+        Self { router: router::build(Arc::clone(&edge)), edge }
+    }
+}

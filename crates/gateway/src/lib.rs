@@ -1,0 +1,39 @@
+//! Floor 4: the HTTP edge of Eyas.
+//!
+//! ```text
+//! socket -> server (accept, watch) -> service (host, request id)
+//!                                       |-- POST /events, /streams/{s} -> routes/ingest      hot: no router, no layers
+//!                                       `-- everything else -> router -> routes/*
+//! ```
+//!
+//! [`server`] owns connections, [`service`] one request, [`wire`] turns bodies into events, [`query`]
+//! query strings into filters, [`hosts`] says who may call, [`problem`] and [`error`] how a refusal
+//! looks, [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
+
+mod assets;
+mod body;
+mod edge;
+mod error;
+mod gateway;
+mod hosts;
+mod limits;
+mod openapi;
+mod problem;
+mod query;
+mod rates;
+mod reply;
+mod request_id;
+mod router;
+mod routes;
+mod server;
+mod service;
+mod watch;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use edge::GatewayOptions;
+pub use gateway::{Gateway, GatewayParts};
+pub use limits::Limits;
+pub use server::run;

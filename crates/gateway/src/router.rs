@@ -1,0 +1,69 @@
+//! Every path and what answers it. The writes stand here only by their methods: the service answers
+//! them before it comes to this.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::{MethodRouter, get};
+use hyper::header::HeaderValue;
+
+use crate::edge::Edge;
+use crate::error::Kind;
+use crate::problem::Problem;
+use crate::routes::{console, event, events, live, sessions, status};
+
+/// One path.
+pub(crate) struct Route {
+    pub(crate) path: &'static str,
+    /// What `Allow` says.
+    pub(crate) methods: &'static str,
+    handler: MethodRouter<Arc<Edge>>,
+}
+
+const READ: &str = "GET, HEAD";
+const READ_WRITE: &str = "GET, HEAD, POST";
+
+/// All paths.
+#[rustfmt::skip]
+pub(crate) fn routes() -> Vec<Route> {
+    let route = |path, methods, handler| Route { path, methods, handler };
+    vec![
+        route("/", READ, get(status::index)),
+        route("/events", READ_WRITE, get(events::events)),
+        route("/events/{id}", READ, get(event::event)),
+        route("/streams/{stream}", READ_WRITE, get(events::stream)),
+        route("/sessions/{id}", READ, get(sessions::session)),
+        route("/live", READ, get(live::live)),
+        route("/status", READ, get(status::status)),
+        route("/healthz", READ, get(status::healthz)),
+        route("/readyz", READ, get(status::readyz)),
+        route("/openapi.json", READ, get(console::openapi)),
+        route("/docs", READ, get(console::docs)),
+        route("/ui", READ, get(console::index)),
+        route("/ui/", READ, get(console::index)),
+        route("/ui/{*path}", READ, get(console::file)),
+    ]
+}
+
+/// The router over them.
+pub(crate) fn build(edge: Arc<Edge>) -> Router {
+    let router = routes().into_iter().fold(Router::new(), |router, route| {
+        let methods = route.methods;
+        let refuse = move |request: Request| async move { not_allowed(&request, methods) };
+        router.route(route.path, route.handler.fallback(refuse))
+    });
+    router.fallback(no_such_route).with_state(edge)
+}
+
+fn not_allowed(request: &Request, methods: &'static str) -> Problem {
+    let detail = format!("{} is not a method of {}.", request.method(), request.uri().path());
+    Kind::MethodNotAllowed
+        .problem(detail)
+        .with(|facts| facts.allow = Some(HeaderValue::from_static(methods)))
+}
+
+async fn no_such_route(request: Request) -> Problem {
+    let shown: String = request.uri().path().chars().take(200).collect();
+    Kind::NoSuchRoute.problem(format!("There is nothing at {shown}."))
+}

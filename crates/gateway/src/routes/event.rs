@@ -1,0 +1,85 @@
+//! `GET /events/{id}`: one event, byte for byte, and its state. Every accepted id has an answer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use model::json::{self, Breaks};
+use store::Stored;
+
+use crate::edge::Edge;
+use crate::error::Kind;
+use crate::problem::Problem;
+use crate::query::{Query, decode};
+
+/// Finds the event in the database, or on its way there.
+pub(crate) async fn event(
+    State(edge): State<Arc<Edge>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let id = segment(parts.uri.path(), "/events/")?;
+    let mut query = Query::parse(parts.uri.query())?;
+    let application = query.take("application")?;
+    let stream = query.take("stream")?;
+    query.end("application, stream")?;
+
+    let (found, is_queued) = find(&edge, &id, application.as_deref(), stream.as_deref()).await?;
+    let stored = match found.as_slice() {
+        [] => return Err(Kind::NotFound.problem(format!("There is no event with the id {id:?}."))),
+        [stored] => stored,
+        several => return Err(ambiguous(&id, several)),
+    };
+    let state = match (is_queued, stored.event.valid()) {
+        (true, _) => "\"state\":\"queued\",",
+        (false, true) => "\"state\":\"stored\",",
+        (false, false) => "\"state\":\"invalid\",",
+    };
+    let mut out = Vec::new();
+    let log = edge.intake.log().log;
+    json::write_event(&mut out, &stored.event, stored.seq, log, state, Breaks::Keep);
+    let mut response = Response::new(Body::from(out));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// Database, then what waits for it, then the database again: between the first two looks the event may
+/// have moved from the one to the other.
+async fn find(
+    edge: &Edge,
+    id: &str,
+    application: Option<&str>,
+    stream: Option<&str>,
+) -> Result<(Vec<Stored>, bool), Problem> {
+    let found = edge.store.get(id, application, stream).await?;
+    if !found.is_empty() {
+        return Ok((found, false));
+    }
+    let queued = edge.intake.queued(id, application, stream).await?;
+    if !queued.is_empty() {
+        return Ok((queued, true));
+    }
+    Ok((edge.store.get(id, application, stream).await?, false))
+}
+
+fn ambiguous(id: &str, several: &[Stored]) -> Problem {
+    let mut streams: Vec<String> =
+        several.iter().map(|stored| stored.event.stream().to_owned()).collect();
+    streams.sort();
+    streams.dedup();
+    let detail = format!("The id {id:?} names {} events.", several.len());
+    Kind::AmbiguousId.problem(detail).with(|facts| facts.streams = streams)
+}
+
+/// What follows `prefix` in a path, decoded.
+pub(crate) fn segment(path: &str, prefix: &str) -> Result<String, Problem> {
+    let raw = path.strip_prefix(prefix).unwrap_or_default();
+    match decode(raw, false) {
+        Some(text) => Ok(text.into_owned()),
+        None => {
+            Err(Kind::BadPath.problem(format!("The path {path:?} is not percent-encoded UTF-8.")))
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The live messages that are not events. Each is one line of JSON with a `type`.
+//!
+//! `hello` comes first and `bye` last; between them events, and where it applies `gap`, `caught_up` and,
+//! once a second, `stats`.
+
+use std::hash::{BuildHasher, RandomState};
+
+use live::{LiveError, Message};
+use model::{Cursor, Seq};
+use serde::Serialize;
+
+use crate::edge::Edge;
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Written<'a> {
+    Hello { instance: &'a str, version: &'a str, server_time: String, head: String, oldest: String },
+    Gap { from: String, to: String, why: &'static str },
+    CaughtUp { head: String },
+    Stats(Stats),
+    Bye { reason: &'a str, cursor: String, retry_after_ms: u64, detail: Option<String> },
+}
+
+#[derive(Serialize)]
+struct Stats {
+    accepted: u64,
+    stored: u64,
+    n_invalid: u64,
+    duplicate: u64,
+    dead: u64,
+    head_seq: u64,
+    applied_seq: u64,
+    lag_records: u64,
+    lag_s: f64,
+}
+
+/// Why a live connection ends from our side.
+#[derive(Clone, Debug)]
+pub(crate) enum End {
+    /// The server stops.
+    Shutdown,
+    /// The subscription cannot go on.
+    Failed(LiveError),
+    /// The client has read nothing for too long.
+    Stalled,
+}
+
+/// Who we are, and what there is to resume from.
+pub(crate) fn hello(edge: &Edge) -> String {
+    let head = edge.live.head();
+    text(&Written::Hello {
+        instance: &edge.options.instance,
+        version: &edge.options.version,
+        server_time: pipeline::now().to_string(),
+        head: head.to_string(),
+        // Nothing is ever deleted yet, so every cursor of this log can be resumed.
+        oldest: Cursor { log: head.log, seq: Seq::ZERO }.to_string(),
+    })
+}
+
+/// The write path's numbers.
+pub(crate) fn stats(edge: &Edge) -> String {
+    let (counts, log) = (edge.meters.counts(), edge.intake.log());
+    let lag = edge.meters.lag(log.last, pipeline::now());
+    text(&Written::Stats(Stats {
+        accepted: counts.accepted,
+        stored: counts.stored,
+        n_invalid: counts.invalid,
+        duplicate: counts.duplicate,
+        dead: counts.dead,
+        head_seq: log.last.get(),
+        applied_seq: edge.meters.applied().get(),
+        lag_records: lag.records,
+        lag_s: lag.seconds,
+    }))
+}
+
+/// Goodbye, with where to go on and when: spread, so that not all come back at once.
+pub(crate) fn bye(end: &End, cursor: Cursor) -> String {
+    let retry_after_ms = 100 + RandomState::new().hash_one(cursor.seq) % 1_901;
+    let (reason, detail) = match end {
+        End::Shutdown | End::Failed(LiveError::Closed) => ("shutdown", None),
+        End::Failed(error) => ("error", Some(error.to_string())),
+        End::Stalled => ("stalled", None),
+    };
+    text(&Written::Bye { reason, cursor: cursor.to_string(), retry_after_ms, detail })
+}
+
+/// A message that is no event, and the position that it stands for.
+pub(crate) fn mark(message: &Message) -> Option<(String, Cursor)> {
+    match message {
+        Message::Event { .. } => None,
+        Message::Gap { from, to, why } => {
+            let written =
+                Written::Gap { from: from.to_string(), to: to.to_string(), why: why.as_str() };
+            Some((text(&written), *to))
+        }
+        Message::CaughtUp { head } => {
+            Some((text(&Written::CaughtUp { head: head.to_string() }), *head))
+        }
+    }
+}
+
+fn text(written: &Written<'_>) -> String {
+    serde_json::to_string(written).expect("texts and numbers always have a JSON form")
+}

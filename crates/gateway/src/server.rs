@@ -1,0 +1,144 @@
+//! Connections: accept, watch, drain.
+//!
+//! Our own loop on hyper, because nothing may stand between a request and its answer that costs more than
+//! the answer. Every connection is a tracked task; [`run`] returns when the last one has ended, or
+//! [`DRAIN_WAIT_MAX`] after it was told to stop.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::edge::Edge;
+use crate::gateway::Gateway;
+use crate::service;
+use crate::watch::{Metered, TICK, Watch, Watchdog};
+
+/// Most headers of one request.
+const HEADERS_MAX: usize = 100;
+/// Most bytes of a request's head, and of one read.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long requests in flight may take after the server was told to stop.
+const DRAIN_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Pause after `accept` failed, mostly because the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown`, then: stops accepting, answers what is in flight, says bye to live
+/// connections, and returns.
+pub async fn run(listener: TcpListener, gateway: Gateway, shutdown: CancellationToken) {
+    let gateway = Arc::new(gateway);
+    let edge = Arc::clone(&gateway.edge);
+    let places = Arc::new(Semaphore::new(edge.options.limits.connections_max));
+    edge.tasks.spawn(sample(Arc::clone(&edge)));
+    // A place is taken first: at the cap, clients wait in the kernel's backlog.
+    while let Some(Ok(place)) =
+        shutdown.run_until_cancelled(Arc::clone(&places).acquire_owned()).await
+    {
+        match shutdown.run_until_cancelled(listener.accept()).await {
+            None => break,
+            Some(Ok((stream, _))) => {
+                edge.tasks.spawn(serve(Arc::clone(&gateway), stream, place));
+            }
+            Some(Err(error)) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    edge.drain.cancel();
+    edge.tasks.close();
+    if timeout(DRAIN_WAIT_MAX + TICK, edge.tasks.wait()).await.is_err() {
+        tracing::warn!(n_tasks = edge.tasks.len(), "connections did not end in time");
+    }
+}
+
+/// One connection, to its end.
+async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: OwnedSemaphorePermit) {
+    let _present = Present::new(&gateway.edge, place);
+    // A small answer must not wait for more bytes to come.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let watch = Arc::new(Watch::new());
+    let io = TokioIo::new(Metered::new(stream, Arc::clone(&watch)));
+    let service = service_fn(|request| service::answer(&gateway, &watch, request));
+    // No `pipeline_flush`: it holds answers back while anything stands in the read buffer, so the answer before (and the 400
+    // to) a malformed request would never go out.
+    let connection = http1::Builder::new()
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        // Slow heads are the watchdog's business, see `watch`.
+        .header_read_timeout(None)
+        .serve_connection(io, service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    // Of its own, so that connections do not queue at one lock whenever they are polled.
+    let drain = gateway.edge.drain.child_token();
+    let mut drained = pin!(drain.cancelled());
+    let mut watchdog = Watchdog::default();
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.reset();
+    let mut draining_for = None;
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection broke");
+                }
+                return;
+            }
+            () = drained.as_mut(), if draining_for.is_none() => {
+                connection.as_mut().graceful_shutdown();
+                draining_for = Some(Duration::ZERO);
+                ticks.reset();
+            }
+            _ = ticks.tick() => {
+                draining_for = draining_for.map(|time| time + TICK);
+                let is_over = draining_for.is_some_and(|time| time >= DRAIN_WAIT_MAX);
+                if is_over || watchdog.is_stuck(&watch) {
+                    tracing::debug!(is_over, "a connection was cut");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Counts a connection while it lives.
+struct Present<'a> {
+    edge: &'a Edge,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<'a> Present<'a> {
+    fn new(edge: &'a Edge, place: OwnedSemaphorePermit) -> Self {
+        edge.n_connections.fetch_add(1, Ordering::Relaxed);
+        Self { edge, _place: place }
+    }
+}
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        self.edge.n_connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Samples the rates once a second.
+async fn sample(edge: Arc<Edge>) {
+    let second = Duration::from_secs(1);
+    let mut ticks = interval(second);
+    while edge.drain.run_until_cancelled(ticks.tick()).await.is_some() {
+        edge.rates.sample(edge.meters.counts(), second.as_secs_f64());
+    }
+}

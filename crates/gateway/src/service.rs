@@ -1,0 +1,128 @@
+//! One request: is the caller welcome, which way does it go, and what every answer carries.
+//!
+//! Writes are answered right here, before any router: the way of an event to its 202 has no layers, no spans
+//! and no allocation that it does not need. Everything else goes to the axum router.
+
+use std::convert::Infallible;
+use std::fmt::Display;
+use std::sync::Arc;
+
+use axum::body::Body as AxumBody;
+use bytes::Bytes;
+use hyper::body::Body;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::uri::{PathAndQuery, Uri};
+use hyper::{Method, Request, Response};
+use tower::ServiceExt;
+
+use crate::gateway::Gateway;
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::request_id;
+use crate::routes::ingest;
+use crate::watch::{Phase, Watch};
+
+/// A JSON answer that is opened in a browser tab may do nothing.
+const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+
+/// Answers one request. Never fails: what goes wrong is a problem+json answer.
+pub(crate) async fn answer<B>(
+    gateway: &Gateway,
+    watch: &Arc<Watch>,
+    request: Request<B>,
+) -> Result<Response<Reply>, Infallible>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Display + Into<axum::BoxError>,
+{
+    watch.enter(Phase::Busy);
+    let edge = &*gateway.edge;
+    let request_id = edge.request_ids.of(request.headers());
+    let mut response = match dispatch(gateway, watch, request).await {
+        Ok(response) => response,
+        Err(problem) => {
+            let id = request_id.to_str().unwrap_or_default();
+            let facts = problem.facts();
+            if facts.status >= 500 {
+                tracing::warn!(request_id = id, code = facts.code, "{}", facts.detail);
+            }
+            problem.render(id)
+        }
+    };
+    response.headers_mut().insert(request_id::HEADER.clone(), request_id);
+    watch.enter(Phase::Open);
+    Ok(response)
+}
+
+async fn dispatch<B>(
+    gateway: &Gateway,
+    watch: &Arc<Watch>,
+    request: Request<B>,
+) -> Result<Response<Reply>, Problem>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Display + Into<axum::BoxError>,
+{
+    let edge = &*gateway.edge;
+    let path = request.uri().path();
+    let is_probe = matches!(path, "/healthz" | "/readyz" | "/healthz/" | "/readyz/");
+    edge.hosts.check(&request, is_probe)?;
+    if request.method() == Method::POST && is_write(path) {
+        return ingest::write(edge, watch, request).await;
+    }
+    // Boxed: the router's future is large, and this one lives in every connection.
+    Box::pin(route(gateway, watch, request)).await
+}
+
+/// `/events`, `/streams/{stream}`, each with or without a slash at the end.
+fn is_write(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    path == "/events" || path.strip_prefix("/streams/").is_some_and(|name| !name.contains('/'))
+}
+
+async fn route<B>(
+    gateway: &Gateway,
+    watch: &Arc<Watch>,
+    request: Request<B>,
+) -> Result<Response<Reply>, Problem>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Display + Into<axum::BoxError>,
+{
+    let mut request = request.map(AxumBody::new);
+    trim_slash(request.uri_mut());
+    request.extensions_mut().insert(Arc::clone(watch));
+    let Ok(mut response) = gateway.router.clone().oneshot(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return Err(problem);
+    }
+    finish(response.headers_mut());
+    Ok(response.map(Reply::Stream))
+}
+
+/// `/status/` means `/status`. The console's own paths keep theirs.
+fn trim_slash(uri: &mut Uri) {
+    let path = uri.path();
+    let Some(trimmed) = path.strip_suffix('/') else { return };
+    if trimmed.is_empty() || path.starts_with("/ui") {
+        return;
+    }
+    let text = match uri.query() {
+        Some(query) => format!("{trimmed}?{query}"),
+        None => trimmed.to_owned(),
+    };
+    if let Ok(path_and_query) = text.parse::<PathAndQuery>() {
+        let mut parts = std::mem::take(uri).into_parts();
+        parts.path_and_query = Some(path_and_query);
+        *uri = Uri::from_parts(parts).unwrap_or_default();
+    }
+}
+
+/// What every answer of the router carries unless its handler said otherwise.
+fn finish(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}

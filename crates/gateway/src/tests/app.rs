@@ -1,0 +1,208 @@
+//! A gateway on 127.0.0.1 with a log in memory, a database in a temp folder and a running consumer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use live::{Live, LiveOptions};
+use model::{LogId, Seq};
+use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters};
+use queue::{MemoryQueue, Queue};
+use store::{EventStore, SqliteOptions, SqliteStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::edge::{Edge, GatewayOptions};
+use crate::gateway::{Gateway, GatewayParts};
+use crate::limits::Limits;
+use crate::server::run;
+
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+pub(crate) struct App {
+    pub(crate) address: String,
+    pub(crate) log: LogId,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) server: JoinHandle<()>,
+    pub(crate) edge: Arc<Edge>,
+    background: CancellationToken,
+    _dir: tempfile::TempDir,
+}
+
+/// One answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+}
+
+/// The parts of a gateway, without a socket.
+pub(crate) async fn gateway(
+    limits: Limits,
+) -> (Gateway, tempfile::TempDir, CancellationToken, Arc<Meters>) {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LogId::new(0x0a1b_2c3d).unwrap();
+    let queue: Arc<dyn Queue> = Arc::new(MemoryQueue::new(log));
+    let options = SqliteOptions {
+        dir: dir.path().to_owned(),
+        events_file: "eyas.db".to_owned(),
+        n_readers: 2,
+    };
+    let store: Arc<dyn EventStore> = SqliteStore::open(options).unwrap();
+    let meters = Arc::new(Meters::new());
+    let intake_options =
+        IntakeOptions { lookup_wait_max: Duration::from_secs(5), recent_bytes_max: 1 << 20 };
+    let intake = Intake::new(
+        Arc::clone(&queue),
+        Arc::clone(&store),
+        Arc::clone(&meters),
+        TaskTracker::new(),
+        &intake_options,
+    );
+    let live_options = LiveOptions {
+        ring_bytes_max: 1 << 20,
+        batch_bytes_max: 256 << 10,
+        history_page: 100,
+        settle_wait: Duration::from_secs(2),
+        read_wait: Duration::from_secs(2),
+    };
+    let (live, tail) = Live::new(queue, Arc::clone(&store), meters.applied_changes(), live_options);
+    let consumer_options = ConsumerOptions {
+        holder: "test".to_owned(),
+        rows_max: 1000,
+        bytes_max: 1 << 20,
+        yield_max: Duration::from_millis(5),
+        lease: Duration::from_mins(1),
+        retry_max: Duration::from_secs(1),
+    };
+    let consumer = Consumer::start(&intake, consumer_options).await.unwrap();
+    let background = CancellationToken::new();
+    tokio::spawn(consumer.run(background.clone()));
+    tokio::spawn(tail.run(background.clone()));
+    let parts = GatewayParts {
+        intake,
+        live,
+        store,
+        meters: Arc::clone(&meters),
+        data_dir: dir.path().to_owned(),
+        options: GatewayOptions {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            allowed_hosts: vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
+            limits,
+            version: "0.0.0-test".to_owned(),
+            instance: "test-instance".to_owned(),
+        },
+    };
+    (Gateway::new(parts), dir, background, meters)
+}
+
+impl App {
+    pub(crate) async fn start() -> Self {
+        Self::with(Limits::default()).await
+    }
+
+    pub(crate) async fn with(limits: Limits) -> Self {
+        let (gateway, dir, background, meters) = gateway(limits).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let shutdown = CancellationToken::new();
+        let (log, edge) = (gateway.edge.intake.log().log, Arc::clone(&gateway.edge));
+        let server = tokio::spawn(run(listener, gateway, shutdown.clone()));
+        Self { address, log, meters, shutdown, server, edge, background, _dir: dir }
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.address).await.unwrap()
+    }
+
+    /// Sends raw bytes and reads to the end of the connection.
+    pub(crate) async fn raw(&self, request: &[u8]) -> Answer {
+        let mut stream = self.connect().await;
+        stream.write_all(request).await.unwrap();
+        let mut bytes = Vec::new();
+        timeout(DEADLINE, stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
+        answer(&bytes)
+    }
+
+    /// `headers` are whole lines, each with its line break.
+    pub(crate) async fn send(&self, what: &str, headers: &str, body: &[u8]) -> Answer {
+        let head = format!(
+            "{what} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        );
+        self.raw(&[head.as_bytes(), body].concat()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(&format!("GET {path}"), "", b"").await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        let headers = "Content-Type: application/json\r\n";
+        self.send(&format!("POST {path}"), headers, body.as_bytes()).await
+    }
+
+    pub(crate) async fn post_lines(&self, path: &str, body: &str) -> Answer {
+        let headers = "Content-Type: application/x-ndjson\r\n";
+        self.send(&format!("POST {path}"), headers, body.as_bytes()).await
+    }
+
+    /// Waits until the database holds everything up to `seq`.
+    pub(crate) async fn applied(&self, seq: u64) {
+        let mut applied = self.meters.applied_changes();
+        let wanted = Seq::new(seq).unwrap();
+        timeout(DEADLINE, applied.wait_for(|applied| *applied >= wanted)).await.unwrap().unwrap();
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.background.cancel();
+        self.shutdown.cancel();
+    }
+}
+
+pub(crate) fn answer(bytes: &[u8]) -> Answer {
+    let end = memchr::memmem::find(bytes, b"\r\n\r\n").expect("an answer has a head");
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = bytes[end + 4..].to_vec();
+    let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    Answer { status, head, body: if is_chunked { unchunked(&body) } else { body } }
+}
+
+fn unchunked(mut body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    loop {
+        let end = memchr::memmem::find(body, b"\r\n").expect("a chunk has a size");
+        let size = usize::from_str_radix(std::str::from_utf8(&body[..end]).unwrap(), 16).unwrap();
+        if size == 0 {
+            return whole;
+        }
+        whole.extend_from_slice(&body[end + 2..end + 2 + size]);
+        body = &body[end + 2 + size + 2..];
+    }
+}

@@ -1,0 +1,15 @@
+//! Tests of the rooms, one file each. `app` is a whole gateway on a real socket, for the promises that need one.
+
+mod app;
+mod assets;
+mod edge;
+mod envelope;
+mod hosts;
+mod live;
+mod media;
+mod openapi;
+mod problem;
+mod query;
+mod server;
+mod watch;
+mod wire;

@@ -1,0 +1,96 @@
+//! The description and the router say the same, and so do its codes and ours.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::error::Kind;
+use crate::openapi::{TEMPLATE, document};
+use crate::router::routes;
+use crate::tests::app::App;
+
+fn spec() -> Value {
+    serde_json::from_slice(&document("1.2.3", "http://127.0.0.1:8080/")).unwrap()
+}
+
+fn operations() -> Vec<(String, String, Value)> {
+    let spec = spec();
+    let mut all = Vec::new();
+    for (path, methods) in spec["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            all.push((path.clone(), method.to_uppercase(), operation.clone()));
+        }
+    }
+    all
+}
+
+#[test]
+fn version_and_server_are_filled_in() {
+    let spec = spec();
+    assert_eq!(spec["info"]["version"], "1.2.3");
+    assert_eq!(spec["servers"][0]["url"], "http://127.0.0.1:8080");
+}
+
+#[test]
+fn every_operation_has_its_own_id_and_every_reference_its_target() {
+    let ids: Vec<_> = operations().iter().map(|(_, _, op)| op["operationId"].clone()).collect();
+    let different: BTreeSet<_> =
+        ids.iter().map(|id| id.as_str().expect("an operationId")).collect();
+    assert_eq!(different.len(), ids.len());
+    let spec = spec();
+    for reference in TEMPLATE.split("\"$ref\": \"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(spec.pointer(pointer).is_some(), "{pointer}");
+    }
+}
+
+#[tokio::test]
+async fn description_and_router_list_the_same() {
+    let app = App::start().await;
+    // `/ui` and the files below `/ui/` are spellings of `/ui/`.
+    let routed: BTreeSet<String> = routes()
+        .iter()
+        .filter(|route| !matches!(route.path, "/ui" | "/ui/{*path}"))
+        .flat_map(|route| {
+            route.methods.split(", ").map(|method| format!("{method} {}", route.path))
+        })
+        .filter(|route| !route.starts_with("HEAD "))
+        .collect();
+    let described: BTreeSet<String> =
+        operations().iter().map(|(path, method, _)| format!("{method} {path}")).collect();
+    assert_eq!(routed, described);
+    for (path, _, _) in operations() {
+        let real = path.replace("{id}", "no-such").replace("{stream}", "a");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            let answer = app.send(&format!("{method} {real}"), "", b"").await;
+            let code = answer
+                .text()
+                .split("\"code\":\"")
+                .nth(1)
+                .map(|rest| rest.split('"').next().unwrap().to_owned());
+            let is_there = !matches!(code.as_deref(), Some("no_such_route" | "method_not_allowed"));
+            assert_eq!(
+                is_there,
+                described.contains(&format!("{method} {path}")),
+                "{method} {path}"
+            );
+            if !is_there {
+                assert_eq!(answer.status, 405);
+                assert!(answer.header("allow").unwrap().contains("GET"), "{path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_code_is_described() {
+    let people = include_str!("../../../../docs/http-api.md");
+    for kind in Kind::ALL {
+        let code = format!("`{}`", kind.code());
+        assert!(TEMPLATE.contains(&code), "openapi.json lacks {code}");
+        assert!(people.contains(&code), "docs/http-api.md lacks {code}");
+    }
+    for code in ["`missing_field`", "`bad_label`", "`bad_timestamp`"] {
+        assert!(TEMPLATE.contains(code) && people.contains(code), "{code} of the intake");
+    }
+}

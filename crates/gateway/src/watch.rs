@@ -1,0 +1,211 @@
+//! The watch over one connection: a client that stalls is cut, at no cost per request.
+//!
+//! The socket counts bytes ([`Metered`]), the service says what it is doing ([`Phase`]), and every
+//! [`TICK`] the connection's own task asks a [`Watchdog`] whether that is still fine. No timer is set, reset
+//! or dropped on the path of a request, which is why hyper's own `header_read_timeout` stays off: it
+//! arms a timer for every request, and it cuts idle connections after the same 10 s.
+//!
+//! | what | limit |
+//! |---|---|
+//! | request head, from its first byte | 10 to 20 s |
+//! | body | 1 KiB/s on average after 10 s, 60 s in all; answered with 408 |
+//! | idle connection | 75 s |
+//! | answer that the client does not read | 30 s without one byte; 60 s on `/live` |
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How often a connection is looked at.
+pub(crate) const TICK: Duration = Duration::from_secs(TICK_S);
+const TICK_S: u64 = 5;
+/// Slowest head, from its first byte.
+const HEAD_S_MAX: u64 = 10;
+/// Longest wait for the next request on a kept connection.
+const IDLE_S_MAX: u64 = 75;
+/// Longest time for a body.
+const BODY_S_MAX: u64 = 60;
+/// From here on a body has to keep its pace.
+const BODY_GRACE_S: u64 = 10;
+/// The pace of a body.
+const BODY_BYTES_PER_S_MIN: u64 = 1024;
+/// Longest time in which a client reads not one byte of its answer.
+const WRITE_STALL_S_MAX: u32 = 30;
+/// The same on `/live`.
+const LIVE_STALL_S_MAX: u32 = 60;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Waits for a request, reads its head, or sends an answer.
+    Open,
+    /// Reads a body.
+    Body,
+    /// Works on an answer.
+    Busy,
+}
+
+/// Counters of one connection. Its task writes and reads them, so `Relaxed` is enough.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    n_read: AtomicU64,
+    n_written: AtomicU64,
+    is_write_blocked: AtomicBool,
+    phase: AtomicU8,
+    n_phases: AtomicU64,
+    n_read_before_phase: AtomicU64,
+    is_body_too_slow: AtomicBool,
+    write_stall_s_max: AtomicU32,
+}
+
+impl Watch {
+    /// A new connection.
+    pub(crate) fn new() -> Self {
+        Self {
+            n_read: AtomicU64::new(0),
+            n_written: AtomicU64::new(0),
+            is_write_blocked: AtomicBool::new(false),
+            phase: AtomicU8::new(Phase::Open as u8),
+            n_phases: AtomicU64::new(0),
+            n_read_before_phase: AtomicU64::new(0),
+            is_body_too_slow: AtomicBool::new(false),
+            write_stall_s_max: AtomicU32::new(WRITE_STALL_S_MAX),
+        }
+    }
+
+    /// The connection begins to do something else.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Relaxed);
+        self.n_phases.store(self.n_phases.load(Relaxed) + 1, Relaxed);
+        self.n_read_before_phase.store(self.n_read.load(Relaxed), Relaxed);
+    }
+
+    /// The body being read has fallen behind its pace; the next poll of its reader gives up.
+    pub(crate) fn is_body_too_slow(&self) -> bool {
+        self.is_body_too_slow.load(Relaxed)
+    }
+
+    /// This connection carries live messages from now on.
+    pub(crate) fn is_live(&self) {
+        self.write_stall_s_max.store(LIVE_STALL_S_MAX, Relaxed);
+    }
+}
+
+/// Remembers what it saw at the last tick.
+#[derive(Debug, Default)]
+pub(crate) struct Watchdog {
+    n_phases: u64,
+    n_read: u64,
+    n_written: u64,
+    phase_s: u64,
+    head_s: u64,
+    quiet_s: u64,
+    blocked_s: u64,
+}
+
+impl Watchdog {
+    /// One tick later: `true` cuts the connection.
+    pub(crate) fn is_stuck(&mut self, watch: &Watch) -> bool {
+        let (n_read, n_written) = (watch.n_read.load(Relaxed), watch.n_written.load(Relaxed));
+        let is_same_phase = self.n_phases == watch.n_phases.load(Relaxed);
+        let is_quiet = is_same_phase && self.n_read == n_read && self.n_written == n_written;
+        let is_blocked = watch.is_write_blocked.load(Relaxed) && self.n_written == n_written;
+        let phase = watch.phase.load(Relaxed);
+        let n_read_in_phase = n_read - watch.n_read_before_phase.load(Relaxed);
+        // While an answer goes out, what has been read may be the next request, waiting its turn.
+        let in_head =
+            phase == Phase::Open as u8 && n_read_in_phase > 0 && self.n_written == n_written;
+        let grow = |seconds: u64, goes_on: bool| if goes_on { seconds + TICK_S } else { 0 };
+        self.phase_s = grow(self.phase_s, is_same_phase);
+        self.head_s = if in_head { self.head_s + TICK_S } else { 0 };
+        self.quiet_s = grow(self.quiet_s, is_quiet);
+        self.blocked_s = grow(self.blocked_s, is_blocked);
+        (self.n_phases, self.n_read, self.n_written) =
+            (watch.n_phases.load(Relaxed), n_read, n_written);
+
+        if phase == Phase::Body as u8 {
+            let n_bytes_min = self.phase_s.saturating_sub(BODY_GRACE_S) * BODY_BYTES_PER_S_MIN;
+            if self.phase_s >= BODY_S_MAX || n_read_in_phase < n_bytes_min {
+                watch.is_body_too_slow.store(true, Relaxed);
+            }
+        }
+        self.blocked_s >= u64::from(watch.write_stall_s_max.load(Relaxed))
+            || self.head_s > HEAD_S_MAX
+            || (phase == Phase::Open as u8 && self.quiet_s >= IDLE_S_MAX)
+    }
+}
+
+/// A socket that tells its [`Watch`] what passes through it.
+#[derive(Debug)]
+pub(crate) struct Metered<Io> {
+    io: Io,
+    watch: Arc<Watch>,
+}
+
+impl<Io> Metered<Io> {
+    /// Counts what passes through `io`.
+    pub(crate) fn new(io: Io, watch: Arc<Watch>) -> Self {
+        Self { io, watch }
+    }
+
+    fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.watch.is_write_blocked.store(written.is_pending(), Relaxed);
+        if let Poll::Ready(Ok(n_bytes)) = written {
+            let n_written = self.watch.n_written.load(Relaxed) + n_bytes as u64;
+            self.watch.n_written.store(n_written, Relaxed);
+        }
+        written
+    }
+}
+
+impl<Io: AsyncRead + Unpin> AsyncRead for Metered<Io> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
+        let n_read = self.watch.n_read.load(Relaxed) + (buffer.filled().len() - before) as u64;
+        self.watch.n_read.store(n_read, Relaxed);
+        read
+    }
+}
+
+impl<Io: AsyncWrite + Unpin> AsyncWrite for Metered<Io> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.wrote(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, pieces);
+        self.wrote(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

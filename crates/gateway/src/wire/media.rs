@@ -1,0 +1,71 @@
+//! `Content-Type` and `Content-Encoding` of a write.
+
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+
+use crate::error::Kind;
+use crate::problem::Problem;
+
+/// How a body is cut into events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// One JSON value; an array is many events.
+    Json,
+    /// One JSON value a line.
+    Lines,
+}
+
+/// Whether a client wants lines back.
+pub(crate) fn wants_lines(accept: &[u8]) -> bool {
+    accept.split(|&sign| sign == b',').any(|range| {
+        let media_type = range.split(|&sign| sign == b';').next().unwrap_or_default();
+        is_lines(media_type.trim_ascii())
+    })
+}
+
+/// Reads both headers. No `Content-Type` means JSON.
+pub(crate) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
+    if let Some(encoding) = headers.get(CONTENT_ENCODING)
+        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        return Err(Kind::UnsupportedEncoding
+            .problem(format!("The body has Content-Encoding {encoding:?}.")));
+    }
+    let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(Format::Json) };
+    let given = given.as_bytes();
+    if given == b"application/json" {
+        return Ok(Format::Json);
+    }
+    let unsupported = || {
+        let shown = String::from_utf8_lossy(given);
+        Kind::UnsupportedMediaType.problem(format!("The body has Content-Type {shown:?}."))
+    };
+    let mut parts = given.split(|&sign| sign == b';').map(<[u8]>::trim_ascii);
+    let media_type = parts.next().unwrap_or_default();
+    for parameter in parts {
+        let is_charset = parameter.len() >= 8 && parameter[..8].eq_ignore_ascii_case(b"charset=");
+        if is_charset && !is_utf8(&parameter[8..]) {
+            return Err(
+                unsupported().hint("JSON is sent as UTF-8: charset=utf-8, or no charset at all")
+            );
+        }
+    }
+    if media_type.eq_ignore_ascii_case(b"application/json") {
+        Ok(Format::Json)
+    } else if is_lines(media_type) {
+        Ok(Format::Lines)
+    } else {
+        Err(unsupported())
+    }
+}
+
+fn is_lines(media_type: &[u8]) -> bool {
+    ["application/x-ndjson", "application/ndjson", "application/jsonl"]
+        .iter()
+        .any(|known| media_type.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+fn is_utf8(charset: &[u8]) -> bool {
+    let bare = charset.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    let bare = bare.unwrap_or(charset);
+    bare.eq_ignore_ascii_case(b"utf-8") || bare.eq_ignore_ascii_case(b"utf8")
+}
