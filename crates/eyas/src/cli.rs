@@ -1,0 +1,168 @@
+//! The command line. Every help text ends with an example that works.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// One binary that takes JSON events over HTTP, never loses one, keeps them in a database that people can
+/// query, and shows each one live.
+#[derive(Debug, Parser)]
+#[command(
+    name = "eyas",
+    version,
+    after_help = "Without a command, `eyas` serves: http://127.0.0.1:8080, data in ./eyas-data.\n\n\
+        Settings come from eyas.toml, then EYAS_* environment variables, then flags.\n\n\
+        Examples:\n  eyas\n  eyas --config /etc/eyas.toml serve\n  \
+        eyas send --category demo --name hello --data '{\"n\":1}'\n  eyas tail --since beginning"
+)]
+pub(crate) struct Cli {
+    /// Configuration file [default: eyas.toml in this folder, if there is one]
+    #[arg(long, value_name = "FILE", env = "EYAS_CONFIG", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Answers as JSON on stdout; words stay on stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server (the default)
+    #[command(
+        after_help = "Stops on SIGTERM or Ctrl-C: finishes requests in flight, then what the database still \
+        lacks, seals the log, and ends with 0.\n\n\
+        Exit codes: 0 stopped · 65 the log is damaged · 74 a write or fsync failed · 75 another eyas holds the \
+        data directory · 78 the configuration is wrong · 1 anything else.\n\n\
+        Example:\n  eyas serve --listen 127.0.0.1:9000 --data-dir /var/lib/eyas"
+    )]
+    Serve(ServeArgs),
+    /// Send one event, or a file of events
+    #[command(
+        after_help = "Examples:\n  eyas send --category demo --name hello --data '{\"n\":1}'\n  \
+        eyas send --stream orders --data '{\"order\":17}'\n  eyas send events.ndjson\n  \
+        zcat events.ndjson.gz | eyas send -\n\n\
+        A file has one JSON event a line. Events without an id get one before they are sent, so a broken \
+        connection is mended by sending again, and nothing is stored twice.\n\n\
+        Exit codes: 0 all accepted · 3 the server refused · 4 the server cannot be reached."
+    )]
+    Send(SendArgs),
+    /// Follow events as they are accepted
+    #[command(
+        after_help = "Examples:\n  eyas tail\n  eyas tail --since beginning --name 'cta*' --json\n  \
+        eyas tail --stream orders --count 10\n\n\
+        A lost connection is taken up again after the last event seen."
+    )]
+    Tail(TailArgs),
+}
+
+/// Flags of `serve`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<String>,
+
+    /// Folder of the log and the database; made if missing [default: ./eyas-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<String>,
+}
+
+/// What `send` sends, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// NDJSON file of events, `-` for standard input
+    #[arg(value_name = "FILE", conflicts_with_all = ["data", "category", "name", "session_id", "id", "timestamp"])]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Address of the server [default: `$EYAS_URL`, else the configured `listen`]
+    #[arg(long, env = "EYAS_URL")]
+    pub(crate) url: Option<String>,
+
+    /// Stream; every stream but `events` takes any JSON
+    #[arg(long, default_value = "events")]
+    pub(crate) stream: String,
+
+    /// Category of the event
+    #[arg(long)]
+    pub(crate) category: Option<String>,
+
+    /// Name of the event
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// Session of the event
+    #[arg(long, value_name = "SESSION")]
+    pub(crate) session_id: Option<String>,
+
+    /// Id of the event; sending it again stores nothing twice [default: a new UUID]
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+
+    /// When it happened, e.g. 2026-11-01T08:00:00Z [default: the time of receipt]
+    #[arg(long)]
+    pub(crate) timestamp: Option<String>,
+
+    /// The event's data: any JSON
+    #[arg(long, value_name = "JSON")]
+    pub(crate) data: Option<String>,
+
+    /// Lines a request, when sending a file
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) batch: u32,
+
+    /// What to do with a line that the server refuses
+    #[arg(long, value_enum, default_value_t = OnError::Stop)]
+    pub(crate) on_error: OnError,
+}
+
+/// What `send` does with a refused line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OnError {
+    /// Stop before the request that holds it
+    Stop,
+    /// Report it and go on
+    Skip,
+}
+
+/// What `tail` follows, and where.
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// Address of the server [default: `$EYAS_URL`, else the configured `listen`]
+    #[arg(long, env = "EYAS_URL")]
+    pub(crate) url: Option<String>,
+
+    /// Only these streams
+    #[arg(long)]
+    pub(crate) stream: Vec<String>,
+
+    /// Only these categories; a trailing * matches a prefix
+    #[arg(long)]
+    pub(crate) category: Vec<String>,
+
+    /// Only these names; a trailing * matches a prefix
+    #[arg(long)]
+    pub(crate) name: Vec<String>,
+
+    /// Only these sessions
+    #[arg(long, value_name = "SESSION")]
+    pub(crate) session_id: Vec<String>,
+
+    /// Only valid events, or only invalid ones
+    #[arg(long)]
+    pub(crate) valid: Option<bool>,
+
+    /// Where to begin: now, beginning, or a cursor
+    #[arg(long, default_value = "now")]
+    pub(crate) since: String,
+
+    /// End after this many events
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+}

@@ -1,0 +1,249 @@
+//! The HTTP client of the client commands: one server, plain HTTP/1.1, every wait and every answer bounded.
+//!
+//! Invariant: [`ClientError::Connect`] is only said when no byte of the request can have reached the
+//! server. Everything else is [`ClientError::Lost`]: the server may have done what it was asked.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+
+use crate::exit::CommandError;
+use crate::printable::{printable, printable_start};
+
+/// How long a connection may take to come about.
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// How long an answer may take, from the first byte sent to the last one read.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
+/// A connection that was idle for longer is not used again: the server may be closing it this moment,
+/// and then nobody could tell whether the request was carried out.
+const IDLE_MAX: Duration = Duration::from_secs(5);
+/// The longest answer read into memory: every line of the largest request refused with a long reason.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// How much of an answer that is no problem document is shown.
+const EXCERPT_CHARS_MAX: usize = 200;
+
+/// A client of one server. Connections are kept and used again.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pool: Pool<HttpConnector, Full<Bytes>>,
+    base: String,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Its status.
+    pub(crate) status: StatusCode,
+    /// How long the server asks to wait.
+    pub(crate) retry_after: Option<Duration>,
+    /// Its body.
+    pub(crate) body: Bytes,
+}
+
+/// No answer came.
+#[derive(Debug)]
+pub(crate) enum ClientError {
+    /// There is no connection: nothing was sent.
+    Connect(String),
+    /// The connection broke, or the answer did not come in time: the request may have been carried out.
+    Lost(String),
+}
+
+impl ClientError {
+    /// Why, in a few words.
+    pub(crate) fn cause(&self) -> &str {
+        let (Self::Connect(cause) | Self::Lost(cause)) = self;
+        cause
+    }
+}
+
+impl Client {
+    /// A client of the server at `base_url`, which is `http://host:port`, with a path if need be.
+    /// Connects to nothing yet.
+    pub(crate) fn new(base_url: &str) -> Result<Self, CommandError> {
+        let wrong = |why: &str| {
+            let url = printable(base_url);
+            let fix = "write it as http://127.0.0.1:8080";
+            CommandError::Config(format!("the address {url:?} of the server {why}: {fix}"))
+        };
+        let uri: Uri = base_url.parse().map_err(|_| wrong("cannot be read"))?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => return Err(wrong("is https, which this eyas does not speak")),
+            _ => return Err(wrong("does not begin with http://")),
+        }
+        if uri.query().is_some() {
+            return Err(wrong("has a query"));
+        }
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_WAIT));
+        connector.set_nodelay(true);
+        let pool = Pool::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_MAX).build(connector);
+        Ok(Self { pool, base: base_url.trim_end_matches('/').to_owned() })
+    }
+
+    /// Posts `body` to `path` (with its query) and reads the whole answer.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> Result<Answer, ClientError> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}{path}", self.base))
+            .header(CONTENT_TYPE, content_type)
+            .header(ACCEPT, "application/json, application/problem+json")
+            .body(Full::new(body))
+            .map_err(|error| ClientError::Connect(error.to_string()))?;
+        let answer = async { Answer::read(self.send(request).await?).await };
+        tokio::time::timeout(ANSWER_WAIT, answer).await.unwrap_or_else(|_| Err(no_answer()))
+    }
+
+    /// Opens `path` (with its query) as a stream of server-sent events. Waits for the head of the answer only.
+    pub(crate) async fn open_events(&self, path: &str) -> Result<Response<Incoming>, ClientError> {
+        let request = Request::builder()
+            .uri(format!("{}{path}", self.base))
+            .header(ACCEPT, "text/event-stream")
+            .body(Full::default())
+            .map_err(|error| ClientError::Connect(error.to_string()))?;
+        let response = self.send(request);
+        tokio::time::timeout(ANSWER_WAIT, response).await.unwrap_or_else(|_| Err(no_answer()))
+    }
+
+    /// The words for a server that is not there.
+    pub(crate) fn unreachable(&self, cause: &str) -> CommandError {
+        CommandError::Unreachable(format!(
+            "{} cannot be reached: {cause}\nis it running? start it with `eyas serve`, or set --url or EYAS_URL",
+            printable(&self.base)
+        ))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
+        self.pool.request(request).await.map_err(|error| {
+            let cause = root_cause(&error);
+            if error.is_connect() {
+                ClientError::Connect(cause)
+            } else {
+                ClientError::Lost(format!("the connection broke: {cause}"))
+            }
+        })
+    }
+}
+
+impl Answer {
+    /// Reads an answer to its end.
+    pub(crate) async fn read(response: Response<Incoming>) -> Result<Self, ClientError> {
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| ClientError::Lost(root_cause(&*error)))?.to_bytes();
+        Ok(Self { status: head.status, retry_after: retry_after(&head.headers), body })
+    }
+}
+
+/// What a server said when it did not do what it was asked (RFC 9457). Members that it left out are empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Problem {
+    title: String,
+    detail: String,
+    /// What to do.
+    pub(crate) hint: String,
+    request_id: String,
+    /// The stable code.
+    pub(crate) code: String,
+    /// The member at fault; in a request of many events it begins with the event's index.
+    pub(crate) pointer: String,
+    /// `rejected`: nothing was stored.
+    pub(crate) outcome: String,
+    /// The place at fault in the request's body.
+    pub(crate) position: Option<Position>,
+    /// Every event that `on_error=skip` left out, when it left out all.
+    pub(crate) rejected: Vec<Rejected>,
+}
+
+/// A place in a request's body.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Position {
+    /// Counts from 1.
+    pub(crate) line: usize,
+    /// Counts from 1, in bytes.
+    pub(crate) column: Option<usize>,
+}
+
+/// One event of many that was left out.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Rejected {
+    /// Its place in the request, from 0.
+    pub(crate) index: usize,
+    /// Stable code.
+    pub(crate) code: String,
+    /// One sentence.
+    pub(crate) detail: String,
+}
+
+impl Problem {
+    /// The problem in an answer that is no success. A body that is no problem document is quoted.
+    pub(crate) fn of(answer: &Answer) -> Self {
+        let problem: Self = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if !problem.title.is_empty() {
+            return problem;
+        }
+        let body = String::from_utf8_lossy(&answer.body);
+        Self {
+            title: answer.status.to_string(),
+            detail: printable_start(body.trim(), EXCERPT_CHARS_MAX),
+            hint: "this is no answer of an Eyas server: check --url and EYAS_URL".to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// `title: detail at /pointer (hint) [code, request id]`, without what is missing.
+    pub(crate) fn text(&self) -> String {
+        let mut text = self.title.clone();
+        for (before, part, after) in [
+            (": ", self.detail.trim_end_matches('.'), ""),
+            (", at ", self.pointer.as_str(), ""),
+            (" (", self.hint.as_str(), ")"),
+        ] {
+            if !part.is_empty() {
+                text.extend([before, part, after]);
+            }
+        }
+        let marks: Vec<&str> = [self.code.as_str(), self.request_id.as_str()]
+            .into_iter()
+            .filter(|mark| !mark.is_empty())
+            .collect();
+        if !marks.is_empty() {
+            text.extend([" [", &marks.join(", "), "]"]);
+        }
+        printable(&text)
+    }
+}
+
+fn no_answer() -> ClientError {
+    ClientError::Lost(format!("no answer within {} s", ANSWER_WAIT.as_secs()))
+}
+
+/// `Retry-After` in seconds. Its other form, a date, is not used by our servers.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+}
+
+/// The innermost cause: "Connection refused (os error 111)" says more than "client error (Connect)".
+pub(crate) fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

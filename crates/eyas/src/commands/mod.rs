@@ -1,0 +1,14 @@
+//! The commands, one room each.
+
+pub(crate) mod backoff;
+pub(crate) mod delivery;
+pub(crate) mod lines;
+pub(crate) mod live_message;
+pub(crate) mod progress;
+pub(crate) mod query;
+pub(crate) mod receipt;
+pub(crate) mod send;
+pub(crate) mod sending;
+pub(crate) mod serve;
+pub(crate) mod sse;
+pub(crate) mod tail;

@@ -1,0 +1,255 @@
+//! Runs the server: opens the data directory, wires the rooms, waits for a signal, stops in order.
+//!
+//! ```text
+//!   lock ─> database ─> log ─> consumer's check ─> listen ─> ready … signal or failed fsync
+//!   not ready ─> requests in flight ─> rest of the log into the database ─> seal the log ─> 0
+//! ```
+
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use gateway::{Gateway, GatewayOptions, GatewayParts, Limits};
+use live::{Live, LiveOptions};
+use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters};
+use queue::{Queue, QueueError};
+use rustix::fs::{FlockOperation, flock};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::banner::Banner;
+use crate::config::Config;
+use crate::exit::CommandError;
+use crate::wiring;
+
+/// How long the consumer may go on after the last request has been answered.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// After a failed write nothing more can be saved: requests get just the time to be answered.
+const POISONED_DRAIN_MAX: Duration = Duration::from_secs(2);
+
+const INTAKE: IntakeOptions =
+    IntakeOptions { lookup_wait_max: Duration::from_millis(20), recent_bytes_max: 64 << 20 };
+
+const LIVE: LiveOptions = LiveOptions {
+    ring_bytes_max: 16 << 20,
+    batch_bytes_max: 256 << 10,
+    history_page: 500,
+    settle_wait: Duration::from_secs(2),
+    read_wait: Duration::from_secs(30),
+};
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) async fn run(config: Config, json: bool) -> Result<(), CommandError> {
+    start_logging();
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    raise_file_limit();
+    let data_dir = open_data_dir(&config.data_dir)?;
+    let _lock = lock(&data_dir)?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {}; is another program using it? choose one with --listen",
+            config.listen
+        )
+    })?;
+    let address = listener.local_addr().context("no local address")?;
+    let server = Server::open(Config { data_dir, ..config }).await?;
+    server.run(listener, address, json).await
+}
+
+fn start_logging() {
+    let filter = EnvFilter::try_from_env("EYAS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // Refused only where a subscriber exists already, which then does the logging.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
+}
+
+/// A socket is a file: the soft limit of 1024 that most systems set would be the first thing to run out.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+fn open_data_dir(path: &Path) -> Result<PathBuf, CommandError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("cannot make the data directory {}", path.display()))?;
+    let path = path.canonicalize().with_context(|| path.display().to_string())?;
+    Ok(path)
+}
+
+/// One process on one directory: two would write one log.
+fn lock(data_dir: &Path) -> Result<File, CommandError> {
+    let path = data_dir.join("lock");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        CommandError::Locked(format!(
+            "another eyas is running on {}; stop it first, or choose another folder with --data-dir",
+            data_dir.display()
+        ))
+    })?;
+    Ok(file)
+}
+
+/// Everything that runs, wired and checked, not yet listening.
+struct Server {
+    config: Config,
+    instance: String,
+    stores: wiring::Stores,
+    queue: Arc<dyn Queue>,
+    meters: Arc<Meters>,
+    intake: Intake,
+    consumer: Consumer,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    async fn open(config: Config) -> Result<Self, CommandError> {
+        let stores = wiring::open_stores(&config).map_err(anyhow::Error::from)?;
+        let instance = stores.control.instance().await.map_err(anyhow::Error::from)?;
+        let applied = stores.events.lease().await.map_err(anyhow::Error::from)?.applied;
+        let data_dir = config.data_dir.clone();
+        let queue =
+            tokio::task::spawn_blocking(move || wiring::open_events_queue(&data_dir, applied))
+                .await
+                .context("opening the log panicked")?
+                .map_err(|error| match error {
+                    QueueError::Corrupt(text) => CommandError::Damaged(text),
+                    error => CommandError::Failed(error.into()),
+                })?;
+        let meters = Arc::new(Meters::new());
+        let tasks = TaskTracker::new();
+        let intake = Intake::new(
+            Arc::clone(&queue),
+            Arc::clone(&stores.events),
+            Arc::clone(&meters),
+            tasks.clone(),
+            &INTAKE,
+        );
+        let options = ConsumerOptions {
+            // The lock on the data directory proves that an earlier holder of this name is gone.
+            holder: instance.clone(),
+            rows_max: 10_000,
+            bytes_max: 8 << 20,
+            yield_max: Duration::from_secs(1),
+            lease: Duration::from_secs(30),
+            retry_max: Duration::from_secs(5),
+        };
+        let consumer = Consumer::start(&intake, options).await.map_err(anyhow::Error::from)?;
+        Ok(Self { config, instance, stores, queue, meters, intake, consumer, tasks })
+    }
+
+    async fn run(
+        self,
+        listener: TcpListener,
+        address: std::net::SocketAddr,
+        json: bool,
+    ) -> Result<(), CommandError> {
+        let stop_edge = CancellationToken::new();
+        let stop_rest = CancellationToken::new();
+        let (live, tail) = Live::new(
+            Arc::clone(&self.queue),
+            Arc::clone(&self.stores.events),
+            self.meters.applied_changes(),
+            LIVE,
+        );
+        let tail = self.tasks.spawn(tail.run(stop_rest.clone()));
+        let consumer = self.tasks.spawn(self.consumer.run(stop_rest.clone()));
+        let url = self.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let gateway = Gateway::new(GatewayParts {
+            intake: self.intake.clone(),
+            live,
+            store: Arc::clone(&self.stores.events),
+            meters: Arc::clone(&self.meters),
+            options: GatewayOptions {
+                public_url: url.clone(),
+                allowed_hosts: self.config.allowed_hosts.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                instance: self.instance.clone(),
+                limits: Limits::default(),
+            },
+            data_dir: self.config.data_dir.clone(),
+        });
+        let mut edge = self.tasks.spawn(gateway::run(listener, gateway, stop_edge.clone()));
+        // Order matters: whoever reads that the server is ready may send a signal at once, and one that nobody
+        // listens to ends the process on the spot.
+        let stopped = signalled()?;
+        announce(&self.config, &self.instance, &*self.queue, &url, json);
+        let mut poisoned = self.queue.poisoned();
+        let ended = tokio::select! {
+            name = stopped => {
+                info!(signal = name, "stopping");
+                Ok(())
+            }
+            _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Ok(()),
+            ended = &mut edge => Err(anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}")),
+        };
+        stop_edge.cancel();
+        if *poisoned.borrow() {
+            let _ = time::timeout(POISONED_DRAIN_MAX, &mut edge).await;
+            return Err(CommandError::Poisoned(
+                "a write or fsync of the log failed, so nothing can be promised any more; what was \
+                 acknowledged is on disk: check the disk, then start again"
+                    .to_owned(),
+            ));
+        }
+        if ended.is_ok() {
+            edge.await.context("the HTTP edge panicked")?;
+        }
+        stop_rest.cancel();
+        if time::timeout(DRAIN_MAX, consumer).await.is_err() {
+            warn!("the database is still behind; the rest is applied after the next start");
+        }
+        let _ = time::timeout(DRAIN_MAX, tail).await;
+        self.queue.close().await.context("closing the log")?;
+        self.stores.events.close().await.context("closing the database")?;
+        ended.map_err(CommandError::from)
+    }
+}
+
+/// Listens to SIGTERM and SIGINT from now on; resolves with the signal's name.
+fn signalled() -> anyhow::Result<impl Future<Output = &'static str>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
+}
+
+/// Says where the server is: JSON on stdout for programs, a banner on stderr for people.
+fn announce(config: &Config, instance: &str, queue: &dyn Queue, url: &str, json: bool) {
+    let data_dir = config.data_dir.display().to_string();
+    let bounds = queue.bounds();
+    // Nobody reads stdout or stderr any more? That is no reason to stop serving.
+    if json {
+        let line = serde_json::json!({ "url": url, "data_dir": data_dir, "instance": instance });
+        let _ = writeln!(std::io::stdout(), "{line}");
+        let _ = std::io::stdout().flush();
+    } else {
+        let durability = queue.durability().as_str();
+        let log =
+            format!("log {}, newest seq {}, durable on {durability}", queue.log(), bounds.last);
+        let banner = Banner { url, data_dir: &data_dir, log };
+        let _ = write!(std::io::stderr(), "{}", banner.text());
+    }
+}

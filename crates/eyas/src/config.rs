@@ -1,0 +1,298 @@
+//! Configuration: the file, then the environment, then flags; read once, checked completely, before anything
+//! else happens.
+//!
+//! Every key stands in [`KEYS`] with its environment name; all that is wrong is reported at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::cli::ServeArgs;
+
+/// Key, and the environment variable that sets it.
+const KEYS: &[(&str, &str)] = &[
+    ("listen", "EYAS_LISTEN"),
+    ("public_url", "EYAS_PUBLIC_URL"),
+    ("allowed_hosts", "EYAS_ALLOWED_HOSTS"),
+    ("data_dir", "EYAS_DATA_DIR"),
+    ("queue.kind", "EYAS_QUEUE_KIND"),
+    ("store.url", "EYAS_STORE_URL"),
+];
+
+/// Variables that commands read themselves.
+const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_LOG"];
+
+const DEFAULT_FILE: &str = "eyas.toml";
+
+/// The settings of one server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// Where to listen; loopback only.
+    pub(crate) listen: SocketAddr,
+    /// How clients reach the server, if not as `http://<listen>`.
+    pub(crate) public_url: Option<String>,
+    /// Host names that a request may carry, without ports.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Folder of the log and the database.
+    pub(crate) data_dir: PathBuf,
+    /// File of the events database inside `data_dir`.
+    pub(crate) events_file: String,
+    /// What seems wrong but stops nothing.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Everything that is wrong, each with where it stands and what to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ConfigError {
+    problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration is wrong:")?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+    }
+}
+
+/// One value and where it came from.
+#[derive(Clone, Debug)]
+struct Setting {
+    values: Vec<String>,
+    source: String,
+    /// What relative paths are relative to.
+    base: PathBuf,
+}
+
+impl Setting {
+    fn text(&self) -> &str {
+        self.values.first().map_or("", String::as_str)
+    }
+}
+
+/// Reads all layers. `variables` is the environment, `here` the current folder.
+pub(crate) fn load(
+    file: Option<&Path>,
+    variables: &BTreeMap<String, String>,
+    flags: &ServeArgs,
+    here: &Path,
+) -> Result<Config, ConfigError> {
+    let mut layers = Layers::default();
+    layers.read_file(file, here);
+    layers.read_environment(variables, here);
+    for (key, flag, value) in
+        [("listen", "--listen", &flags.listen), ("data_dir", "--data-dir", &flags.data_dir)]
+    {
+        if let Some(value) = value {
+            layers.set(key, vec![value.clone()], flag.to_owned(), here);
+        }
+    }
+    layers.check()
+}
+
+#[derive(Default)]
+struct Layers {
+    settings: BTreeMap<&'static str, Setting>,
+    problems: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl Layers {
+    fn set(&mut self, key: &'static str, values: Vec<String>, source: String, base: &Path) {
+        self.settings.insert(key, Setting { values, source, base: base.to_owned() });
+    }
+
+    fn read_file(&mut self, file: Option<&Path>, here: &Path) {
+        let path = here.join(file.unwrap_or(Path::new(DEFAULT_FILE)));
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => return self.problems.push(format!("{}: {error}", path.display())),
+        };
+        match text.parse::<toml::Table>() {
+            Ok(table) => self.read_table(&table, "", &path),
+            Err(error) => {
+                let words = error.message();
+                let line =
+                    error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+                self.problems.push(format!("{}:{line}: {words}", path.display()));
+            }
+        }
+    }
+
+    fn read_table(&mut self, table: &toml::Table, prefix: &str, path: &Path) {
+        let base = path.parent().unwrap_or(Path::new("."));
+        for (name, value) in table {
+            let key = format!("{prefix}{name}");
+            let known = KEYS.iter().find(|(known, _)| *known == key);
+            match (known, value) {
+                (None, toml::Value::Table(inner)) if is_section(&key) => {
+                    self.read_table(inner, &format!("{key}."), path);
+                }
+                (None, _) => {
+                    let nearest = nearest(&key, KEYS.iter().map(|(known, _)| *known));
+                    let file = path.display();
+                    self.problems
+                        .push(format!("{file}: unknown key `{key}`; did you mean `{nearest}`?"));
+                }
+                (Some((known, _)), value) => match texts(value) {
+                    Some(values) => self.set(known, values, path.display().to_string(), base),
+                    None => self.problems.push(format!(
+                        "{}: `{key}` must be a text{}",
+                        path.display(),
+                        if *known == "allowed_hosts" { " or a list of texts" } else { "" }
+                    )),
+                },
+            }
+        }
+    }
+
+    fn read_environment(&mut self, variables: &BTreeMap<String, String>, here: &Path) {
+        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("EYAS_")) {
+            match KEYS.iter().find(|(_, variable)| variable == name) {
+                Some((key, _)) => {
+                    let values = value.split(',').map(|part| part.trim().to_owned()).collect();
+                    let values = if *key == "allowed_hosts" { values } else { vec![value.clone()] };
+                    self.set(key, values, name.clone(), here);
+                }
+                None if OTHER_VARIABLES.contains(&name.as_str()) => {}
+                // Only a warning: Kubernetes, for one, sets variables of its own for every service.
+                None => {
+                    let nearest = nearest(name, KEYS.iter().map(|(_, variable)| *variable));
+                    self.warnings
+                        .push(format!("{name} means nothing here; did you mean {nearest}?"));
+                }
+            }
+        }
+    }
+
+    fn check(mut self) -> Result<Config, ConfigError> {
+        let listen = self.listen();
+        let public_url = self.public_url();
+        let mut allowed_hosts = match self.settings.get("allowed_hosts") {
+            Some(setting) => setting.values.clone(),
+            None => ["127.0.0.1", "localhost", "[::1]"].map(str::to_owned).to_vec(),
+        };
+        allowed_hosts.extend(public_url.as_deref().and_then(host_of).map(str::to_owned));
+        let data_dir = match self.settings.get("data_dir") {
+            Some(setting) => setting.base.join(setting.text()),
+            None => PathBuf::from("eyas-data"),
+        };
+        if self.settings.get("data_dir").is_some_and(|setting| setting.text().is_empty()) {
+            self.problem("data_dir", "is empty; name a folder");
+        }
+        if self.settings.get("queue.kind").is_some_and(|setting| setting.text() != "embedded") {
+            self.problem("queue.kind", "is not a queue of this version; it has \"embedded\"");
+        }
+        let events_file = self.events_file();
+        if self.problems.is_empty() {
+            let warnings = self.warnings;
+            Ok(Config { listen, public_url, allowed_hosts, data_dir, events_file, warnings })
+        } else {
+            Err(ConfigError { problems: self.problems })
+        }
+    }
+
+    fn problem(&mut self, key: &str, words: &str) {
+        let (text, source) = match self.settings.get(key) {
+            Some(setting) => (setting.text().to_owned(), setting.source.clone()),
+            None => (String::new(), "default".to_owned()),
+        };
+        self.problems.push(format!("{source}: {key} = {text:?} {words}"));
+    }
+
+    fn listen(&mut self) -> SocketAddr {
+        let default = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let Some(text) = self.settings.get("listen").map(|setting| setting.text().to_owned())
+        else {
+            return default;
+        };
+        let text = text.replace("localhost:", "127.0.0.1:");
+        match text.parse::<SocketAddr>() {
+            Ok(listen) if listen.ip().is_loopback() => return listen,
+            Ok(_) => self.problem(
+                "listen",
+                "is not a loopback address, and this version has no tokens to protect it: listen on 127.0.0.1 or [::1]",
+            ),
+            Err(_) => self.problem("listen", "is not an address and a port, like 127.0.0.1:8080"),
+        }
+        default
+    }
+
+    fn public_url(&mut self) -> Option<String> {
+        let text = self.settings.get("public_url")?.text().trim_end_matches('/').to_owned();
+        let origin =
+            text.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
+        let is_origin = origin
+            .is_some_and(|(_, rest)| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ']));
+        if !is_origin {
+            self.problem(
+                "public_url",
+                "is not scheme, host and port, like https://eyas.example.com",
+            );
+        }
+        Some(text)
+    }
+
+    fn events_file(&mut self) -> String {
+        let Some(url) = self.settings.get("store.url").map(|setting| setting.text().to_owned())
+        else {
+            return "eyas.db".to_owned();
+        };
+        match url.strip_prefix("sqlite:") {
+            Some(file) if !file.is_empty() && !file.contains('/') => return file.to_owned(),
+            Some(_) => {
+                self.problem("store.url", "must name a file inside data_dir, like sqlite:eyas.db");
+            }
+            None => {
+                self.problem("store.url", "is not a database of this version; it has sqlite:FILE");
+            }
+        }
+        url
+    }
+}
+
+fn is_section(key: &str) -> bool {
+    let prefix = format!("{key}.");
+    KEYS.iter().any(|(known, _)| known.starts_with(&prefix))
+}
+
+fn texts(value: &toml::Value) -> Option<Vec<String>> {
+    match value {
+        toml::Value::String(text) => Some(vec![text.clone()]),
+        toml::Value::Array(values) => {
+            values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+        }
+        _ => None,
+    }
+}
+
+/// The host of an origin, without its port.
+fn host_of(origin: &str) -> Option<&str> {
+    let authority = origin.split_once("://")?.1;
+    let end = match authority.rfind(']') {
+        Some(bracket) => bracket + 1,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    Some(&authority[..end])
+}
+
+fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
+    known.min_by_key(|known| distance(word, known)).unwrap_or("listen")
+}
+
+/// Levenshtein distance, one row at a time.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}

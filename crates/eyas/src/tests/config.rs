@@ -1,0 +1,69 @@
+//! Every wrong setting is named, with where it stands and what to do.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::cli::ServeArgs;
+use crate::config::{self, Config};
+
+fn load(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, String> {
+    let dir = tempfile::tempdir().unwrap();
+    if let Some(text) = file {
+        std::fs::write(dir.path().join("eyas.toml"), text).unwrap();
+    }
+    let variables: BTreeMap<String, String> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    config::load(None, &variables, &ServeArgs::default(), dir.path())
+        .map_err(|error| error.to_string().replace(&dir.path().display().to_string(), "DIR"))
+}
+
+#[test]
+fn without_any_configuration_the_defaults_hold() {
+    let config = load(None, &[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.data_dir, Path::new("eyas-data"));
+    assert_eq!(config.events_file, "eyas.db");
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let file = "listen = \"127.0.0.1:1\"\ndata_dir = \"data\"\n[queue]\nkind = \"embedded\"\n";
+    let config = load(Some(file), &[("EYAS_LISTEN", "[::1]:2")]).unwrap();
+    assert_eq!(config.listen.to_string(), "[::1]:2");
+    assert!(config.data_dir.is_absolute(), "relative to the file: {:?}", config.data_dir);
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    let file = "lisen = \"x\"\n[queue]\nkind = \"rabbit\"\n[store]\nurl = \"mysql://x\"\n";
+    let error = load(Some(file), &[("EYAS_LISTEN", "0.0.0.0:80")]).unwrap_err();
+    for part in [
+        "DIR/eyas.toml: unknown key `lisen`; did you mean `listen`?",
+        "queue.kind = \"rabbit\"",
+        "store.url = \"mysql://x\"",
+        "EYAS_LISTEN: listen = \"0.0.0.0:80\" is not a loopback address",
+    ] {
+        assert!(error.contains(part), "{part} is missing in {error}");
+    }
+}
+
+#[test]
+fn an_unknown_variable_only_warns() {
+    let config = load(None, &[("EYAS_LISTNE", "127.0.0.1:1"), ("EYAS_URL", "http://x")]).unwrap();
+    assert_eq!(config.warnings, ["EYAS_LISTNE means nothing here; did you mean EYAS_LISTEN?"]);
+}
+
+#[test]
+fn broken_toml_is_named_by_line() {
+    let error = load(Some("listen = \"127.0.0.1:1\"\ndata_dir = \n"), &[]).unwrap_err();
+    assert!(error.contains("DIR/eyas.toml:2: "), "{error}");
+}
+
+#[test]
+fn the_host_of_the_public_url_is_allowed() {
+    let config = load(None, &[("EYAS_PUBLIC_URL", "https://eyas.example.com:444/")]).unwrap();
+    assert_eq!(config.public_url.as_deref(), Some("https://eyas.example.com:444"));
+    assert!(config.allowed_hosts.contains(&"eyas.example.com".to_owned()));
+    assert!(load(None, &[("EYAS_PUBLIC_URL", "eyas.example.com")]).is_err());
+}

@@ -1,0 +1,11 @@
+//! Tests of the rooms, one file each.
+
+mod client;
+mod config;
+mod delivery;
+mod lines;
+mod live_message;
+mod printable;
+mod query;
+mod sending;
+mod sse;
