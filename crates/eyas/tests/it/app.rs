@@ -1,0 +1,326 @@
+//! The real binary under test: started in a folder of its own, killed, stopped and started again.
+//!
+//! Invariant: no child outlives its test. Every wait is for a condition and has a deadline; what the
+//! server said on stderr is in every failure.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::http::{Answer, Http};
+use crate::seeded::Rng;
+
+/// Longest wait for anything that should be quick. Generous: the machine has two cores and builds meanwhile.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The path of the binary under test.
+pub(crate) fn binary() -> &'static str {
+    env!("CARGO_BIN_EXE_eyas")
+}
+
+/// Waits until `look` has a value; fails the test after [`DEADLINE`].
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(value) = look().await {
+            return value;
+        }
+        assert!(Instant::now() < end, "still not so after {DEADLINE:?}: {what}");
+        sleep(LOOK).await;
+    }
+}
+
+/// One process.
+struct Process {
+    child: Child,
+    stderr: Arc<Mutex<String>>,
+    /// Ends when stderr has ended.
+    listener: JoinHandle<()>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only when the child is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Process {
+    /// Starts it, and hands back the first line that it prints.
+    fn start(command: &mut Command) -> (Self, oneshot::Receiver<String>) {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary under test can be started");
+        let (tell, first_line) = oneshot::channel();
+        let mut out = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            if out.read_line(&mut line).is_ok_and(|n| n > 0) {
+                let _ = tell.send(line);
+            }
+            // Read on, so that the child can never be held up by a full pipe.
+            let _ = std::io::copy(&mut out, &mut std::io::sink());
+        });
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let (mut err, text) = (child.stderr.take().expect("stderr is piped"), Arc::clone(&stderr));
+        let listener = std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(n @ 1..) = err.read(&mut chunk) {
+                text.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..n]));
+            }
+        });
+        (Self { child, stderr, listener }, first_line)
+    }
+
+    async fn exit(&mut self, within: Duration) -> Option<ExitStatus> {
+        let end = Instant::now() + within;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                return Some(status);
+            }
+            if Instant::now() >= end {
+                return None;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+}
+
+/// A data directory. It goes away with its last user, unless a failure wants it looked at.
+struct Folder {
+    dir: TempDir,
+    is_kept_after_failure: bool,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.is_kept_after_failure && std::thread::panicking() {
+            self.dir.disable_cleanup(true);
+            eprintln!("the data directory is kept: {}", self.dir.path().display());
+        }
+    }
+}
+
+/// How a server is started.
+#[derive(Clone)]
+pub(crate) struct Launch {
+    dir: Arc<Folder>,
+    /// 0 lets the system choose.
+    port: u16,
+    env: Vec<(String, String)>,
+}
+
+impl Launch {
+    /// In a new folder, on a free port, with the store that `EYAS_TEST_STORE` names.
+    pub(crate) fn new() -> Self {
+        let store = std::env::var("EYAS_TEST_STORE").unwrap_or_else(|_| "sqlite".to_owned());
+        assert_eq!(
+            store, "sqlite",
+            "EYAS_TEST_STORE={store}: the only store there is, is `sqlite`"
+        );
+        let dir = tempfile::Builder::new().prefix("eyas-it-").tempdir().expect("a folder");
+        let dir = Arc::new(Folder { dir, is_kept_after_failure: false });
+        Self { dir, port: 0, env: Vec::new() }
+    }
+
+    /// A failed test leaves its data directory, and says where.
+    pub(crate) fn kept_after_failure(mut self) -> Self {
+        let folder = Arc::get_mut(&mut self.dir).expect("nothing has been started yet");
+        folder.is_kept_after_failure = true;
+        self
+    }
+
+    /// On a port that the next start can have again. Outside the range from which the system takes the
+    /// ports of outgoing connections: a client that knocks while the server is down could otherwise be
+    /// given that very port, and be connected to itself.
+    pub(crate) fn on_fixed_port(mut self) -> Self {
+        let mut rng = Rng::from_entropy();
+        let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        let mut ports = (0..1000).map(|_| 12_000 + rng.below(18_000) as u16);
+        self.port = ports.find(free).expect("one port of a thousand is free");
+        self
+    }
+
+    /// With one more setting.
+    pub(crate) fn env(mut self, key: &str, value: &str) -> Self {
+        self.env.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The port asked for.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The data directory.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.dir.path()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command.args(["serve", "--json"]).current_dir(self.dir()).env("NO_COLOR", "1");
+        for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("EYAS_")) {
+            command.env_remove(key);
+        }
+        command.env("EYAS_LISTEN", format!("127.0.0.1:{}", self.port));
+        command.env("EYAS_DATA_DIR", self.dir());
+        command.envs(self.env.iter().map(|(key, value)| (key, value)));
+        command
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(crate) async fn start(&self) -> TestApp {
+        let (mut process, first_line) = Process::start(&mut self.command());
+        let line = timeout(DEADLINE, first_line).await;
+        let Ok(Ok(line)) = line else {
+            let status = process.exit(Duration::from_secs(1)).await;
+            panic!("the server is not ready ({status:?}); stderr:\n{}", process.stderr());
+        };
+        let ready: Value = serde_json::from_str(&line).expect("the first line is JSON");
+        let url = ready["url"].as_str().expect("the first line names the url").to_owned();
+        let addr: SocketAddr = url.trim_start_matches("http://").parse().expect("a plain address");
+        let instance = ready["instance"].as_str().expect("the first line names the instance");
+        let (http, instance) = (Http::new(addr), instance.to_owned());
+        TestApp { launch: self.clone(), process, http, url, addr, instance }
+    }
+
+    /// Starts it and kills it a moment later, ready or not.
+    pub(crate) async fn start_and_kill(&self, after: Duration) {
+        let (process, _first_line) = Process::start(&mut self.command());
+        sleep(after).await;
+        drop(process);
+    }
+
+    /// Starts it where it must not start: its exit code and what it said.
+    pub(crate) async fn refused(&self) -> (i32, String) {
+        let (mut process, _first_line) = Process::start(&mut self.command());
+        let Some(status) = process.exit(DEADLINE).await else {
+            panic!("it should have refused to start; stderr:\n{}", process.stderr());
+        };
+        // The pipe's reader may be a moment behind the end of the process.
+        eventually("the end of stderr", async || process.listener.is_finished().then_some(()))
+            .await;
+        (status.code().unwrap_or(-1), process.stderr())
+    }
+}
+
+/// A server that is ready.
+pub(crate) struct TestApp {
+    /// How it was started.
+    pub(crate) launch: Launch,
+    process: Process,
+    /// Asks it things.
+    pub(crate) http: Http,
+    /// `http://127.0.0.1:…`
+    pub(crate) url: String,
+    /// The same, as an address.
+    pub(crate) addr: SocketAddr,
+    /// The name of its data directory.
+    pub(crate) instance: String,
+}
+
+impl TestApp {
+    /// A new server in a new folder.
+    pub(crate) async fn start() -> Self {
+        Launch::new().start().await
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(self) -> Launch {
+        self.launch.clone()
+    }
+
+    /// `kill -9`, and up again on the same folder.
+    pub(crate) async fn restart(self) -> Self {
+        self.kill().start().await
+    }
+
+    /// SIGTERM, without waiting.
+    pub(crate) fn signal_stop(&self) {
+        let pid = Pid::from_child(&self.process.child);
+        kill_process(pid, Signal::TERM).expect("a running child can be signalled");
+    }
+
+    /// Waits for the end after a signal; it must be exit code 0.
+    pub(crate) async fn stopped(mut self) -> Launch {
+        let status = self.process.exit(DEADLINE).await;
+        let code = status.and_then(|status| status.code());
+        assert_eq!(code, Some(0), "a graceful stop ends with 0; stderr:\n{}", self.stderr());
+        self.launch.clone()
+    }
+
+    /// SIGTERM, and the end with exit code 0.
+    pub(crate) async fn terminate(self) -> Launch {
+        self.signal_stop();
+        self.stopped().await
+    }
+
+    /// What it said on stderr so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+
+    /// A file or folder of its data directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.launch.dir().join(name)
+    }
+
+    /// `POST /events` with a JSON body.
+    pub(crate) async fn post_events(&self, body: impl Into<String>) -> Answer {
+        self.http.post("/events", "application/json", body.into()).await
+    }
+
+    /// `POST /streams/{stream}` with a JSON body.
+    pub(crate) async fn post_stream(&self, stream: &str, body: impl Into<String>) -> Answer {
+        self.http.post(&format!("/streams/{stream}"), "application/json", body.into()).await
+    }
+
+    /// Any path.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.http.get(path).await
+    }
+
+    /// Everything that matches, as lines. `query` is empty or begins with `?`.
+    pub(crate) async fn export(&self, query: &str) -> Vec<String> {
+        self.export_of(&format!("/events{query}")).await
+    }
+
+    /// The same for any path that exports.
+    pub(crate) async fn export_of(&self, path: &str) -> Vec<String> {
+        let answer = self.http.get_as(path, "application/x-ndjson").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.text().lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until everything that was accepted is in the database.
+    pub(crate) async fn wait_applied(&self) {
+        eventually("everything accepted is applied", async || {
+            let status = self.get("/status").await.json();
+            (lag_records(&status) == 0).then_some(())
+        })
+        .await;
+    }
+}
+
+/// How many records the database is behind, by `/status`.
+fn lag_records(status: &Value) -> u64 {
+    let lag = &status["lag"]["records"];
+    lag.as_u64().unwrap_or_else(|| panic!("/status has no lag: {status}"))
+}

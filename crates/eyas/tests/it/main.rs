@@ -1,0 +1,32 @@
+//! The integration tests: they speak HTTP to the real binary on a free port, in a folder of their own.
+//!
+//! They would survive a rewrite of everything below the boundary. What each part proves stands in
+//! docs/testing.md. Invariant: nothing here reaches into a crate to see an answer; the two tests that
+//! open the database file do it to break it, or to read dead letters, which have no page yet.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "all of this is test code, helpers too"
+)]
+
+mod app;
+mod bad_input;
+mod byte_exact;
+mod checker;
+mod cli;
+mod command;
+mod events;
+mod follow;
+mod http;
+mod ids;
+mod journal;
+mod lifecycle;
+mod live;
+mod malformed;
+mod paging;
+mod producers;
+mod seeded;
+mod tcp;
+mod torture;
+mod two_truths;

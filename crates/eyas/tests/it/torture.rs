@@ -1,0 +1,270 @@
+//! The crash test: sixteen producers, two subscribers, `kill -9` at any moment, and nothing that was promised is missing.
+//!
+//! `EYAS_TORTURE_KILLS` (20) and `EYAS_TORTURE_SEED` say how long and which choices; timing is the machine's, so a
+//! seed repeats the workload, not the run. After a failure the folder with log, database and journals is kept.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::{DEADLINE, Launch, TestApp};
+use crate::checker::history::{History, Kept, Shown, Transcript};
+use crate::checker::rules::check;
+use crate::follow::{Follower, Heard, Way};
+use crate::http::Row;
+use crate::journal::{fingerprint, read};
+use crate::producers::{Producer, Shared};
+use crate::seeded::Rng;
+
+const N_PRODUCERS: u64 = 16;
+/// The next kill comes after so many acknowledged events, at most.
+const ACKS_MAX: u64 = 5_000;
+/// Or after this long, when the machine is slow.
+const KILL_AFTER_MAX: Duration = Duration::from_secs(3);
+/// A start that is killed lives at most this long.
+const START_MS_MAX: u64 = 150;
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    let given = std::env::var(name).ok();
+    given.map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
+}
+
+/// Kills and starts.
+struct Killer {
+    rng: Rng,
+    up: watch::Sender<bool>,
+    shared: Arc<Shared>,
+    n_kills: u64,
+    n_starts: u64,
+    slowest_start: Duration,
+}
+
+impl Killer {
+    fn new(seed: u64, up: watch::Sender<bool>, shared: Arc<Shared>) -> Self {
+        let rng = Rng::new(seed);
+        Self { rng, up, shared, n_kills: 0, n_starts: 0, slowest_start: Duration::ZERO }
+    }
+
+    /// Lets the server work for a while, kills it, and brings it back.
+    async fn round(&mut self, app: TestApp) -> TestApp {
+        let n_until = match self.rng.below(5) {
+            0 => 0,
+            _ => 1 + self.rng.below(ACKS_MAX),
+        };
+        let n_until = self.shared.n_accepted.load(Ordering::Relaxed) + n_until;
+        let end = Instant::now() + KILL_AFTER_MAX;
+        while self.shared.n_accepted.load(Ordering::Relaxed) < n_until && Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let launch = app.kill();
+        self.up.send_replace(false);
+        self.n_kills += 1;
+        // Some starts are killed in the middle, one after the other.
+        while self.rng.one_in(4) {
+            let life = Duration::from_millis(self.rng.below(START_MS_MAX));
+            launch.start_and_kill(life).await;
+            (self.n_kills, self.n_starts) = (self.n_kills + 1, self.n_starts + 1);
+        }
+        let started = Instant::now();
+        let app = launch.start().await;
+        self.slowest_start = self.slowest_start.max(started.elapsed());
+        self.n_starts += 1;
+        self.up.send_replace(true);
+        app
+    }
+}
+
+/// One that follows from the beginning to the end, over all crashes.
+struct Subscriber {
+    way: Way,
+    query: &'static str,
+    addr: std::net::SocketAddr,
+    up: watch::Receiver<bool>,
+    /// Turns true when nothing new comes any more.
+    finish: watch::Receiver<bool>,
+    transcript: Transcript,
+    cursor: Option<String>,
+}
+
+impl Subscriber {
+    async fn run(mut self) -> Transcript {
+        loop {
+            let is_last = *self.finish.borrow_and_update();
+            self.up.wait_for(|is_up| *is_up).await.expect("the test goes on");
+            if self.follow(is_last).await {
+                return self.transcript;
+            }
+        }
+    }
+
+    /// One connection. True when it saw the end of everything.
+    async fn follow(&mut self, is_last: bool) -> bool {
+        // A browser hands its cursor back in a header, others in the query.
+        let (since, last_event_id) = match (&self.cursor, self.way) {
+            (None, _) => ("beginning", None),
+            (Some(cursor), Way::WebSocket) => (cursor.as_str(), None),
+            (Some(cursor), Way::Sse) => ("now", Some(cursor.as_str())),
+        };
+        let query = format!("since={since}{}", self.query);
+        let opened = Follower::open(self.addr, self.way, &query, last_event_id);
+        let Ok(Ok(mut follower)) = tokio::time::timeout(DEADLINE, opened).await else {
+            // Killed a moment ago, and nobody has said so yet.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            return false;
+        };
+        loop {
+            let heard = tokio::select! {
+                heard = follower.hear() => heard,
+                _ = self.finish.changed(), if !is_last => return false,
+            };
+            let Heard::Message(message) = heard else { return false };
+            match message.kind.as_str() {
+                "event" => {
+                    let row = message.row();
+                    let shown = Shown { seq: row.seq, hash: fingerprint(row.data()) };
+                    self.transcript.shown.push(shown);
+                    self.cursor = Some(row.cursor);
+                }
+                "gap" => self.transcript.gaps.push(message.text),
+                "caught_up" if is_last => return true,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What the database gave up on. There is no page for it yet, so its table is read.
+fn dead_letters(app: &TestApp) -> Vec<Kept> {
+    let database = Connection::open(app.path("eyas.db")).unwrap();
+    let mut select = database.prepare("SELECT seq, record FROM dead_letters ORDER BY seq").unwrap();
+    let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)));
+    rows.unwrap()
+        .map(|row| {
+            let (seq, record) = row.unwrap();
+            let event = model::Event::decode(record.into()).expect("a whole record");
+            Kept {
+                seq: seq as u64,
+                stream: event.stream().to_owned(),
+                id: event.id().to_owned(),
+                category: event.category().map(str::to_owned),
+                hash: fingerprint(event.data()),
+            }
+        })
+        .collect()
+}
+
+async fn everything_kept(app: &TestApp) -> Vec<Kept> {
+    let mut kept = Vec::new();
+    for path in ["/events", "/streams/raw"] {
+        let lines = app.export_of(path).await;
+        let seqs: Vec<u64> = lines.iter().map(|line| Row::parse(line).seq).collect();
+        assert!(seqs.is_sorted(), "the export of {path} is in order");
+        kept.extend(lines.iter().map(|line| Kept::of(&Row::parse(line))));
+    }
+    kept.sort_by_key(|event| event.seq);
+    kept
+}
+
+/// Everything that can be known when it is over.
+async fn history(app: &TestApp, journals: &Path, transcripts: Vec<Transcript>) -> History {
+    let journals = (0..N_PRODUCERS).map(|number| journals.join(format!("p{number:02}")));
+    let attempts = journals.flat_map(|path| read(&path)).collect();
+    let events = everything_kept(app).await;
+    History { attempts, events, dead: dead_letters(app), transcripts }
+}
+
+fn report(history: &History, killer: &Killer, took: Duration) {
+    let Shared { n_accepted, n_duplicates, n_refused, n_unknown, .. } = &*killer.shared;
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed).to_string();
+    let mut shown: Vec<String> =
+        history.transcripts.iter().map(|t| format!("{} {}", t.name, t.shown.len())).collect();
+    shown.sort_unstable();
+    for (what, figure) in [
+        ("events accepted", count(n_accepted)),
+        ("events stored", history.events.len().to_string()),
+        ("dead letters", history.dead.len().to_string()),
+        ("duplicates answered", count(n_duplicates)),
+        ("requests refused", count(n_refused)),
+        ("requests unanswered", count(n_unknown)),
+        ("events shown", shown.join(", ")),
+        ("kills", killer.n_kills.to_string()),
+        ("restarts", killer.n_starts.to_string()),
+        ("slowest restart", format!("{:.2} s", killer.slowest_start.as_secs_f64())),
+        ("all", format!("{:.1} s", took.as_secs_f64())),
+    ] {
+        println!("{what:<20} {figure:>28}");
+    }
+}
+
+fn spawn_producers(app: &TestApp, seed: u64, journals: &Path, shared: &Arc<Shared>) -> JoinSet<()> {
+    let mut producers = JoinSet::new();
+    for number in 0..N_PRODUCERS {
+        let (http, shared) = (app.http.clone(), Arc::clone(shared));
+        producers.spawn(Producer::new(number, seed, http, journals, shared).run());
+    }
+    producers
+}
+
+/// One over WebSocket that wants everything, one over SSE that wants a third of the stream `events`.
+fn spawn_subscribers(
+    app: &TestApp,
+    up: &watch::Receiver<bool>,
+    finish: &watch::Receiver<bool>,
+) -> JoinSet<Transcript> {
+    let mut subscribers = JoinSet::new();
+    let filtered = ("&stream=events&category=c1", Some("c1".to_owned()));
+    for (way, (query, category)) in [(Way::WebSocket, ("", None)), (Way::Sse, filtered)] {
+        let transcript = Transcript { name: format!("{way:?}"), category, ..Transcript::default() };
+        let (up, finish) = (up.clone(), finish.clone());
+        let addr = app.addr;
+        let subscriber = Subscriber { way, query, addr, up, finish, transcript, cursor: None };
+        subscribers.spawn(subscriber.run());
+    }
+    subscribers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn acknowledged_events_survive_kill() {
+    let n_kills = setting("EYAS_TORTURE_KILLS", 20);
+    let seed = setting("EYAS_TORTURE_SEED", 20_261_101);
+    println!("EYAS_TORTURE_KILLS={n_kills} EYAS_TORTURE_SEED={seed}");
+    let begun = Instant::now();
+    let launch = Launch::new().on_fixed_port().kept_after_failure();
+    let journals = launch.dir().join("journals");
+    std::fs::create_dir(&journals).unwrap();
+    let mut app = launch.start().await;
+    let (up, is_up) = watch::channel(true);
+    let (finish, is_finished) = watch::channel(false);
+    let shared = Arc::new(Shared::new(is_up.clone()));
+    let mut producers = spawn_producers(&app, seed, &journals, &shared);
+    let subscribers = spawn_subscribers(&app, &is_up, &is_finished);
+
+    let mut killer = Killer::new(seed, up, Arc::clone(&shared));
+    while killer.n_kills < n_kills {
+        app = killer.round(app).await;
+        // A producer that was answered something it should not have been has panicked.
+        while let Some(ended) = producers.try_join_next() {
+            ended.expect("every answer is one of those allowed");
+        }
+    }
+    shared.stop.store(true, Ordering::Relaxed);
+    while let Some(ended) = producers.join_next().await {
+        ended.expect("every answer is one of those allowed");
+    }
+    app.wait_applied().await;
+    finish.send_replace(true);
+    let transcripts = tokio::time::timeout(3 * DEADLINE, subscribers.join_all()).await;
+    let transcripts = transcripts.expect("both subscribers come to the end");
+
+    let history = history(&app, &journals, transcripts).await;
+    report(&history, &killer, begun.elapsed());
+    let wrong = check(&history);
+    let shown = &wrong[..wrong.len().min(20)];
+    assert!(wrong.is_empty(), "{} promises broken, seed {seed}: {shown:#?}", wrong.len());
+    assert!(history.events.len() as u64 > 10 * n_kills, "long enough to mean something");
+}
