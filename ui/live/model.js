@@ -17,7 +17,7 @@ const MINUTE_MS = 60_000;
 /** @typedef {import('../lib/raw-json.js').RawEvent & { n: number }} Row `n` counts arrivals on this page */
 /** @typedef {'loading' | 'live' | 'catching up' | 'offline' | 'failed'} Connection */
 /** @typedef {'button' | 'key' | 'scroll' | 'selection' | 'open'} PauseReason */
-/** @typedef {{ accepted: number, applied_seq: number, head_seq: number, n_invalid: number, lag_s: number, lag_records: number }} Stats */
+/** @typedef {{ accepted: number, applied_seq: number, head_seq: number, invalid: number, lag_s: number, lag_records: number }} Stats */
 /** @typedef {{ sinceMs: number, untilMs: number | null, missed: number, done: boolean }} Outage */
 /** @typedef {{ from: string, to: string, why: string }} Gap */
 /** @typedef {{ what: string, status: number, requestId: string, detail: string }} Failure */

@@ -28,6 +28,8 @@ const HEADERS_MAX: usize = 100;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long requests in flight may take after the server was told to stop.
 const DRAIN_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often a connection is looked at while the server drains.
+const DRAIN_TICK: Duration = Duration::from_secs(1);
 /// Pause after `accept` failed, mostly because the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -101,13 +103,17 @@ async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: OwnedSemaphorePe
             () = drained.as_mut(), if draining_for.is_none() => {
                 connection.as_mut().graceful_shutdown();
                 draining_for = Some(Duration::ZERO);
+                ticks = interval(DRAIN_TICK);
                 ticks.reset();
             }
             _ = ticks.tick() => {
-                draining_for = draining_for.map(|time| time + TICK);
-                let is_over = draining_for.is_some_and(|time| time >= DRAIN_WAIT_MAX);
-                if is_over || watchdog.is_stuck(&watch) {
-                    tracing::debug!(is_over, "a connection was cut");
+                draining_for = draining_for.map(|time| time + DRAIN_TICK);
+                let is_over = match draining_for {
+                    Some(time) => time >= DRAIN_WAIT_MAX || watchdog.is_still(&watch),
+                    None => watchdog.is_stuck(&watch),
+                };
+                if is_over {
+                    tracing::debug!(is_draining = draining_for.is_some(), "a connection was cut");
                     return;
                 }
             }

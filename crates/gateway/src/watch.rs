@@ -110,6 +110,15 @@ pub(crate) struct Watchdog {
 }
 
 impl Watchdog {
+    /// While the server drains: no request is being answered, and nothing has moved since the last look. What came
+    /// of a head that is not whole is no request yet.
+    pub(crate) fn is_still(&mut self, watch: &Watch) -> bool {
+        let (n_read, n_written) = (watch.n_read.load(Relaxed), watch.n_written.load(Relaxed));
+        let has_moved = (self.n_read, self.n_written) != (n_read, n_written);
+        (self.n_read, self.n_written) = (n_read, n_written);
+        watch.phase.load(Relaxed) == Phase::Open as u8 && !has_moved
+    }
+
     /// One tick later: `true` cuts the connection.
     pub(crate) fn is_stuck(&mut self, watch: &Watch) -> bool {
         let (n_read, n_written) = (watch.n_read.load(Relaxed), watch.n_written.load(Relaxed));

@@ -153,6 +153,10 @@ pub trait EventStore: Send + Sync {
     /// One page in `Seq` order.
     async fn page(&self, query: PageQuery) -> Result<Page, StoreError>;
 
+    /// One page in rising `Seq` order of what subscribers see: events, and dead letters in their places. The
+    /// query's order must be [`Order::Asc`].
+    async fn history(&self, query: PageQuery) -> Result<Page, StoreError>;
+
     /// The events with this id, of every application and stream that the arguments leave open: oldest
     /// first, at most [`GET_EVENTS_MAX`].
     async fn get(

@@ -62,7 +62,7 @@ test('the state follows the applied position and never goes back', () => {
   model.add(event(3, { valid: false }));
   const states = () => [2, 1, 0].map((index) => model.stateOf(/** @type {any} */ (model.row(index))));
   /** @param {number} applied */
-  const stats = (applied) => ({ accepted: 3, applied_seq: applied, head_seq: 3, n_invalid: 1, lag_s: 0, lag_records: 0 });
+  const stats = (applied) => ({ accepted: 3, applied_seq: applied, head_seq: 3, invalid: 1, lag_s: 0, lag_records: 0 });
   assert.deepEqual(states(), ['queued', 'queued', 'queued']);
   model.setStats(stats(2), 0);
   assert.deepEqual(states(), ['stored', 'stored', 'queued']);
@@ -93,7 +93,7 @@ test('arrivals of the last minute, also over a restart of the server', () => {
   const model = new Model();
   /** @param {number} accepted @param {number} atS */
   const hear = (accepted, atS) =>
-    model.setStats({ accepted, applied_seq: 0, head_seq: 0, n_invalid: 0, lag_s: 0, lag_records: 0 }, atS * 1000);
+    model.setStats({ accepted, applied_seq: 0, head_seq: 0, invalid: 0, lag_s: 0, lag_records: 0 }, atS * 1000);
   hear(100, 0);
   assert.equal(model.nAcceptedLately, 0);
   hear(150, 30);

@@ -25,7 +25,7 @@ enum Written<'a> {
 struct Stats {
     accepted: u64,
     stored: u64,
-    n_invalid: u64,
+    invalid: u64,
     duplicate: u64,
     dead: u64,
     head_seq: u64,
@@ -65,7 +65,7 @@ pub(crate) fn stats(edge: &Edge) -> String {
     text(&Written::Stats(Stats {
         accepted: counts.accepted,
         stored: counts.stored,
-        n_invalid: counts.invalid,
+        invalid: counts.invalid,
         duplicate: counts.duplicate,
         dead: counts.dead,
         head_seq: log.last.get(),

@@ -89,7 +89,7 @@ async fn stats_come_once_a_second_when_asked_for() {
         (&stats["accepted"], &stats["head_seq"], &stats["applied_seq"]),
         (&json!(1), &json!(1), &json!(1))
     );
-    assert_eq!(stats["n_invalid"], 0);
+    assert_eq!(stats["invalid"], 0);
 }
 
 #[tokio::test]

@@ -174,8 +174,8 @@ fn one<'a>(
         }
     }
     // The limit speaks of `data`: an envelope around it is one level more.
-    let depth_max = limits.depth_max + usize::from(shape == Shape::Envelope);
-    text::not_too_deep(fragment.as_bytes(), depth_max)?;
+    let n_around = usize::from(shape == Shape::Envelope);
+    text::not_too_deep(fragment.as_bytes(), n_around, limits.depth_max)?;
     envelope::parse(shape, body, start, fragment)
 }
 

@@ -40,10 +40,11 @@ pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\r', '\n'])
 }
 
-/// Refuses deeper nesting than `depth_max`. Only a count: what is no JSON is told so elsewhere.
-pub(crate) fn not_too_deep(text: &[u8], depth_max: usize) -> Result<(), Problem> {
+/// Refuses deeper nesting than `depth_max` inside the `n_around` levels of an envelope. Only a count: what is no
+/// JSON is told so elsewhere.
+pub(crate) fn not_too_deep(text: &[u8], n_around: usize, depth_max: usize) -> Result<(), Problem> {
     // A text with few opening brackets cannot be deep. Nearly every event ends here.
-    if memchr2_iter(b'[', b'{', text).nth(depth_max).is_none() {
+    if memchr2_iter(b'[', b'{', text).nth(n_around + depth_max).is_none() {
         return Ok(());
     }
     let (mut depth, mut at) = (0_usize, 0);
@@ -52,7 +53,7 @@ pub(crate) fn not_too_deep(text: &[u8], depth_max: usize) -> Result<(), Problem>
             b'"' => at = end_of_string(text, at + 1),
             b'[' | b'{' => {
                 depth += 1;
-                if depth > depth_max {
+                if depth > n_around + depth_max {
                     return Err(Kind::TooDeep.problem(format!(
                         "Arrays and objects nest deeper than {depth_max} levels."
                     )));

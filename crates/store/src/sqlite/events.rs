@@ -8,7 +8,7 @@ use crate::events::{
     Applied, Apply, Claim, EventStore, IdKey, Lease, Page, PageQuery, SessionQuery, Stored,
 };
 use crate::sqlite::store::SqliteStore;
-use crate::sqlite::{apply, lookup, page};
+use crate::sqlite::{apply, history, lookup, page};
 
 #[async_trait]
 impl EventStore for SqliteStore {
@@ -27,6 +27,10 @@ impl EventStore for SqliteStore {
 
     async fn page(&self, query: PageQuery) -> Result<Page, StoreError> {
         self.readers.run(move |conn| page::page(conn, &query)).await
+    }
+
+    async fn history(&self, query: PageQuery) -> Result<Page, StoreError> {
+        self.readers.run(move |conn| history::history(conn, &query)).await
     }
 
     async fn get(

@@ -10,6 +10,7 @@
 //! | [`events`] | `EventStore`: which call runs where |
 //! | [`apply`] | the transactions: claim and apply |
 //! | [`page`] | pages and sessions |
+//! | [`history`] | pages with the dead letters in their places |
 //! | [`filter`] | a filter as SQL |
 //! | [`lookup`] | reads by key |
 //! | [`rows`] | rows to events |
@@ -22,6 +23,7 @@ mod control;
 mod events;
 pub(crate) mod failure;
 pub(crate) mod filter;
+mod history;
 mod lookup;
 mod migrations;
 pub(crate) mod page;

@@ -7,9 +7,7 @@
 //! | rejected every time | absent |
 //!
 //! Per session, acknowledged events stand in the order in which they were first sent. A transcript strictly
-//! rises and equals the events of its filter, without a gap message. Dead letters of its filter may be among them:
-//! who follows sees one at the moment of receipt; who reads later from the database does not, until dead letters
-//! have a page of their own (issue 3). Then they are demanded here, too.
+//! rises and equals the events and dead letters of its filter, without a gap message.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -167,7 +165,7 @@ fn check_transcript(transcript: &Transcript, history: &History, wrong: &mut Vec<
     for &(seq, _) in shown.difference(&allowed) {
         wrong.push(Violation::Phantom { transcript: name(), seq });
     }
-    for kept in history.events.iter().filter(wanted) {
+    for kept in history.events.iter().chain(&history.dead).filter(wanted) {
         if !shown.contains(&place(kept)) {
             wrong.push(Violation::Hole { transcript: name(), seq: kept.seq });
         }

@@ -1,8 +1,8 @@
 //! Promises about ids: stored at most once, and found again.
 
-use model::{ContentHash, Draft, Filter};
+use model::{ContentHash, Draft, Filter, Pattern};
 
-use crate::events::{Applied, EventStore, IdKey, Order, Stored};
+use crate::events::{Applied, EventStore, IdKey, Order, PageQuery, Stored};
 use crate::tests::conformance::sample::{
     apply, assert_same, claim, draft, positions, read_all, seq, stored,
 };
@@ -103,4 +103,38 @@ pub(crate) async fn find_answers_in_the_order_of_its_keys(store: &dyn EventStore
     let wanted = [Some((seq(2), ContentHash(u128::MAX))), None, a, a];
     assert_eq!(store.find(keys).await.unwrap(), wanted);
     assert!(store.find(Vec::new()).await.unwrap().is_empty());
+}
+
+pub(crate) async fn history_has_dead_letters_in_their_places(store: &dyn EventStore) {
+    claim(store).await;
+    // Every third event has an id that is taken, so it becomes a dead letter.
+    let id =
+        |position: u64| if position.is_multiple_of(3) { "a".into() } else { position.to_string() };
+    let first = sent(1, "a", 1);
+    let rest = (2..=100).map(|position| {
+        let name = if position % 2 == 0 { "even" } else { "odd" };
+        let draft = Draft { name: Some(name), hash: ContentHash(position.into()), ..draft("") };
+        stored(position, &Draft { id: &id(position), ..draft })
+    });
+    let res = apply(store, std::iter::once(first).chain(rest).collect()).await.unwrap();
+    assert_eq!((res.n_stored, res.n_dead), (67, 33));
+    let even = Filter { name: vec![Pattern::parse("even")], ..Filter::default() };
+    for (filter, step) in [(Filter::default(), 1), (even, 2)] {
+        for limit in [1, 2, 7, 33, 1000] {
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let filter = filter.clone();
+                let query = PageQuery { filter, after, order: Order::Asc, limit };
+                let page = store.history(query).await.unwrap();
+                assert!(page.events.len() <= limit);
+                seen.extend(positions(&page.events));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            let expected: Vec<u64> = (1..=100).filter(|position| position % step == 0).collect();
+            assert_eq!(seen, expected, "{limit} a page");
+        }
+    }
 }
