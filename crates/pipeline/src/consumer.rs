@@ -17,7 +17,7 @@ use model::{Event, Seq, Timestamp};
 use queue::{Queue, QueueError, QueueReader, Record};
 use store::{Apply, Claim, EventStore, IdKey, Lease, StoreError, Stored};
 use thiserror::Error;
-use tokio::time;
+use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -77,8 +77,8 @@ pub struct Consumer {
     meters: Arc<Meters>,
     recent: Arc<Recent>,
     options: ConsumerOptions,
-    /// Whether the intake was busy when last looked at.
-    is_busy: bool,
+    /// When the last transaction ended.
+    last_apply: Option<Instant>,
 }
 
 impl Consumer {
@@ -91,7 +91,7 @@ impl Consumer {
             meters: Arc::clone(&intake.meters),
             recent: Arc::clone(&intake.recent),
             options,
-            is_busy: false,
+            last_apply: None,
         };
         let lease = consumer.claim().await?;
         consumer.check(&lease).map_err(StartError::Mismatch)?;
@@ -150,35 +150,32 @@ impl Consumer {
                 continue;
             };
             self.meters.set_waiting_since(Some(oldest));
-            self.yield_to_intake(oldest, reader.position(), shutdown).await;
+            self.yield_to_intake(oldest, shutdown).await;
             self.fill(&mut events, &mut *reader).await?;
             if lease.until.is_none_or(|until| half_gone(until, self.options.lease)) {
                 lease = self.claim().await.map_err(halt)?;
             }
             lease.applied = self.apply(lease.applied, events).await?;
+            self.last_apply = Some(Instant::now());
             self.queue.trim(lease.applied.next()).await.map_err(halt_log)?;
         }
     }
 
-    /// Waits while the intake is busy and the oldest event is young: one large transaction costs it less than
-    /// many small ones.
-    async fn yield_to_intake(
-        &mut self,
-        oldest: Timestamp,
-        position: Seq,
-        shutdown: &CancellationToken,
-    ) {
+    /// Leaves the disk to the intake: at once into the database if nothing was applied just now, else at most one
+    /// transaction a tick, and while the intake is busy and the oldest event is young, none. One large transaction
+    /// costs the intake less than many small ones.
+    async fn yield_to_intake(&mut self, oldest: Timestamp, shutdown: &CancellationToken) {
+        let is_first = self.last_apply.is_none_or(|at| at.elapsed() >= TICK);
+        let mut is_busy = !is_first;
         let mut seen = self.queue.bounds().next;
-        let n_behind = seen.get().saturating_sub(position.get());
-        self.is_busy |= n_behind >= BUSY_PER_TICK;
-        while self.is_busy && !shutdown.is_cancelled() {
+        while is_busy && !shutdown.is_cancelled() {
             let age_us = clock::now().micros() - oldest.micros();
             if age_us >= self.options.yield_max.as_micros() as i64 {
                 return;
             }
             time::sleep(TICK).await;
             let next = self.queue.bounds().next;
-            self.is_busy = next.get() - seen.get() >= BUSY_PER_TICK;
+            is_busy = next.get() - seen.get() >= BUSY_PER_TICK;
             seen = next;
         }
     }

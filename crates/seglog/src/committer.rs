@@ -21,7 +21,7 @@ use crate::catalog::Segment;
 use crate::frame::{self, COUNT_END, Stamp};
 use crate::io::{Lock, is_no_room};
 use crate::options::Options;
-use crate::queue::{AppendError, Pending, Wake};
+use crate::queue::{AppendError, Linger, Pending, Wake};
 use crate::segment::{BLOCK_BYTES, SEQ_END, SegmentHeader, align};
 use crate::shared::Shared;
 use crate::spare::{Current, Spare};
@@ -32,6 +32,8 @@ const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The buffer is given back above this size, so that one large append does not hold memory for ever.
 const BUFFER_KEEP_BYTES: usize = COMMIT_BYTES_MAX + BLOCK_BYTES as usize;
 const SEGMENT_GROWTH: u64 = 4;
+/// Longest wait of a commit for those who were answered by the one before.
+const LINGER_MAX: Duration = Duration::from_micros(500);
 
 /// The state of the writer's thread.
 pub(crate) struct Committer {
@@ -42,6 +44,7 @@ pub(crate) struct Committer {
     is_sealed: bool,
     segment_bytes_max: u64,
     seal_after: Duration,
+    linger: Linger,
     buffer: Vec<u8>,
     /// Taken from the queue and not in a commit yet.
     waiting: VecDeque<Pending>,
@@ -67,6 +70,7 @@ impl Committer {
             is_sealed: true,
             segment_bytes_max: options.segment_bytes_max,
             seal_after: options.seal_after,
+            linger: Linger { n_appends: 0, wait_max: LINGER_MAX },
             buffer: Vec::new(),
             waiting: VecDeque::new(),
             in_flight: VecDeque::new(),
@@ -84,7 +88,7 @@ impl Committer {
         loop {
             if self.waiting.is_empty() {
                 let idle = (!self.is_sealed && !self.is_poisoned()).then_some(self.seal_after);
-                match self.shared.queue.take(&mut self.waiting, idle) {
+                match self.shared.queue.take(&mut self.waiting, idle, self.linger) {
                     Wake::Work => {}
                     Wake::Idle => {
                         self.seal();
@@ -127,6 +131,7 @@ impl Committer {
         self.write(first, seq)?;
         let mut seq = first;
         let mut n_answered_bytes = 0;
+        self.linger.n_appends = self.in_flight.len();
         for pending in self.in_flight.drain(..) {
             let end = seq + pending.records.len() as u64;
             n_answered_bytes += pending.frame_bytes;

@@ -59,6 +59,18 @@ pub(crate) struct Pending {
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
+/// How long the committer waits for company.
+///
+/// Those who were answered by the last commit are likely to come back at once. A commit that waits for them costs
+/// each a little time and all together far fewer fsyncs. One caller alone never waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Linger {
+    /// So many appends are company enough: as many as the last commit had.
+    pub(crate) n_appends: usize,
+    /// Longest wait for them.
+    pub(crate) wait_max: Duration,
+}
+
 /// Why the committer was woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
@@ -85,7 +97,8 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     pending: VecDeque<Pending>,
-    is_asleep: bool,
+    /// The committer sleeps until so many appends wait; 0 while it is awake.
+    wake_at: usize,
     is_closed: bool,
 }
 
@@ -119,47 +132,57 @@ impl Queue {
             return Err(AppendError::Full { n_bytes: n_before as u64 });
         }
         let (answer, answered) = oneshot::channel();
-        let is_asleep = {
+        let is_enough = {
             let mut state = self.lock();
             if state.is_closed {
                 self.release(frame_bytes);
                 return Err(AppendError::Closed);
             }
             state.pending.push_back(Pending { records, frame_bytes, answer });
-            std::mem::take(&mut state.is_asleep)
+            let is_enough = state.wake_at > 0 && state.pending.len() >= state.wake_at;
+            if is_enough {
+                state.wake_at = 0;
+            }
+            is_enough
         };
-        if is_asleep {
+        if is_enough {
             self.wake.notify_one();
         }
         Ok(answered)
     }
 
-    /// Takes all that waits into `into`, which is empty. Sleeps while nothing waits, at most for
-    /// `idle` if that is given.
-    pub(crate) fn take(&self, into: &mut VecDeque<Pending>, idle: Option<Duration>) -> Wake {
-        let deadline = idle.map(|idle| Instant::now() + idle);
+    /// Takes all that waits into `into`, which is empty. Sleeps while nothing waits, at most for `idle` if that is
+    /// given, and lingers for company as asked.
+    pub(crate) fn take(
+        &self,
+        into: &mut VecDeque<Pending>,
+        idle: Option<Duration>,
+        linger: Linger,
+    ) -> Wake {
+        let start = Instant::now();
         let mut state = self.lock();
         loop {
-            if !state.pending.is_empty() {
+            let (n_pending, waited) = (state.pending.len(), start.elapsed());
+            let may_linger = waited < linger.wait_max && !state.is_closed;
+            if n_pending > 0 && (n_pending >= linger.n_appends || !may_linger) {
                 std::mem::swap(&mut state.pending, into);
                 return Wake::Work;
             }
-            if state.is_closed {
+            if n_pending == 0 && state.is_closed {
                 return Wake::Closed;
             }
-            state.is_asleep = true;
-            state = match deadline
-                .map(|deadline| deadline.saturating_duration_since(Instant::now()))
-            {
+            if n_pending == 0 && idle.is_some_and(|idle| waited >= idle) {
+                return Wake::Idle;
+            }
+            state.wake_at = if may_linger { linger.n_appends.max(1) } else { 1 };
+            let until = if may_linger { Some(linger.wait_max) } else { idle };
+            state = match until.map(|until| until.saturating_sub(waited)) {
                 None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => {
-                    state.is_asleep = false;
-                    return Wake::Idle;
-                }
                 Some(left) => {
                     self.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+            state.wake_at = 0;
         }
     }
 
