@@ -7,7 +7,6 @@ use crate::tests::event::{bare, full};
 use crate::time::Timestamp;
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a flat table")]
 fn a_filter_matches_what_it_names() {
     let event = Event::from_draft(&full());
     let one = |text: &str| vec![Pattern::parse(text)];
