@@ -89,10 +89,17 @@ fn raise_file_limit() {
 
 fn open_data_dir(path: &Path) -> Result<PathBuf, CommandError> {
     use std::os::unix::fs::DirBuilderExt as _;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let here = std::env::current_dir().context("no current folder")?;
+    let path = here.join(path);
+    let new: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
     made.with_context(|| format!("cannot make the data directory {}", path.display()))?;
-    let path = path.canonicalize().with_context(|| path.display().to_string())?;
-    Ok(path)
+    // A power cut must not take the name of a folder that acknowledged events stand in.
+    for parent in new.iter().filter_map(|folder| folder.parent()) {
+        let synced = File::open(parent).and_then(|parent| parent.sync_all());
+        synced.with_context(|| format!("cannot fsync {}", parent.display()))?;
+    }
+    Ok(path.canonicalize().with_context(|| path.display().to_string())?)
 }
 
 /// One process on one directory: two would write one log.
