@@ -22,6 +22,7 @@ const BUILD_MARK: &str = "__BUILD__";
 #[exclude = "*.d.ts"]
 #[exclude = "*.mjs"]
 #[exclude = "tsconfig*"]
+#[exclude = ".*"]
 struct Files;
 
 /// One file, ready to be sent.
