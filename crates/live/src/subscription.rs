@@ -209,7 +209,7 @@ impl Subscription {
             order: Order::Asc,
             limit: self.page_limit,
         };
-        let page = self.hub.store.history(query).await?;
+        let page = self.hub.store.history(query, self.hub.options.batch_bytes_max).await?;
         self.failing_since = None;
         // The database may be ahead of `applied`; rows become visible in `Seq` order, so the last page
         // reaches to its last row, or to `applied` if that is further.

@@ -43,6 +43,8 @@ pub struct ConsumerOptions {
     pub retry_max: Duration,
 }
 
+/// One read of the log. Small, so that a transaction ends near its bounds.
+const READ_BYTES: usize = 256 << 10;
 /// How often a busy consumer looks whether the intake is still busy.
 const TICK: Duration = Duration::from_millis(20);
 /// From this many new events a tick on (5,000/s) the intake counts as busy.
@@ -62,6 +64,12 @@ pub enum StartError {
     /// The log cannot be read.
     #[error("the log cannot be read: {0}")]
     Log(String),
+}
+
+/// Why the lease was not taken.
+enum Elect {
+    Store(StoreError),
+    Mismatch(String),
 }
 
 /// Why the loop was left.
@@ -93,8 +101,10 @@ impl Consumer {
             options,
             last_apply: None,
         };
-        let lease = consumer.claim().await?;
-        consumer.check(&lease).map_err(StartError::Mismatch)?;
+        let lease = consumer.elect().await.map_err(|error| match error {
+            Elect::Store(error) => StartError::Store(error),
+            Elect::Mismatch(text) => StartError::Mismatch(text),
+        })?;
         consumer.meters.set_applied(lease.applied);
         consumer.recover_ids(lease.applied).await?;
         Ok(consumer)
@@ -132,8 +142,10 @@ impl Consumer {
     }
 
     async fn follow(&mut self, shutdown: &CancellationToken) -> Result<(), Halt> {
-        let mut lease = self.claim().await.map_err(halt)?;
-        self.check(&lease).map_err(Halt::Alarm)?;
+        let mut lease = self.elect().await.map_err(|error| match error {
+            Elect::Store(error) => halt(error),
+            Elect::Mismatch(text) => Halt::Alarm(text),
+        })?;
         self.publish(lease.applied, None);
         self.meters.set_consumer(ConsumerState::Running);
         let mut reader = self.queue.reader(lease.applied.next());
@@ -142,7 +154,7 @@ impl Consumer {
                 return Ok(());
             }
             let records = tokio::select! {
-                records = reader.next(self.options.bytes_max) => records.map_err(halt_log)?,
+                records = reader.next(READ_BYTES) => records.map_err(halt_log)?,
                 () = shutdown.cancelled(), if !shutdown.is_cancelled() => continue,
             };
             let mut events = decode(records)?;
@@ -153,7 +165,13 @@ impl Consumer {
             self.yield_to_intake(oldest, shutdown).await;
             self.fill(&mut events, &mut *reader).await?;
             if lease.until.is_none_or(|until| half_gone(until, self.options.lease)) {
-                lease = self.claim().await.map_err(halt)?;
+                let renewed = self.claim().await.map_err(halt)?;
+                // What was read hangs on the old position. To take over the new one would make the fence
+                // check the database against itself.
+                if renewed.applied != lease.applied {
+                    return Err(Halt::Retry("the database moved by itself".to_owned()));
+                }
+                lease = renewed;
             }
             lease.applied = self.apply(lease.applied, events).await?;
             self.last_apply = Some(Instant::now());
@@ -168,7 +186,9 @@ impl Consumer {
         let is_first = self.last_apply.is_none_or(|at| at.elapsed() >= TICK);
         let mut is_busy = !is_first;
         let mut seen = self.queue.bounds().next;
-        while is_busy && !shutdown.is_cancelled() {
+        // The wall clock may step back, so this wait has an end of its own.
+        let end = Instant::now() + self.options.yield_max;
+        while is_busy && !shutdown.is_cancelled() && Instant::now() < end {
             let age_us = clock::now().micros() - oldest.micros();
             if age_us >= self.options.yield_max.as_micros() as i64 {
                 return;
@@ -191,7 +211,7 @@ impl Consumer {
             && n_bytes < self.options.bytes_max
             && reader.position() <= self.queue.bounds().last
         {
-            let records = reader.next(self.options.bytes_max - n_bytes).await.map_err(halt_log)?;
+            let records = reader.next(READ_BYTES).await.map_err(halt_log)?;
             n_bytes += records.iter().map(|record| record.bytes.len()).sum::<usize>();
             events.append(&mut decode(records)?);
         }
@@ -222,6 +242,19 @@ impl Consumer {
         self.recent.forget_through(applied);
     }
 
+    /// Takes the lease of a database that belongs to the log; another one is not touched.
+    async fn elect(&self) -> Result<Lease, Elect> {
+        let lease = self.store.lease().await.map_err(Elect::Store)?;
+        if let Some(bound) = lease.log.filter(|bound| *bound != self.queue.log()) {
+            let log = self.queue.log();
+            return Err(Elect::Store(StoreError::OtherLog { bound, log }));
+        }
+        self.check(&lease).map_err(Elect::Mismatch)?;
+        let lease = self.claim().await.map_err(Elect::Store)?;
+        self.check(&lease).map_err(Elect::Mismatch)?;
+        Ok(lease)
+    }
+
     async fn claim(&self) -> Result<Lease, StoreError> {
         let now = clock::now();
         let until = Timestamp::from_micros(now.micros() + self.options.lease.as_micros() as i64);
@@ -229,7 +262,7 @@ impl Consumer {
         self.store.claim(Claim { holder, log: self.queue.log(), now, until }).await
     }
 
-    /// A database that this log cannot have fed, or cannot go on feeding, is not touched.
+    /// Whether this log can have fed the database, and can go on feeding it.
     fn check(&self, lease: &Lease) -> Result<(), String> {
         let bounds = self.queue.bounds();
         if lease.applied > bounds.last.max(bounds.first.prev()) {
@@ -254,7 +287,7 @@ impl Consumer {
         let mut n_records = 0;
         let mut reader = self.queue.reader(applied.next());
         while reader.position() <= bounds.last {
-            for record in reader.next(self.options.bytes_max).await.map_err(log_error)? {
+            for record in reader.next(READ_BYTES).await.map_err(log_error)? {
                 let seq = record.seq;
                 let event = Event::decode(record.bytes);
                 let event =
@@ -266,7 +299,7 @@ impl Consumer {
                         stream: event.stream().to_owned(),
                         id: event.id().to_owned(),
                     };
-                    self.recent.recover(key, event.hash(), seq);
+                    self.recent.recover(key, event.hash(), seq, !event.undecided());
                 }
             }
         }

@@ -22,7 +22,7 @@ use crate::batch::{Batch, Entry};
 use crate::clock;
 use crate::meters::Meters;
 use crate::outcome::{Accepted, IntakeError, Item, OnConflict};
-use crate::recent::{Begin, Outcome, Recent};
+use crate::recent::{Begin, Recent};
 
 /// Settings of the intake.
 #[derive(Clone, Debug)]
@@ -61,15 +61,31 @@ pub struct Intake {
 
 /// What is to be done with one entry.
 enum Plan {
+    /// `is_tracked`: `recent` holds the id for us. `is_decided`: it is no repetition, for certain.
     Append {
         is_tracked: bool,
+        is_decided: bool,
     },
     /// The id of an earlier event of this request.
     Again(usize),
     Known(Seq),
-    Wait(watch::Receiver<Outcome>),
+    /// Another request is appending the id.
+    Wait(Option<watch::Receiver<()>>),
     /// The id names another event, where it is known which.
     Conflict(Option<(Seq, ContentHash)>),
+}
+
+impl Plan {
+    fn take_wait(&mut self) -> Option<watch::Receiver<()>> {
+        if let Self::Wait(over) = self { over.take() } else { None }
+    }
+}
+
+/// How far one try to append came.
+enum Step {
+    Done(Result<Accepted, IntakeError>),
+    /// Nothing was appended: another request is appending one of the ids.
+    Busy(Vec<Entry>, watch::Receiver<()>),
 }
 
 impl Intake {
@@ -116,11 +132,23 @@ impl Intake {
         if batch.entries.iter().all(|entry| entry.key.is_none()) {
             return self.append_new(batch.entries).await;
         }
-        // In a task of its own: a client that hangs up drops this future, but what `recent` says of
-        // its ids has to stay true.
-        let intake = self.clone();
-        let task = self.tasks.spawn(async move { intake.append_known(batch, on_conflict).await });
-        task.await.unwrap_or_else(|error| Err(IntakeError::Unknown(error.to_string())))
+        let mut entries = batch.entries;
+        loop {
+            // In a task of its own: a client that hangs up drops this future, but what `recent` says of
+            // its ids has to stay true.
+            let intake = self.clone();
+            let task =
+                self.tasks.spawn(async move { intake.append_known(entries, on_conflict).await });
+            match task.await {
+                Ok(Step::Done(answer)) => return answer,
+                // Waits out here, so that nothing is held for a client that has gone.
+                Ok(Step::Busy(back, mut over)) => {
+                    entries = back;
+                    while over.changed().await.is_ok() {}
+                }
+                Err(error) => return Err(IntakeError::Unknown(error.to_string())),
+            }
+        }
     }
 
     /// All ids are ours: nothing can be a repetition.
@@ -137,48 +165,60 @@ impl Intake {
         Ok(self.accepted(ids.into_iter().enumerate().map(place).collect()))
     }
 
-    async fn append_known(
-        &self,
-        batch: Batch,
-        on_conflict: OnConflict,
-    ) -> Result<Accepted, IntakeError> {
-        let entries = batch.entries;
+    /// Appends what is new, or says whose append has to be over first. Then it holds no id, so two requests
+    /// that share ids cannot wait for each other.
+    async fn append_known(&self, entries: Vec<Entry>, on_conflict: OnConflict) -> Step {
         let mut plans = self.plan(&entries);
-        refuse_conflicts(&entries, &plans, on_conflict)
-            .map_err(|error| self.give_up(&entries, &plans, error))?;
-        let is_decided = self.look_up(&entries, &mut plans).await;
-        refuse_conflicts(&entries, &plans, on_conflict)
-            .map_err(|error| self.give_up(&entries, &plans, error))?;
-        let records: Vec<Bytes> = (entries.iter().zip(&plans))
-            .filter_map(|(entry, plan)| match plan {
-                Plan::Append { is_tracked }
-                    if entry.key.is_some() && !(is_decided && *is_tracked) =>
-                {
-                    Some(Event::mark_undecided(&entry.record))
-                }
-                Plan::Append { .. } => Some(entry.record.clone()),
-                _ => None,
-            })
-            .collect();
-        let n_new = records.len();
-        let mut next = Seq::ZERO;
-        if n_new > 0 {
-            let range = self.queue.append(records).await;
-            next = range.map_err(|error| self.give_up(&entries, &plans, error.into()))?.first;
+        if let Some(over) = plans.iter_mut().find_map(Plan::take_wait) {
+            self.give_up(&entries, &plans);
+            return Step::Busy(entries, over);
         }
-        self.meters.accepted.fetch_add(n_new as u64, Ordering::Relaxed);
-        let seqs = self.settle(&entries, &plans, next);
-        self.answer(&entries, &plans, &seqs).await
+        let answer = match self.append_planned(&entries, &mut plans, on_conflict).await {
+            Ok(next) => {
+                let seqs = self.settle(&entries, &plans, next);
+                Ok(self.answer(&entries, &plans, &seqs))
+            }
+            Err(error) => {
+                self.give_up(&entries, &plans);
+                Err(error)
+            }
+        };
+        Step::Done(answer)
     }
 
-    /// Takes the ids that clients chose, or learns who has them. Never waits, so two requests that share
-    /// ids cannot wait for each other while holding some.
+    /// Appends what is new in one piece; answers the position of its first record. Afterwards the plans say
+    /// what the database said.
+    async fn append_planned(
+        &self,
+        entries: &[Entry],
+        plans: &mut [Plan],
+        on_conflict: OnConflict,
+    ) -> Result<Seq, IntakeError> {
+        refuse_conflicts(entries, plans, on_conflict)?;
+        self.look_up(entries, plans).await;
+        refuse_conflicts(entries, plans, on_conflict)?;
+        let record = |(entry, plan): (&Entry, &Plan)| match plan {
+            Plan::Append { is_decided: true, .. } => Some(entry.record.clone()),
+            Plan::Append { is_decided: false, .. } => Some(Event::mark_undecided(&entry.record)),
+            _ => None,
+        };
+        let records: Vec<Bytes> = entries.iter().zip(&*plans).filter_map(record).collect();
+        let n_new = records.len();
+        if n_new == 0 {
+            return Ok(Seq::ZERO);
+        }
+        let range = self.queue.append(records).await?;
+        self.meters.accepted.fetch_add(n_new as u64, Ordering::Relaxed);
+        Ok(range.first)
+    }
+
+    /// Takes the ids that clients chose, or learns who has them. Never waits.
     fn plan(&self, entries: &[Entry]) -> Vec<Plan> {
         let mut firsts: HashMap<&IdKey, usize> = HashMap::new();
         let mut plans = Vec::with_capacity(entries.len());
         for (at, entry) in entries.iter().enumerate() {
             let Some(key) = &entry.key else {
-                plans.push(Plan::Append { is_tracked: true });
+                plans.push(Plan::Append { is_tracked: true, is_decided: true });
                 continue;
             };
             if let Some(&first) = firsts.get(&**key) {
@@ -187,63 +227,72 @@ impl Intake {
             }
             firsts.insert(key, at);
             plans.push(match self.recent.begin(key, entry.hash) {
-                Begin::Fresh => Plan::Append { is_tracked: true },
-                Begin::Untracked => Plan::Append { is_tracked: false },
+                Begin::Fresh => Plan::Append { is_tracked: true, is_decided: true },
+                Begin::Untracked => Plan::Append { is_tracked: false, is_decided: false },
                 Begin::Known { seq, hash } if hash == entry.hash => Plan::Known(seq),
                 Begin::Known { seq, hash } => Plan::Conflict(Some((seq, hash))),
-                Begin::Pending { outcome, is_same: true } => Plan::Wait(outcome),
-                Begin::Pending { is_same: false, .. } => Plan::Conflict(None),
+                Begin::Pending { over } => Plan::Wait(Some(over)),
             });
         }
         plans
     }
 
-    /// Asks the database about the ids that nobody is appending. False when it did not answer in time.
-    async fn look_up(&self, entries: &[Entry], plans: &mut [Plan]) -> bool {
+    /// Asks the database about the ids that nobody is appending. Where it has no answer in time, or the table of
+    /// recent ids has a hole, the consumer is to decide.
+    async fn look_up(&self, entries: &[Entry], plans: &mut [Plan]) {
         let wanted: Vec<(usize, Arc<IdKey>)> = (entries.iter().zip(&*plans).enumerate())
             .filter(|(_, (_, plan))| matches!(plan, Plan::Append { .. }))
             .filter_map(|(at, (entry, _))| Some((at, entry.key.clone()?)))
             .collect();
         if wanted.is_empty() {
-            return true;
+            return;
         }
         // Asked before the database is: what it has applied by then, it finds.
         let is_complete = self.recent.is_complete(self.meters.applied());
         let keys = wanted.iter().map(|(_, key)| (**key).clone()).collect();
         let found = tokio::time::timeout(self.lookup_wait_max, self.store.find(keys)).await;
-        let Ok(Ok(found)) = found else { return false };
+        let (found, is_complete) = match found {
+            Ok(Ok(found)) => (found, is_complete),
+            _ => (vec![None; wanted.len()], false),
+        };
         for ((at, key), found) in wanted.into_iter().zip(found) {
-            let Some((seq, hash)) = found else { continue };
-            if let Plan::Append { is_tracked: true } = plans[at] {
-                self.recent.abandon(&key, Outcome::Appended(seq));
-            }
+            let Plan::Append { is_tracked, is_decided } = &mut plans[at] else { continue };
+            let Some((seq, hash)) = found else {
+                *is_decided &= is_complete;
+                continue;
+            };
+            self.let_go(&key, *is_tracked);
             let is_same = hash == entries[at].hash;
             plans[at] = if is_same { Plan::Known(seq) } else { Plan::Conflict(Some((seq, hash))) };
         }
-        is_complete
     }
 
-    /// Lets go of the ids that were taken.
-    fn give_up(&self, entries: &[Entry], plans: &[Plan], error: IntakeError) -> IntakeError {
+    /// Lets go of the ids that were taken; nothing was appended for them, as far as we know.
+    fn give_up(&self, entries: &[Entry], plans: &[Plan]) {
         for (entry, plan) in entries.iter().zip(plans) {
-            if let (Some(key), Plan::Append { is_tracked: true }) = (&entry.key, plan) {
-                self.recent.abandon(key, Outcome::Failed);
+            if let (Some(key), Plan::Append { is_tracked, .. }) = (&entry.key, plan) {
+                self.let_go(key, *is_tracked);
             }
         }
-        error
+    }
+
+    fn let_go(&self, key: &IdKey, is_tracked: bool) {
+        if is_tracked { self.recent.abandon(key) } else { self.recent.end_untracked(None) }
     }
 
     /// Hands out the positions of what was appended, from `next` on.
     fn settle(&self, entries: &[Entry], plans: &[Plan], mut next: Seq) -> Vec<Option<Seq>> {
         let mut seqs = Vec::with_capacity(entries.len());
         for (entry, plan) in entries.iter().zip(plans) {
-            let Plan::Append { is_tracked } = plan else {
+            let Plan::Append { is_tracked, is_decided } = plan else {
                 seqs.push(None);
                 continue;
             };
             match &entry.key {
-                Some(key) if *is_tracked => self.recent.settle(key, entry.hash, next),
-                Some(_) => self.recent.note_missing(next),
+                Some(key) if *is_tracked => {
+                    self.recent.settle(key, entry.hash, next, *is_decided);
+                }
+                Some(_) => self.recent.end_untracked(Some(next)),
                 None => {}
             }
             seqs.push(Some(next));
@@ -252,12 +301,7 @@ impl Intake {
         seqs
     }
 
-    async fn answer(
-        &self,
-        entries: &[Entry],
-        plans: &[Plan],
-        seqs: &[Option<Seq>],
-    ) -> Result<Accepted, IntakeError> {
+    fn answer(&self, entries: &[Entry], plans: &[Plan], seqs: &[Option<Seq>]) -> Accepted {
         let mut items: Vec<Item> = Vec::with_capacity(entries.len());
         for ((entry, plan), seq) in entries.iter().zip(plans).zip(seqs) {
             let id = entry.id.clone();
@@ -269,16 +313,15 @@ impl Intake {
                     let is_same = entries[*first].hash == entry.hash;
                     again(entry, is_same, &items[*first], &plans[*first])
                 }
-                (Plan::Wait(outcome), _) => {
-                    Item::Duplicate { id, seq: other_sending(outcome.clone()).await? }
+                (Plan::Append { .. } | Plan::Wait(_), None) => {
+                    unreachable!("what was appended has a position, and nobody waits any more")
                 }
-                (Plan::Append { .. }, None) => unreachable!("what was appended has a position"),
             });
         }
         let n_duplicate =
             items.iter().filter(|item| matches!(item, Item::Duplicate { .. })).count();
         self.meters.duplicate.fetch_add(n_duplicate as u64, Ordering::Relaxed);
-        Ok(self.accepted(items))
+        self.accepted(items)
     }
 
     fn accepted(&self, items: Vec<Item>) -> Accepted {
@@ -301,15 +344,6 @@ fn again(entry: &Entry, is_same: bool, first: &Item, plan: &Plan) -> Item {
             Item::Conflict { id, seq: Some(*seq) }
         }
         (Item::Conflict { seq, .. }, _) => Item::Conflict { id, seq: *seq },
-    }
-}
-
-/// Waits for the request that is appending the same event.
-async fn other_sending(mut outcome: watch::Receiver<Outcome>) -> Result<Seq, IntakeError> {
-    let ended = outcome.wait_for(|outcome| *outcome != Outcome::Waiting).await;
-    match ended.map(|outcome| *outcome) {
-        Ok(Outcome::Appended(seq)) => Ok(seq),
-        _ => Err(IntakeError::Unknown("another sending of the same id failed".to_owned())),
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!   begin(key) ── Fresh ──> append ──> settle(Seq) ──> forget_through(applied Seq)
-//!       │                      └─────> abandon (refused or failed)
+//!       │                      └─────> abandon (refused, failed, or known to the database)
 //!       ├── Known(Seq)     another request appended it
-//!       └── Pending        another request is appending it now: wait for what becomes of it
+//!       ├── Pending        another request is appending it now: wait until that is over, then begin again
+//!       └── Untracked      nobody can tell: append it undecided, then end_untracked
 //! ```
 //!
 //! Invariant: between `begin` and the commit of its row an id never leaves this table, so a repetition is
@@ -26,30 +27,23 @@ const N_SHARDS: usize = 16;
 /// What an entry costs besides its texts: table slot, order slot, three string headers twice.
 const ENTRY_BYTES: u64 = 256;
 
-/// What became of an append that another request waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Waiting,
-    Appended(Seq),
-    Failed,
-}
-
 /// What is known of an id when a request brings it.
 #[derive(Debug)]
 pub(crate) enum Begin {
     /// Nobody else has it: append it, then `settle` or `abandon`.
     Fresh,
-    /// Nobody else has it as far as we know, but the table is full: append it undecided.
+    /// Nobody can tell: the table is full, or the id stands in the log with other content that may yet turn
+    /// out not to own it. Append it undecided, then `end_untracked`.
     Untracked,
-    /// It is in the log.
+    /// It is in the log, with this content.
     Known { seq: Seq, hash: ContentHash },
-    /// Another request is appending it.
-    Pending { outcome: watch::Receiver<Outcome>, is_same: bool },
+    /// Another request is appending it. The receiver sees its sender go when that is over.
+    Pending { over: watch::Receiver<()> },
 }
 
 enum Entry {
-    Pending { hash: ContentHash, outcome: watch::Sender<Outcome> },
-    Appended { hash: ContentHash, seq: Seq },
+    Pending { over: watch::Sender<()> },
+    Appended { hash: ContentHash, seq: Seq, is_decided: bool },
 }
 
 #[derive(Default)]
@@ -66,6 +60,8 @@ pub(crate) struct Recent {
     hasher: RandomState,
     n_bytes: AtomicU64,
     bytes_max: u64,
+    /// Appends on their way whose ids are not in the table.
+    n_untracked: AtomicU64,
     /// Ids up to here may be missing from the table.
     incomplete_through: AtomicU64,
 }
@@ -77,6 +73,7 @@ impl Recent {
             hasher: RandomState::new(),
             n_bytes: AtomicU64::new(0),
             bytes_max,
+            n_untracked: AtomicU64::new(0),
             incomplete_through: AtomicU64::new(0),
         }
     }
@@ -96,44 +93,51 @@ impl Recent {
         let mut shard = self.shard(key);
         match shard.entries.entry(Arc::clone(key)) {
             Slot::Occupied(slot) => match slot.get() {
-                Entry::Pending { hash: other, outcome } => {
-                    Begin::Pending { outcome: outcome.subscribe(), is_same: *other == hash }
+                Entry::Pending { over } => Begin::Pending { over: over.subscribe() },
+                Entry::Appended { hash: other, is_decided: false, .. } if *other != hash => {
+                    self.n_untracked.fetch_add(1, Ordering::AcqRel);
+                    Begin::Untracked
                 }
-                Entry::Appended { hash, seq } => Begin::Known { seq: *seq, hash: *hash },
+                Entry::Appended { hash, seq, .. } => Begin::Known { seq: *seq, hash: *hash },
             },
             Slot::Vacant(slot) => {
                 if !self.reserve(key) {
+                    self.n_untracked.fetch_add(1, Ordering::AcqRel);
                     return Begin::Untracked;
                 }
-                slot.insert(Entry::Pending { hash, outcome: watch::Sender::new(Outcome::Waiting) });
+                slot.insert(Entry::Pending { over: watch::Sender::new(()) });
                 Begin::Fresh
             }
         }
     }
 
-    /// The append of a fresh id has succeeded.
-    pub(crate) fn settle(&self, key: &Arc<IdKey>, hash: ContentHash, seq: Seq) {
+    /// The append of a fresh id has succeeded. `is_decided`: it is certain that no other content owns the id.
+    pub(crate) fn settle(&self, key: &Arc<IdKey>, hash: ContentHash, seq: Seq, is_decided: bool) {
         let mut shard = self.shard(key);
-        let before = shard.entries.insert(Arc::clone(key), Entry::Appended { hash, seq });
+        shard.entries.insert(Arc::clone(key), Entry::Appended { hash, seq, is_decided });
         shard.order.push_back((seq, Arc::clone(key)));
-        if let Some(Entry::Pending { outcome, .. }) = before {
-            outcome.send_replace(Outcome::Appended(seq));
-        }
     }
 
-    /// The append of a fresh id was not done, or failed; those who wait for it hear what is known.
-    pub(crate) fn abandon(&self, key: &IdKey, outcome: Outcome) {
-        let before = self.shard(key).entries.remove(key);
+    /// The append of a fresh id was not done, or failed.
+    pub(crate) fn abandon(&self, key: &IdKey) {
+        self.shard(key).entries.remove(key);
         self.release(key);
-        if let Some(Entry::Pending { outcome: waiters, .. }) = before {
-            waiters.send_replace(outcome);
+    }
+
+    /// The append of an untracked id is over; `seq` is where it stands, if it was done.
+    pub(crate) fn end_untracked(&self, seq: Option<Seq>) {
+        // Order matters: from its begin on, the table was incomplete for one reason or the other.
+        if let Some(seq) = seq {
+            self.incomplete_through.fetch_max(seq.get(), Ordering::AcqRel);
         }
+        self.n_untracked.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// An id found in the log at start.
-    pub(crate) fn recover(&self, key: IdKey, hash: ContentHash, seq: Seq) {
+    pub(crate) fn recover(&self, key: IdKey, hash: ContentHash, seq: Seq, is_decided: bool) {
         if !self.reserve(&key) {
-            return self.note_missing(seq);
+            self.incomplete_through.fetch_max(seq.get(), Ordering::AcqRel);
+            return;
         }
         let key = Arc::new(key);
         let mut shard = self.shard(&key);
@@ -141,20 +145,16 @@ impl Recent {
         match shard.entries.entry(Arc::clone(&key)) {
             Slot::Occupied(_) => self.release(&key),
             Slot::Vacant(slot) => {
-                slot.insert(Entry::Appended { hash, seq });
+                slot.insert(Entry::Appended { hash, seq, is_decided });
                 shard.order.push_back((seq, key));
             }
         }
     }
 
-    /// An id at this position is not in the table.
-    pub(crate) fn note_missing(&self, seq: Seq) {
-        self.incomplete_through.fetch_max(seq.get(), Ordering::AcqRel);
-    }
-
     /// Whether every id above `applied` is in the table.
     pub(crate) fn is_complete(&self, applied: Seq) -> bool {
-        applied.get() >= self.incomplete_through.load(Ordering::Acquire)
+        self.n_untracked.load(Ordering::Acquire) == 0
+            && applied.get() >= self.incomplete_through.load(Ordering::Acquire)
     }
 
     /// The database knows everything up to here now.

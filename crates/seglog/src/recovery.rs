@@ -78,7 +78,11 @@ pub(crate) fn recover(folder: &Folder, options: &Options) -> Result<Ready, OpenE
     let (mut segments, last, newest) = scan_all(folder, &listing.bases)?;
     let cut = match &last {
         Some(last) => judge(last, options.applied)?,
-        None => None,
+        // An emptied folder: to be born anew would put a foreign segment in the way of the real ones.
+        None => match options.applied {
+            Some(applied) if applied > 0 => return Err(OpenError::Behind { next: 1, applied }),
+            _ => None,
+        },
     };
     // Order matters: only now, with everything judged, is the first byte changed.
     for name in &listing.spares {

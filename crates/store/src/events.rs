@@ -154,8 +154,8 @@ pub trait EventStore: Send + Sync {
     async fn page(&self, query: PageQuery) -> Result<Page, StoreError>;
 
     /// One page in rising `Seq` order of what subscribers see: events, and dead letters in their places. The
-    /// query's order must be [`Order::Asc`].
-    async fn history(&self, query: PageQuery) -> Result<Page, StoreError>;
+    /// query's order must be [`Order::Asc`]. The page ends with the event that reaches `bytes_max`.
+    async fn history(&self, query: PageQuery, bytes_max: usize) -> Result<Page, StoreError>;
 
     /// The events with this id, of every application and stream that the arguments leave open: oldest
     /// first, at most [`GET_EVENTS_MAX`].

@@ -91,13 +91,19 @@ fn open_data_dir(path: &Path) -> Result<PathBuf, CommandError> {
     use std::os::unix::fs::DirBuilderExt as _;
     let here = std::env::current_dir().context("no current folder")?;
     let path = here.join(path);
-    let new: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    let new = path.ancestors().take_while(|folder| !folder.exists()).count();
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
     made.with_context(|| format!("cannot make the data directory {}", path.display()))?;
-    // A power cut must not take the name of a folder that acknowledged events stand in.
-    for parent in new.iter().filter_map(|folder| folder.parent()) {
-        let synced = File::open(parent).and_then(|parent| parent.sync_all());
-        synced.with_context(|| format!("cannot fsync {}", parent.display()))?;
+    // A power cut must not take the name of a folder that acknowledged events stand in. The nearest parent in any
+    // case: a start that made the folder may have died before its fsync.
+    for parent in path.ancestors().skip(1).take(new.max(1)) {
+        match File::open(parent).and_then(|parent| parent.sync_all()) {
+            Err(error) if error.kind() != std::io::ErrorKind::PermissionDenied => {
+                return Err(error).with_context(|| format!("cannot fsync {}", parent.display()))?;
+            }
+            // In a parent that we may not even read we cannot have made a folder and lost it.
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok(path.canonicalize().with_context(|| path.display().to_string())?)
 }
@@ -177,8 +183,8 @@ impl Server {
             self.meters.applied_changes(),
             LIVE,
         );
-        let tail = self.tasks.spawn(tail.run(stop_rest.clone()));
-        let consumer = self.tasks.spawn(self.consumer.run(stop_rest.clone()));
+        let mut tail = self.tasks.spawn(tail.run(stop_rest.clone()));
+        let mut consumer = self.tasks.spawn(self.consumer.run(stop_rest.clone()));
         let url = self.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let gateway = Gateway::new(GatewayParts {
             intake: self.intake.clone(),
@@ -207,28 +213,42 @@ impl Server {
             }
             _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Ok(()),
             ended = &mut edge => Err(anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}")),
+            ended = &mut consumer => Err(anyhow::anyhow!("the consumer ended by itself: {ended:?}")),
+            // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
+            Err(panic) = &mut tail => Err(anyhow::anyhow!("the live tail broke: {panic}")),
         };
         stop_edge.cancel();
         if *poisoned.borrow() {
             let _ = time::timeout(POISONED_DRAIN_MAX, &mut edge).await;
-            return Err(CommandError::Poisoned(
-                "a write or fsync of the log failed, so nothing can be promised any more; what was \
-                 acknowledged is on disk: check the disk, then start again"
-                    .to_owned(),
-            ));
+            return Err(poison());
         }
-        if ended.is_ok() {
-            edge.await.context("the HTTP edge panicked")?;
+        if let Err(error) = ended {
+            // A part of us is broken. What was acknowledged is in the log; the next start does the rest.
+            return Err(CommandError::Failed(error));
         }
+        edge.await.context("the HTTP edge panicked")?;
         stop_rest.cancel();
         if time::timeout(DRAIN_MAX, consumer).await.is_err() {
             warn!("the database is still behind; the rest is applied after the next start");
         }
-        let _ = time::timeout(DRAIN_MAX, tail).await;
-        self.queue.close().await.context("closing the log")?;
+        if !tail.is_finished() {
+            let _ = time::timeout(DRAIN_MAX, tail).await;
+        }
+        let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
-        ended.map_err(CommandError::from)
+        sealed.map_err(|error| match error {
+            QueueError::Poisoned(_) => poison(),
+            error => CommandError::Failed(error.into()),
+        })
     }
+}
+
+fn poison() -> CommandError {
+    CommandError::Poisoned(
+        "a write or fsync of the log failed, so nothing can be promised any more; what was \
+         acknowledged is on disk: check the disk, then start again"
+            .to_owned(),
+    )
 }
 
 /// Listens to SIGTERM and SIGINT from now on; resolves with the signal's name.

@@ -1,12 +1,14 @@
 //! The database follows the log exactly, or the consumer stops and says why.
 
+use std::time::Duration;
+
 use model::{LogId, Seq};
 use queue::{MemoryQueue, Queue};
 use store::{Claim, EventStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::consumer::{Consumer, StartError};
+use crate::consumer::{Consumer, ConsumerOptions, StartError};
 use crate::meters::ConsumerState;
 use crate::outcome::OnConflict;
 use crate::tests::intake::{Path, consumer_options};
@@ -110,6 +112,36 @@ async fn a_stale_consumer_is_fenced_and_catches_up() {
     path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
     applied.wait_for(|applied| *applied == seq(2)).await.unwrap();
     assert_eq!(path.stored().await.len(), 2);
+    shutdown.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_renewed_lease_does_not_take_over_what_the_database_says_meanwhile() {
+    let path = Path::new(1 << 20);
+    path.send(&[None; 3], "1", OnConflict::RefuseAll).await.unwrap();
+    // Every event renews: half of no time at all is always gone.
+    let options = ConsumerOptions { lease: Duration::ZERO, ..consumer_options() };
+    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let mut applied = path.meters.applied_changes();
+    applied.wait_for(|applied| *applied == seq(3)).await.unwrap();
+    // The database goes back in time, behind the consumer's back.
+    let database = rusqlite::Connection::open(path.dir.path().join("eyas.db")).unwrap();
+    database
+        .execute_batch("DELETE FROM events WHERE seq > 1; UPDATE lease SET applied = 1")
+        .unwrap();
+    path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
+    let is_stopped = || matches!(path.meters.consumer(), ConsumerState::Stopped { .. });
+    for _ in 0..1000 {
+        if is_stopped() {
+            break;
+        }
+        let _ = tokio::time::timeout(Duration::from_millis(10), applied.changed()).await;
+    }
+    assert!(is_stopped(), "the log no longer has 2 and 3, so somebody has to look");
+    assert_eq!(path.stored().await.len(), 1, "nothing was applied over the hole");
     shutdown.cancel();
     running.await.unwrap();
 }

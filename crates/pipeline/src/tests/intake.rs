@@ -180,6 +180,48 @@ async fn of_many_at_once_one_is_appended() {
 }
 
 #[tokio::test]
+async fn of_many_with_content_that_the_id_does_not_name_none_is_accepted() {
+    let path = Path::new(1 << 20);
+    path.send(&[Some("x")], "1", OnConflict::RefuseAll).await.unwrap();
+    path.apply_all().await;
+    let sendings = (0..50).map(|_| path.send(&[Some("x")], "2", OnConflict::RefuseAll));
+    for answer in join_all(sendings).await {
+        assert!(matches!(answer, Err(IntakeError::Conflict { .. })), "{answer:?}");
+    }
+    assert_eq!(path.queue.bounds().last, seq(1));
+}
+
+#[tokio::test]
+async fn a_refused_request_leaves_nothing_of_another_behind() {
+    let path = Path::new(1 << 20);
+    path.send(&[Some("z")], "1", OnConflict::RefuseAll).await.unwrap();
+    path.apply_all().await;
+    // The first is refused because of z; the second shares x with it and has to come through whole.
+    let (refused, whole) = tokio::join!(
+        path.send(&[Some("x"), Some("z")], "2", OnConflict::RefuseAll),
+        path.send(&[Some("x"), Some("y")], "2", OnConflict::RefuseAll),
+    );
+    assert!(matches!(refused, Err(IntakeError::Conflict { index: 1, .. })), "{refused:?}");
+    let seqs: Vec<_> = whole.unwrap().items;
+    assert_eq!(seqs[0], Item::Appended { id: "x".into(), seq: seq(2) });
+    assert_eq!(seqs[1], Item::Appended { id: "y".into(), seq: seq(3) });
+}
+
+#[tokio::test]
+async fn requests_that_share_ids_do_not_wait_for_each_other_for_ever() {
+    let path = Path::new(1 << 20);
+    let sendings = (0..40).map(|n| {
+        let ids = if n % 2 == 0 { ["a", "b", "c"] } else { ["c", "b", "a"] };
+        let path = &path;
+        async move { path.send(&ids.map(Some), "1", OnConflict::RefuseAll).await }
+    });
+    for answer in join_all(sendings).await {
+        assert_eq!(answer.unwrap().items.len(), 3);
+    }
+    assert_eq!(path.queue.bounds().last, seq(3));
+}
+
+#[tokio::test]
 async fn with_a_full_table_the_consumer_decides() {
     let path = Path::new(0);
     for data in ["1", "1", "2"] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{ContentHash, Seq};
 use store::IdKey;
 
-use crate::recent::{Begin, Outcome, Recent};
+use crate::recent::{Begin, Recent};
 
 const A: ContentHash = ContentHash(1);
 const B: ContentHash = ContentHash(2);
@@ -22,9 +22,9 @@ fn seq(value: u64) -> Seq {
 fn an_id_is_known_from_begin_to_the_commit_of_its_row() {
     let recent = Recent::new(1 << 20);
     assert!(matches!(recent.begin(&key("x"), A), Begin::Fresh));
-    assert!(matches!(recent.begin(&key("x"), A), Begin::Pending { is_same: true, .. }));
-    assert!(matches!(recent.begin(&key("x"), B), Begin::Pending { is_same: false, .. }));
-    recent.settle(&key("x"), A, seq(7));
+    assert!(matches!(recent.begin(&key("x"), A), Begin::Pending { .. }));
+    assert!(matches!(recent.begin(&key("x"), B), Begin::Pending { .. }));
+    recent.settle(&key("x"), A, seq(7), true);
     recent.forget_through(seq(6));
     assert!(matches!(recent.begin(&key("x"), A), Begin::Known { seq, hash: A } if seq.get() == 7));
     assert!(matches!(recent.begin(&key("x"), B), Begin::Known { hash: A, .. }));
@@ -34,17 +34,35 @@ fn an_id_is_known_from_begin_to_the_commit_of_its_row() {
 }
 
 #[test]
-fn those_who_wait_hear_what_became_of_the_append() {
+fn those_who_wait_are_told_when_it_is_over() {
     let recent = Recent::new(1 << 20);
-    for outcome in [Outcome::Failed, Outcome::Appended(seq(3))] {
+    for is_appended in [false, true] {
         assert!(matches!(recent.begin(&key("x"), A), Begin::Fresh));
-        let Begin::Pending { outcome: heard, .. } = recent.begin(&key("x"), A) else {
+        let Begin::Pending { over } = recent.begin(&key("x"), B) else {
             panic!("the id is pending");
         };
-        recent.abandon(&key("x"), outcome);
-        assert_eq!(*heard.borrow(), outcome);
-        assert_eq!(recent.n_bytes(), 0);
+        assert!(over.has_changed().is_ok(), "it is not over yet");
+        if is_appended {
+            recent.settle(&key("x"), A, seq(3), true);
+        } else {
+            recent.abandon(&key("x"));
+            assert_eq!(recent.n_bytes(), 0);
+        }
+        assert!(over.has_changed().is_err(), "it is over");
     }
+}
+
+#[test]
+fn other_content_of_an_undecided_id_is_for_the_consumer_to_decide() {
+    let recent = Recent::new(1 << 20);
+    assert!(matches!(recent.begin(&key("x"), A), Begin::Fresh));
+    recent.settle(&key("x"), A, seq(3), false);
+    assert!(matches!(recent.begin(&key("x"), A), Begin::Known { hash: A, .. }));
+    assert!(matches!(recent.begin(&key("x"), B), Begin::Untracked));
+    assert!(!recent.is_complete(seq(3)), "an untracked append is on its way");
+    recent.end_untracked(Some(seq(4)));
+    assert!(!recent.is_complete(seq(3)));
+    assert!(recent.is_complete(seq(4)));
 }
 
 #[test]
@@ -53,7 +71,10 @@ fn a_full_table_says_so_instead_of_growing() {
     let fresh = (0..100).filter(|n| matches!(recent.begin(&key(&n.to_string()), A), Begin::Fresh));
     assert_eq!(fresh.count(), 3);
     assert!(recent.n_bytes() <= 1000);
-    recent.note_missing(seq(9));
+    for _ in 0..97 {
+        assert!(!recent.is_complete(seq(9)));
+        recent.end_untracked(Some(seq(9)));
+    }
     assert!(!recent.is_complete(seq(8)));
     assert!(recent.is_complete(seq(9)));
 }
@@ -61,8 +82,8 @@ fn a_full_table_says_so_instead_of_growing() {
 #[test]
 fn of_two_recovered_sendings_the_first_keeps_the_id() {
     let recent = Recent::new(1 << 20);
-    recent.recover((*key("x")).clone(), A, seq(1));
-    recent.recover((*key("x")).clone(), B, seq(2));
+    recent.recover((*key("x")).clone(), A, seq(1), true);
+    recent.recover((*key("x")).clone(), B, seq(2), true);
     assert!(matches!(recent.begin(&key("x"), A), Begin::Known { seq, hash: A } if seq.get() == 1));
     recent.forget_through(seq(2));
     assert_eq!(recent.n_bytes(), 0);

@@ -123,8 +123,8 @@ pub(crate) fn opening(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             StoreError::Unusable(format!(
-                "{path} is damaged or no SQLite database ({error}); move it away: what the log still \
-                 keeps is applied to a new one, the rest comes from a backup"
+                "{path} is damaged or no SQLite database ({error}); restore log and \
+                 database together from a backup"
             ))
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Unavailable(

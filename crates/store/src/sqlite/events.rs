@@ -29,8 +29,8 @@ impl EventStore for SqliteStore {
         self.readers.run(move |conn| page::page(conn, &query)).await
     }
 
-    async fn history(&self, query: PageQuery) -> Result<Page, StoreError> {
-        self.readers.run(move |conn| history::history(conn, &query)).await
+    async fn history(&self, query: PageQuery, bytes_max: usize) -> Result<Page, StoreError> {
+        self.readers.run(move |conn| history::history(conn, &query, bytes_max)).await
     }
 
     async fn get(

@@ -9,21 +9,23 @@ use rusqlite::{Connection, params};
 use crate::error::StoreError;
 use crate::events::{Order, Page, PageQuery, Stored};
 use crate::sqlite::failure::failure;
-use crate::sqlite::page::page;
+use crate::sqlite::page::read_page;
 use crate::sqlite::rows;
 
-/// Dead letters of one page are read up to the one that reaches this.
-const DEAD_BYTES_MAX: usize = 8 * 1024 * 1024;
-
 /// One page, oldest first.
-pub(crate) fn history(conn: &Connection, query: &PageQuery) -> Result<Page, StoreError> {
+pub(crate) fn history(
+    conn: &Connection,
+    query: &PageQuery,
+    bytes_max: usize,
+) -> Result<Page, StoreError> {
     debug_assert_eq!(query.order, Order::Asc, "history goes forward");
     // Dropped at the end, which only ends the snapshot: nothing was written.
     let _snapshot = conn.unchecked_transaction().map_err(failure)?;
-    let Page { mut events, mut next } = page(conn, query)?;
+    let Page { mut events, mut next } = read_page(conn, query, bytes_max).map_err(failure)?;
     let after = query.after.unwrap_or(Seq::ZERO);
-    let (dead, dead_next) =
-        read_dead(conn, &query.filter, after, next.unwrap_or(Seq::MAX), query.limit)?;
+    let end = next.unwrap_or(Seq::MAX);
+    let bounds = (query.limit, bytes_max);
+    let (dead, dead_next) = read_dead(conn, &query.filter, after, end, bounds)?;
     if let Some(end) = dead_next {
         events.retain(|stored| stored.seq <= end);
         next = Some(end);
@@ -45,7 +47,7 @@ fn read_dead(
     filter: &Filter,
     after: Seq,
     end: Seq,
-    limit: usize,
+    (limit, bytes_max): (usize, usize),
 ) -> Result<(Vec<Stored>, Option<Seq>), StoreError> {
     let mut select = conn
         .prepare_cached(
@@ -65,7 +67,7 @@ fn read_dead(
         if filter.matches(&event) {
             wanted.push(Stored { seq, event });
         }
-        if n_read == limit || n_bytes >= DEAD_BYTES_MAX {
+        if n_read == limit || n_bytes >= bytes_max {
             return Ok((wanted, Some(seq)));
         }
     }

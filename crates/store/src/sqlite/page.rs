@@ -25,10 +25,15 @@ const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// One page.
 pub(crate) fn page(conn: &Connection, query: &PageQuery) -> Result<Page, StoreError> {
-    read_page(conn, query).map_err(failure)
+    read_page(conn, query, PAGE_BYTES_MAX).map_err(failure)
 }
 
-fn read_page(conn: &Connection, query: &PageQuery) -> rusqlite::Result<Page> {
+/// One page that ends with the event that reaches `bytes_max`.
+pub(crate) fn read_page(
+    conn: &Connection,
+    query: &PageQuery,
+    bytes_max: usize,
+) -> rusqlite::Result<Page> {
     let plan = plan(conn, &query.filter)?;
     let end = read_end(conn, query, &plan)?;
     let limit = query.limit.clamp(1, PAGE_EVENTS_MAX);
@@ -45,7 +50,7 @@ fn read_page(conn: &Connection, query: &PageQuery) -> rusqlite::Result<Page> {
 
     let (mut events, mut n_bytes) = (Vec::new(), 0);
     while let Some(row) = found.next()? {
-        if events.len() == limit || n_bytes >= PAGE_BYTES_MAX {
+        if events.len() == limit || n_bytes >= bytes_max {
             let next = events.last().map(|stored: &Stored| stored.seq);
             return Ok(Page { events, next });
         }
