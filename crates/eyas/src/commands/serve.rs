@@ -159,7 +159,7 @@ impl Server {
         let options = ConsumerOptions {
             // The lock on the data directory proves that an earlier holder of this name is gone.
             holder: instance.clone(),
-            rows_max: 10_000,
+            rows_max: 20_000,
             bytes_max: 8 << 20,
             yield_max: Duration::from_secs(1),
             lease: Duration::from_secs(30),
