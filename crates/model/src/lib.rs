@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`seq`] | `Seq`, `LogId`, `Cursor`: where an event stands |
 //! | [`time`] | `Timestamp`: microseconds since 1970, the two spellings that clients may send |
-//! | [`names`] | `EventId`, `StreamName`, labels and their limits |
+//! | [`names`] | `StreamName`, labels and their limits |
 //! | [`draft`] | `Draft`: an event before it has a `Seq` |
 //! | [`event`] | `Event`: one read back |
 //! | [`record`] | the bytes of one event in the log |
@@ -28,7 +28,7 @@ mod tests;
 pub use draft::{ContentHash, Draft};
 pub use event::Event;
 pub use filter::{Clock, Filter, Pattern};
-pub use names::{EventId, NameError, StreamName};
+pub use names::{NameError, StreamName};
 pub use record::RecordError;
 pub use seq::{Cursor, CursorError, LogId, Seq, SeqRange};
 pub use time::{Timestamp, TimestampError};

@@ -4,34 +4,12 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// Longest id of an event, in bytes.
+/// Longest id of an event, in bytes. An id is a label, so it has no control characters.
 pub const ID_BYTES_MAX: usize = 128;
 /// Longest category, name, session or application, in bytes.
 pub const LABEL_BYTES_MAX: usize = 256;
 /// Longest stream name, in bytes.
 pub const STREAM_BYTES_MAX: usize = 64;
-
-/// An event's id: any text of 1 to 128 bytes without control characters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct EventId(String);
-
-impl EventId {
-    /// Checks length and characters.
-    pub fn new(text: &str) -> Result<Self, NameError> {
-        check_label(text, ID_BYTES_MAX).map(|()| Self(text.to_owned()))
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// A stream's name: `[a-z0-9_.-]{1,64}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

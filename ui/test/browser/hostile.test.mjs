@@ -1,9 +1,9 @@
 // Events are written by anybody. None of this may run, leave the origin, or disguise itself.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, rows, says, Server, watchedPage } from './support.mjs';
+import { eachTestHasAServerAndAPage, rows, says, server, watched } from './support.mjs';
 
 const CORPUS = [
   '<script>window.__pwn=1</script>',
@@ -33,25 +33,7 @@ const CORPUS = [
   'x'.repeat(250),
 ];
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Server} */
-let server;
-/** @type {Awaited<ReturnType<typeof watchedPage>>} */
-let watched;
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser?.close());
-beforeEach(async () => {
-  server = await Server.start();
-  watched = await watchedPage(browser, server);
-});
-afterEach(async () => {
-  await watched?.context.close();
-  await server?.stop();
-});
+eachTestHasAServerAndAPage();
 
 /** Labels have a bound in bytes. @param {string} text @param {number} bytesMax */
 function clipped(text, bytesMax) {

@@ -1,30 +1,11 @@
 // What a person does on the Live screen, against the real binary.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 
-import { launch, rows, says, Server, watchedPage } from './support.mjs';
+import { eachTestHasAServerAndAPage, rows, says, server, watched } from './support.mjs';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Server} */
-let server;
-/** @type {Awaited<ReturnType<typeof watchedPage>>} */
-let watched;
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser?.close());
-
-beforeEach(async () => {
-  server = await Server.start();
-  watched = await watchedPage(browser, server);
-});
-afterEach(async () => {
-  await watched?.context.close();
-  await server?.stop();
-});
+eachTestHasAServerAndAPage();
 
 /** @param {string} [path] */
 async function openLive(path = '/ui/') {

@@ -1,31 +1,14 @@
 // kill -9, a restart, and a page that misses nothing and says how much it had missed.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 
-import { launch, rows, says, Server, watchedPage } from './support.mjs';
+import { eachTestHasAServerAndAPage, rows, says, server, watched } from './support.mjs';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Server} */
-let server;
-/** @type {Awaited<ReturnType<typeof watchedPage>>} */
-let watched;
-
-before(async () => {
-  browser = await launch();
-});
-after(() => browser?.close());
-
+eachTestHasAServerAndAPage();
 beforeEach(async () => {
-  server = await Server.start();
-  watched = await watchedPage(browser, server);
   await watched.page.goto(`${server.origin}/ui/`);
   await says(watched.page, 'connection', /live$/);
-});
-afterEach(async () => {
-  await watched?.context.close();
-  await server?.stop();
 });
 
 test('kill -9: what came while the page was offline is counted exactly and shown', async () => {

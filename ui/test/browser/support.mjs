@@ -8,6 +8,7 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { after, afterEach, before, beforeEach } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { chromium } from 'playwright-core';
@@ -200,4 +201,27 @@ export async function says(page, test, text) {
 /** @param {import('playwright-core').Page} page */
 export function rows(page) {
   return page.locator('[data-test=row]');
+}
+
+/** The server of the running test. @type {Server} */
+export let server;
+/** The page of the running test. @type {Awaited<ReturnType<typeof watchedPage>>} */
+export let watched;
+
+/** Gives each test of a file a server and a page of its own, in one browser. */
+export function eachTestHasAServerAndAPage() {
+  /** @type {import('playwright-core').Browser} */
+  let browser;
+  before(async () => {
+    browser = await launch();
+  });
+  after(() => browser?.close());
+  beforeEach(async () => {
+    server = await Server.start();
+    watched = await watchedPage(browser, server);
+  });
+  afterEach(async () => {
+    await watched?.context.close();
+    await server?.stop();
+  });
 }
