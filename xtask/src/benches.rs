@@ -14,8 +14,20 @@ pub(crate) enum Bench {
     B1,
     /// Sustained single-event POST with the consumer keeping up
     B2,
+    /// NDJSON until it is stored: ratio to the bare SQLite insert of the same rows
+    B3,
     /// Latency of the durable 202 at one connection: ratio to a bare fdatasync
     B5,
+    /// From POST to WebSocket message, 100 subscribers
+    B6,
+    /// Fan-out to 1,000 subscribers: ratio to a bare tungstenite broadcast
+    B7,
+    /// 10,000 sockets, 1 in 100 reads nothing: memory of each, latency of the others
+    B8,
+    /// A page at the far end of millions of events: ratio to the first page
+    B9,
+    /// Memory, and time to the first 202
+    B13,
 }
 
 /// Arguments of `bench`.
@@ -26,7 +38,7 @@ pub(crate) struct BenchArgs {
     #[arg(value_enum, ignore_case = true)]
     pub(crate) benches: Vec<Bench>,
 
-    /// B1, B5: how often the limit and Eyas take turns
+    /// How often the limit and Eyas take turns (B3, B6, B7: at most 3)
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
 
@@ -46,6 +58,14 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sustain_s: u64,
 
+    /// B8: sockets
+    #[arg(long, default_value_t = 10_000, value_parser = sockets)]
+    pub(crate) sockets: usize,
+
+    /// B9, B13: events in the filled data directory
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(1_000_000..))]
+    pub(crate) events: u64,
+
     /// Measure this `eyas` instead of building one
     #[arg(long)]
     pub(crate) binary: Option<PathBuf>,
@@ -53,6 +73,14 @@ pub(crate) struct BenchArgs {
     /// Put the tables between the markers of docs/benchmarks.md
     #[arg(long)]
     pub(crate) write: bool,
+}
+
+/// One in a hundred must be at least one, and one address has no more ports.
+fn sockets(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(sockets @ 100..=25_000) => Ok(sockets),
+        _ => Err("a number from 100 to 25000".to_owned()),
+    }
 }
 
 /// Builds this program optimised, with the feature `bench`, and runs it with the same arguments.

@@ -64,9 +64,8 @@ enum Chore {
 
     /// Measure Eyas against the bare limit of this machine, in turn and in the same run
     ///
-    /// B1: single-event POST, durable 202, as a ratio to bare hyper. B2: the same sustained at a paced rate, with the
-    /// consumer keeping up and every accepted event counted in the export afterwards. B5: latency of the 202 at one
-    /// connection, as a ratio to a bare fdatasync. Only ratios within one run count: machines are shared and noisy.
+    /// Each is explained in docs/benchmarks.md. Only ratios within one run count: machines are shared and noisy. With
+    /// the default of 10 million events in B9 and B13 a whole run takes about half an hour and 10 GB of disk.
     Bench(BenchArgs),
 
     /// The bare limit: hyper alone, reads a POST and answers 202. Started by `bench`
@@ -76,6 +75,24 @@ enum Chore {
         /// Loopback port.
         #[arg(long)]
         port: u16,
+    },
+
+    /// The bare fan-out: tungstenite alone. Started by `bench`
+    #[cfg(feature = "bench")]
+    #[command(hide = true)]
+    BareBroadcast {
+        /// Loopback port.
+        #[arg(long)]
+        port: u16,
+        /// Begins when so many have come.
+        #[arg(long)]
+        subscribers: usize,
+        /// Each gets so many.
+        #[arg(long)]
+        messages: u64,
+        /// Of each message.
+        #[arg(long)]
+        size_bytes: usize,
     },
 }
 
@@ -102,6 +119,10 @@ fn run(chore: Chore) -> anyhow::Result<bool> {
         Chore::Bench(_) => benches::run_optimised(&root),
         #[cfg(feature = "bench")]
         Chore::BareHyper { port } => bench::bare::run(port).map(|()| true),
+        #[cfg(feature = "bench")]
+        Chore::BareBroadcast { port, subscribers, messages, size_bytes } => {
+            bench::broadcast::run(port, subscribers, messages, size_bytes).map(|()| true)
+        }
     }
 }
 

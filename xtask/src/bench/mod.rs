@@ -3,21 +3,37 @@
 //! | room | what |
 //! |---|---|
 //! | [`run`] | builds `eyas`, runs what was asked for, prints and writes the tables |
-//! | [`b1`] [`b2`] [`b5`] | one measurement each: a Markdown table |
+//! | [`b1`] [`b2`] [`b3`] [`b5`] [`b6`] [`b7`] [`b8`] [`b9`] [`b13`] | one measurement each: a Markdown table |
 //! | [`server`] | a server as a child process: started, asked, killed |
-//! | [`bare`] | the bare limit: hyper and nothing else |
+//! | [`bare`] [`broadcast`] | bare limits: hyper and nothing else, tungstenite and nothing else |
 //! | [`wrk`] | the closed-loop load generator |
-//! | [`load`] | the paced load generator, on connections of its own |
+//! | [`load`] | the paced load generator |
+//! | [`push`] | paced events, and when each subscriber read them |
+//! | [`connection`] [`subscriber`] | a keep-alive connection; a WebSocket that costs next to nothing |
+//! | [`sample`] | the events that are sent |
+//! | [`filled`] | a data directory with millions of events |
 //! | [`stats`] | medians and percentiles |
 //! | [`report`] | where tables go |
 
 pub(crate) mod b1;
+pub(crate) mod b13;
 pub(crate) mod b2;
+pub(crate) mod b3;
 pub(crate) mod b5;
+pub(crate) mod b6;
+pub(crate) mod b7;
+pub(crate) mod b8;
+pub(crate) mod b9;
 pub(crate) mod bare;
+pub(crate) mod broadcast;
+pub(crate) mod connection;
+pub(crate) mod filled;
 pub(crate) mod load;
+pub(crate) mod push;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod sample;
 pub(crate) mod server;
 pub(crate) mod stats;
+pub(crate) mod subscriber;
 pub(crate) mod wrk;

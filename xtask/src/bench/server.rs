@@ -60,23 +60,68 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts `eyas serve` in an empty data directory below `folder`.
+    /// Starts this program as the bare broadcast to so many subscribers.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub(crate) async fn broadcast(
+        n_subscribers: usize,
+        n_messages: u64,
+        size_bytes: usize,
+    ) -> anyhow::Result<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .arg("bare-broadcast")
+            .args(["--port", &address.port().to_string()])
+            .args(["--subscribers", &n_subscribers.to_string()])
+            .args(["--messages", &n_messages.to_string()])
+            .args(["--size-bytes", &size_bytes.to_string()]);
+        let server = Self::spawn(command, address, None)?;
+        let deadline = Instant::now() + START_MAX;
+        // What only connects and hangs up is no subscriber.
+        while TcpStream::connect(address).await.is_err() {
+            ensure!(Instant::now() < deadline, "the broadcast does not come up");
+            sleep(POLL).await;
+        }
+        Ok(server)
+    }
+
+    /// Starts `eyas serve` in an empty data directory below `folder`, which goes with the server.
     ///
     /// # Errors
     /// When it does not become ready.
     pub(crate) async fn eyas(binary: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let data = folder.join(format!("eyas-{}", free_address()?.port()));
+        let mut server = Self::eyas_in(binary, &data).await?;
+        server.folder = Some(data);
+        Ok(server)
+    }
+
+    /// Starts `eyas serve` in a data directory that stays.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub(crate) async fn eyas_in(binary: &Path, data: &Path) -> anyhow::Result<Self> {
+        let mut server = Self::starting(binary, data)?;
+        server.wait("/readyz").await?;
+        Ok(server)
+    }
+
+    /// Starts `eyas serve` in a data directory that stays, and does not wait.
+    ///
+    /// # Errors
+    /// When the program does not start.
+    pub(crate) fn starting(binary: &Path, data: &Path) -> anyhow::Result<Self> {
         let address = free_address()?;
-        let data = folder.join(format!("eyas-{}", address.port()));
-        std::fs::create_dir_all(&data)?;
+        std::fs::create_dir_all(data)?;
         let mut command = Command::new(binary);
         command
             .arg("serve")
             .env("EYAS_LISTEN", address.to_string())
-            .env("EYAS_DATA_DIR", &data)
-            .current_dir(&data);
-        let mut server = Self::spawn(command, address, Some(data))?;
-        server.wait("/readyz").await?;
-        Ok(server)
+            .env("EYAS_DATA_DIR", data)
+            .current_dir(data);
+        Self::spawn(command, address, None)
     }
 
     fn spawn(

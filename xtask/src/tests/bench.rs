@@ -1,7 +1,8 @@
 //! Promises of `bench`: numbers are read and put together right.
 
-use crate::bench::load::head;
+use crate::bench::connection::head;
 use crate::bench::report::{BEGIN, END, replaced};
+use crate::bench::sample::{number, write_envelope};
 use crate::bench::stats::{Spread, percentile, thousands};
 use crate::bench::wrk::{Burst, ENVELOPE, parse};
 
@@ -60,4 +61,13 @@ fn only_what_stands_between_the_markers_is_replaced() {
     let expected = format!("# Benchmarks\n{BEGIN}\n\nnew\n\n{END}\nrest\n");
     assert_eq!(replaced(&page, "new\n").unwrap(), expected);
     assert!(replaced("# Benchmarks\n", "new").is_err());
+}
+
+#[test]
+fn a_sample_gives_its_number_back() {
+    let mut body = Vec::new();
+    write_envelope(&mut body, 1_234_567);
+    assert_eq!(number(&body), Some(1_234_567));
+    assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
+    assert_eq!(number(b"{}"), None);
 }
