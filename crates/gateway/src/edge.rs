@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
 use live::Live;
+use meter::Commits;
 use model::{StreamName, Timestamp};
 use pipeline::{Intake, Meters};
 use store::EventStore;
@@ -14,9 +15,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
 use crate::body::Budget;
+use crate::health::board::Health;
+use crate::health::requests::Requests;
 use crate::hosts::Hosts;
 use crate::limits::Limits;
-use crate::rates::Rates;
 use crate::request_id::RequestIds;
 
 /// Settings of the edge.
@@ -46,7 +48,10 @@ pub(crate) struct Edge {
     pub(crate) budget: Budget,
     pub(crate) openapi: Bytes,
     pub(crate) assets: Assets,
-    pub(crate) rates: Rates,
+    pub(crate) health: Health,
+    pub(crate) requests: Requests,
+    /// The log writer's own numbers.
+    pub(crate) commits: Arc<Commits>,
     pub(crate) request_ids: RequestIds,
     /// The name of the stream `events`, made once.
     pub(crate) events: StreamName,

@@ -8,16 +8,17 @@ use axum::Router;
 use live::Live;
 use model::StreamName;
 use pipeline::{Intake, Meters};
-use store::EventStore;
+use store::{ControlStore, EventStore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
 use crate::body::Budget;
 use crate::edge::{Edge, GatewayOptions};
+use crate::health::board::Health;
+use crate::health::requests::Requests;
 use crate::hosts::Hosts;
 use crate::openapi;
-use crate::rates::Rates;
 use crate::request_id::RequestIds;
 use crate::router;
 
@@ -29,6 +30,8 @@ pub struct GatewayParts {
     pub live: Live,
     /// Pages.
     pub store: Arc<dyn EventStore>,
+    /// Where the metric history is kept.
+    pub control: Arc<dyn ControlStore>,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
     /// Whose disk `/status` reports.
@@ -46,13 +49,15 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the edge together; nothing runs yet.
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { intake, live, store, meters, data_dir, options } = parts;
+        let GatewayParts { intake, live, store, control, meters, data_dir, options } = parts;
         let edge = Arc::new(Edge {
             hosts: Hosts::new(&options.allowed_hosts, &options.public_url),
             budget: Budget::new(options.limits.budget_bytes_max),
             openapi: openapi::document(&options.version, &options.public_url),
             assets: Assets::load(),
-            rates: Rates::default(),
+            health: Health::new(control, &data_dir),
+            requests: Requests::default(),
+            commits: intake.commits(),
             request_ids: RequestIds::new(),
             events: StreamName::events(),
             started_at: pipeline::now(),

@@ -8,19 +8,19 @@
 //!
 //! [`server`] owns connections, [`service`] one request, [`wire`] turns bodies into events, [`query`]
 //! query strings into filters, [`hosts`] says who may call, [`problem`] and [`error`] how a refusal
-//! looks, [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
+//! looks, [`health`] what the server knows of itself, [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
 
 mod assets;
 mod body;
 mod edge;
 mod error;
 mod gateway;
+mod health;
 mod hosts;
 mod limits;
 mod openapi;
 mod problem;
 mod query;
-mod rates;
 mod reply;
 mod request_id;
 mod router;

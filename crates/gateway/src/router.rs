@@ -11,7 +11,7 @@ use hyper::header::HeaderValue;
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
-use crate::routes::{console, event, events, live, sessions, status};
+use crate::routes::{console, event, events, history, live, sessions, status};
 
 /// One path.
 pub(crate) struct Route {
@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/sessions/{id}", READ, get(sessions::session)),
         route("/live", READ, get(live::live)),
         route("/status", READ, get(status::status)),
+        route("/status/history", READ, get(history::history)),
         route("/healthz", READ, get(status::healthz)),
         route("/readyz", READ, get(status::readyz)),
         route("/openapi.json", READ, get(console::openapi)),

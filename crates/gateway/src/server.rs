@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::edge::Edge;
 use crate::gateway::Gateway;
+use crate::health::monitor;
 use crate::service;
 use crate::watch::{Metered, TICK, Watch, Watchdog};
 
@@ -39,7 +40,8 @@ pub async fn run(listener: TcpListener, gateway: Gateway, shutdown: Cancellation
     let gateway = Arc::new(gateway);
     let edge = Arc::clone(&gateway.edge);
     let places = Arc::new(Semaphore::new(edge.options.limits.connections_max));
-    edge.tasks.spawn(sample(Arc::clone(&edge)));
+    edge.tasks.spawn(monitor::sample(Arc::clone(&edge)));
+    edge.tasks.spawn(monitor::keep(Arc::clone(&edge)));
     // A place is taken first: at the cap, clients wait in the kernel's backlog.
     while let Some(Ok(place)) =
         shutdown.run_until_cancelled(Arc::clone(&places).acquire_owned()).await
@@ -137,14 +139,5 @@ impl<'a> Present<'a> {
 impl Drop for Present<'_> {
     fn drop(&mut self) {
         self.edge.n_connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Samples the rates once a second.
-async fn sample(edge: Arc<Edge>) {
-    let second = Duration::from_secs(1);
-    let mut ticks = interval(second);
-    while edge.drain.run_until_cancelled(ticks.tick()).await.is_some() {
-        edge.rates.sample(edge.meters.counts(), second.as_secs_f64());
     }
 }

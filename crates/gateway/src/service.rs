@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body as AxumBody;
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use hyper::{Method, Request, Response};
 use tower::ServiceExt;
 
 use crate::gateway::Gateway;
+use crate::health::requests::Class;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request_id;
@@ -39,6 +41,8 @@ where
 {
     watch.enter(Phase::Busy);
     let edge = &*gateway.edge;
+    let begun = Instant::now();
+    let class = Class::of(request.method(), request.uri().path());
     let request_id = edge.request_ids.of(request.headers());
     let mut response = match dispatch(gateway, watch, request).await {
         Ok(response) => response,
@@ -52,6 +56,7 @@ where
         }
     };
     response.headers_mut().insert(request_id::HEADER.clone(), request_id);
+    edge.requests.record(class, response.status(), begun.elapsed());
     watch.enter(Phase::Open);
     Ok(response)
 }

@@ -1,12 +1,14 @@
 //! What the tail and all subscriptions share: the log, the database, the ring, and how many listen.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use model::{Cursor, LogId, Seq};
 use queue::Queue;
 use store::EventStore;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::ring::Ring;
 
@@ -33,6 +35,8 @@ pub(crate) struct Hub {
     pub(crate) applied: watch::Receiver<Seq>,
     pub(crate) options: LiveOptions,
     pub(crate) ring: Ring,
+    pub(crate) pushed_us: AtomicU64,
+    pub(crate) n_pushed: AtomicU64,
     /// A watch, because the tail sleeps until somebody listens.
     pub(crate) n_subscriptions: watch::Sender<usize>,
 }
@@ -44,6 +48,26 @@ impl Hub {
 
     pub(crate) fn cursor(&self, seq: Seq) -> Cursor {
         Cursor { log: self.log(), seq }
+    }
+
+    /// Measures one piece of pushing until it is dropped.
+    pub(crate) fn pushing(&self) -> Pushing<'_> {
+        Pushing { hub: self, begun: Instant::now(), n_events: 0 }
+    }
+}
+
+/// One batch on its way into messages.
+pub(crate) struct Pushing<'a> {
+    hub: &'a Hub,
+    begun: Instant,
+    pub(crate) n_events: u64,
+}
+
+impl Drop for Pushing<'_> {
+    fn drop(&mut self) {
+        let took_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.hub.pushed_us.fetch_add(took_us, Relaxed);
+        self.hub.n_pushed.fetch_add(self.n_events, Relaxed);
     }
 }
 

@@ -20,7 +20,7 @@ mod tests;
 
 pub use error::LiveError;
 pub use hub::LiveOptions;
-pub use live::Live;
+pub use live::{Live, Pushed};
 pub use message::{GapReason, Message, Since};
 pub use subscription::Subscription;
 pub use tail::Tail;

@@ -1,6 +1,8 @@
 //! The handle that the gateway holds.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use model::{Cursor, Filter, Seq};
 use queue::Queue;
@@ -12,6 +14,15 @@ use crate::message::Since;
 use crate::ring::Ring;
 use crate::subscription::Subscription;
 use crate::tail::Tail;
+
+/// Numbers of the push path, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// Events handed out, once for each subscription that got them.
+    pub n_events: u64,
+    /// Time spent on filtering and encoding them, of all cores.
+    pub busy: Duration,
+}
 
 /// Hands out subscriptions. Cheap to clone.
 #[derive(Clone)]
@@ -30,7 +41,10 @@ impl Live {
     ) -> (Self, Tail) {
         let ring = Ring::new(options.ring_bytes_max);
         let n_subscriptions = watch::Sender::new(0);
-        let hub = Arc::new(Hub { queue, store, applied, options, ring, n_subscriptions });
+        let (pushed_us, n_pushed) = (AtomicU64::new(0), AtomicU64::new(0));
+        let hub =
+            Hub { queue, store, applied, options, ring, pushed_us, n_pushed, n_subscriptions };
+        let hub = Arc::new(hub);
         (Self { hub: Arc::clone(&hub) }, Tail::new(hub))
     }
 
@@ -42,6 +56,14 @@ impl Live {
     /// The newest durable event; `Seq` 0 when there is none.
     pub fn head(&self) -> Cursor {
         self.hub.cursor(self.hub.queue.bounds().last)
+    }
+
+    /// What has been handed to subscriptions since the start.
+    pub fn pushed(&self) -> Pushed {
+        Pushed {
+            n_events: self.hub.n_pushed.load(Relaxed),
+            busy: Duration::from_micros(self.hub.pushed_us.load(Relaxed)),
+        }
     }
 
     /// How many subscriptions there are.

@@ -172,6 +172,7 @@ impl Subscription {
     fn hand_out(&mut self, batch: &Batch) -> Vec<Message> {
         let mut messages = Vec::new();
         let mut n_bytes = 0;
+        let mut pushing = self.hub.pushing();
         for frame in batch.after(self.position) {
             if self.filter.matches(&frame.event) {
                 let text = frame.text(self.hub.log());
@@ -180,6 +181,7 @@ impl Subscription {
                     return messages;
                 }
                 messages.push(Message::Event { seq: frame.seq, text });
+                pushing.n_events += 1;
             }
             self.position = frame.seq;
         }

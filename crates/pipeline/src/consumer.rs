@@ -126,6 +126,7 @@ impl Consumer {
             match halt {
                 Halt::Retry(reason) => {
                     warn!(%reason, retry_ms = pause.as_millis() as u64, "the consumer tries again");
+                    self.meters.asks_database(clock::now());
                     self.meters.set_consumer(ConsumerState::Waiting { reason });
                     tokio::select! {
                         () = shutdown.cancelled() => return,
@@ -135,6 +136,7 @@ impl Consumer {
                 }
                 Halt::Alarm(reason) => {
                     error!(%reason, "the consumer has stopped; the log goes on and keeps every event");
+                    self.meters.asks_database(clock::now());
                     self.meters.set_consumer(ConsumerState::Stopped { reason });
                     return shutdown.cancelled().await;
                 }
@@ -149,6 +151,7 @@ impl Consumer {
         })?;
         self.publish(lease.applied, None);
         self.meters.set_consumer(ConsumerState::Running);
+        self.meters.database_answers();
         let mut reader = self.queue.reader(lease.applied.next());
         loop {
             if shutdown.is_cancelled() && reader.position() > self.queue.bounds().last {
@@ -223,12 +226,19 @@ impl Consumer {
         let last = events.last().expect("only filled transactions are applied");
         let (applied, youngest) = (last.seq, last.event.received_at());
         let holder = self.options.holder.clone();
+        let n_rows = events.len() as u64;
+        let running = self.meters.apply_busy.start();
+        self.meters.asks_database(clock::now());
         let outcome = self.store.apply(Apply { holder, expected, events, applied }).await;
         let outcome = outcome.map_err(halt)?;
+        self.meters.apply_us.record(running.elapsed_us());
+        self.meters.apply_rows.record(n_rows);
+        drop(running);
         self.meters.stored.fetch_add(outcome.n_stored, Ordering::Relaxed);
         self.meters.invalid.fetch_add(outcome.n_invalid, Ordering::Relaxed);
         self.meters.duplicate.fetch_add(outcome.n_duplicate, Ordering::Relaxed);
         self.meters.dead.fetch_add(outcome.n_dead, Ordering::Relaxed);
+        self.meters.database_answers();
         self.publish(applied, Some(youngest));
         Ok(applied)
     }

@@ -9,11 +9,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use model::{ContentHash, Event, LogId, Seq, StreamName};
-use queue::Queue;
+use meter::Commits;
+use model::{ContentHash, Event, LogId, Seq, SeqRange, StreamName};
+use queue::{Queue, QueueError};
 use store::{EventStore, IdKey};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -151,6 +152,28 @@ impl Intake {
         }
     }
 
+    /// What the log's writer has done since the start.
+    pub fn commits(&self) -> Arc<Commits> {
+        self.queue.commits()
+    }
+
+    /// Bytes that the log takes on its disk.
+    pub fn log_bytes(&self) -> u64 {
+        self.queue.size_bytes()
+    }
+
+    /// The seam to the log, timed.
+    async fn append_records(&self, records: Vec<Bytes>) -> Result<SeqRange, IntakeError> {
+        let begun = Instant::now();
+        let appended = self.queue.append(records).await;
+        match &appended {
+            Ok(_) => self.meters.append_us.record(begun.elapsed().as_micros() as u64),
+            Err(QueueError::NoRoom(_)) => self.meters.set_no_room(clock::now()),
+            Err(_) => {}
+        }
+        Ok(appended?)
+    }
+
     /// All ids are ours: nothing can be a repetition.
     async fn append_new(&self, entries: Vec<Entry>) -> Result<Accepted, IntakeError> {
         let mut ids = Vec::with_capacity(entries.len());
@@ -159,7 +182,7 @@ impl Intake {
             ids.push(entry.id);
             records.push(entry.record);
         }
-        let range = self.queue.append(records).await?;
+        let range = self.append_records(records).await?;
         self.meters.accepted.fetch_add(ids.len() as u64, Ordering::Relaxed);
         let place = |(at, id)| Item::Appended { id, seq: range.first.plus(at as u64) };
         Ok(self.accepted(ids.into_iter().enumerate().map(place).collect()))
@@ -207,7 +230,7 @@ impl Intake {
         if n_new == 0 {
             return Ok(Seq::ZERO);
         }
-        let range = self.queue.append(records).await?;
+        let range = self.append_records(records).await?;
         self.meters.accepted.fetch_add(n_new as u64, Ordering::Relaxed);
         Ok(range.first)
     }

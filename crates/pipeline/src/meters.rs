@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use meter::{Busy, Histogram};
 use model::{Seq, Timestamp};
 use tokio::sync::watch;
 
@@ -58,7 +59,19 @@ pub struct Meters {
     pub(crate) invalid: AtomicU64,
     pub(crate) duplicate: AtomicU64,
     pub(crate) dead: AtomicU64,
+    /// Microseconds that an append took, from handing it over to its answer; only those that succeeded.
+    pub append_us: Histogram,
+    /// The time in which the consumer had a transaction with the database.
+    pub apply_busy: Busy,
+    /// Microseconds of each transaction that was committed.
+    pub apply_us: Histogram,
+    /// Records of each such transaction.
+    pub apply_rows: Histogram,
     applied: watch::Sender<Seq>,
+    /// When the database was asked something that it has not answered with success since; 0 when it has.
+    unanswered_since_us: AtomicI64,
+    /// When an append was last refused because the disk is full; 0 for never.
+    no_room_at_us: AtomicI64,
     /// `received_at` of the oldest event known to wait; 0 when none is known.
     waiting_since_us: AtomicI64,
     consumer: Mutex<ConsumerState>,
@@ -73,7 +86,13 @@ impl Meters {
             invalid: AtomicU64::new(0),
             duplicate: AtomicU64::new(0),
             dead: AtomicU64::new(0),
+            append_us: Histogram::default(),
+            apply_busy: Busy::default(),
+            apply_us: Histogram::default(),
+            apply_rows: Histogram::default(),
             applied: watch::Sender::new(Seq::ZERO),
+            unanswered_since_us: AtomicI64::new(0),
+            no_room_at_us: AtomicI64::new(0),
             waiting_since_us: AtomicI64::new(0),
             consumer: Mutex::new(ConsumerState::Waiting { reason: "starting".to_owned() }),
         }
@@ -115,6 +134,31 @@ impl Meters {
         self.consumer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Since when the database owes the consumer an answer; `None` while it is not being asked.
+    pub fn unanswered_since(&self) -> Option<Timestamp> {
+        known(self.unanswered_since_us.load(Ordering::Relaxed))
+    }
+
+    /// When an append was last refused because the disk is full.
+    pub fn no_room_at(&self) -> Option<Timestamp> {
+        known(self.no_room_at_us.load(Ordering::Relaxed))
+    }
+
+    /// Only the first question counts until there is an answer.
+    pub(crate) fn asks_database(&self, now: Timestamp) {
+        let (us, order) = (now.micros(), Ordering::Relaxed);
+        // The consumer is the only one who writes it, so the exchange fails only where it should.
+        let _ = self.unanswered_since_us.compare_exchange(0, us, order, order);
+    }
+
+    pub(crate) fn database_answers(&self) {
+        self.unanswered_since_us.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_no_room(&self, now: Timestamp) {
+        self.no_room_at_us.store(now.micros(), Ordering::Relaxed);
+    }
+
     pub(crate) fn set_applied(&self, applied: Seq) {
         self.applied.send_replace(applied);
     }
@@ -126,6 +170,10 @@ impl Meters {
     pub(crate) fn set_consumer(&self, state: ConsumerState) {
         *self.consumer.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
+}
+
+fn known(us: i64) -> Option<Timestamp> {
+    (us != 0).then(|| Timestamp::from_micros(us))
 }
 
 impl Default for Meters {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use meter::Commits;
 use model::{LogId, Seq, SeqRange};
 use seglog::{AppendError, Disk, Log, OpenError, Options, ReadError, Reader};
 use tokio::sync::watch;
@@ -87,6 +88,14 @@ impl Queue for EmbeddedQueue {
         let (first, next) = (seq(first), seq(next));
         let last = if next == self.next_at_open { self.last_at_open } else { next.prev() };
         Bounds { first, last, next }
+    }
+
+    fn commits(&self) -> Arc<Commits> {
+        self.log.commits()
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.log.size_bytes()
     }
 
     fn poisoned(&self) -> watch::Receiver<bool> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use meter::Commits;
 use model::{LogId, Seq, SeqRange};
 use tokio::sync::watch;
 
@@ -23,6 +24,7 @@ struct Shared {
     kept: Mutex<Kept>,
     head: watch::Sender<Seq>,
     poisoned: watch::Sender<bool>,
+    commits: Arc<Commits>,
 }
 
 struct Kept {
@@ -58,6 +60,7 @@ impl MemoryQueue {
             kept: Mutex::new(kept),
             head: watch::Sender::new(first),
             poisoned: watch::Sender::new(false),
+            commits: Arc::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -111,6 +114,14 @@ impl Queue for MemoryQueue {
     fn bounds(&self) -> Bounds {
         let kept = self.kept();
         Bounds { first: kept.first, last: kept.last, next: kept.next }
+    }
+
+    fn commits(&self) -> Arc<Commits> {
+        Arc::clone(&self.shared.commits)
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.kept().n_bytes
     }
 
     fn poisoned(&self) -> watch::Receiver<bool> {

@@ -9,8 +9,11 @@
 //!
 //! Invariant: nobody reads a record before the append that wrote it has succeeded or could have.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
+use meter::Commits;
 use model::{LogId, Seq, SeqRange};
 use tokio::sync::watch;
 
@@ -71,6 +74,12 @@ pub trait Queue: Send + Sync {
 
     /// What is kept now.
     fn bounds(&self) -> Bounds;
+
+    /// What its writer has done since the start. Where nothing has to be written, it stays at zero.
+    fn commits(&self) -> Arc<Commits>;
+
+    /// Bytes that the kept records take.
+    fn size_bytes(&self) -> u64;
 
     /// Turns true when the log can take nothing any more (a failed write or fsync) and the process should end.
     fn poisoned(&self) -> watch::Receiver<bool>;

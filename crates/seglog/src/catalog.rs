@@ -81,6 +81,11 @@ impl Catalog {
         (state.segments[0].base, state.next)
     }
 
+    /// Bytes of all segments on disk, the part that is still empty included.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.lock().segments.iter().map(|segment| segment.size_bytes).sum()
+    }
+
     /// A commit is safe: its first Seq and offset, and what comes behind it.
     pub(crate) fn publish(&self, seq: u64, offset: u64, end: u64, next: u64) {
         let mut state = self.lock();

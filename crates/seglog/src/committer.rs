@@ -163,11 +163,11 @@ impl Committer {
     /// Writes the buffer as one commit, fsyncs it and publishes it. Any error poisons.
     fn write(&mut self, first: u64, next: u64) -> Result<(), AppendError> {
         self.buffer.resize(align(self.buffer.len() as u64) as usize, 0);
-        let (file, offset) = (&self.current.file, self.current.offset);
+        let offset = self.current.offset;
         let written = if next >= SEQ_END {
             Err(io::Error::other("the log has run out of Seqs"))
         } else {
-            file.write_all_at(&self.buffer, offset).and_then(|()| file.sync_data())
+            self.write_durably(offset, next - first)
         };
         let end = offset + self.buffer.len() as u64;
         self.buffer.clear();
@@ -178,6 +178,22 @@ impl Committer {
         // Order matters: the catalog first, because a reader that is woken by the head looks into it.
         self.shared.catalog.publish(first, offset, end, next);
         self.shared.head.send_replace(next);
+        Ok(())
+    }
+
+    /// One write, one fdatasync, timed.
+    fn write_durably(&self, offset: u64, n_records: u64) -> io::Result<()> {
+        let (file, commits) = (&self.current.file, &self.shared.commits);
+        let running = commits.busy.start();
+        file.write_all_at(&self.buffer, offset)?;
+        let write_us = running.elapsed_us();
+        file.sync_data()?;
+        let commit_us = running.elapsed_us();
+        // A seal is work, but nobody waits for it.
+        if n_records > 0 {
+            let n_bytes = self.buffer.len() as u64;
+            commits.record(n_records, n_bytes, commit_us, commit_us - write_us);
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
+use meter::Commits;
 use tokio::sync::watch;
 
 use crate::committer::Committer;
@@ -101,6 +102,16 @@ impl Log {
     /// A reader whose first record is the first one with a Seq of at least `from`.
     pub fn reader(&self, from: u64) -> Reader {
         Reader::new(self.inner.shared.clone(), from)
+    }
+
+    /// What the writer has done since the start.
+    pub fn commits(&self) -> Arc<Commits> {
+        self.inner.shared.commits.clone()
+    }
+
+    /// Bytes of the segments that are kept, spares not counted.
+    pub fn size_bytes(&self) -> u64 {
+        self.inner.shared.catalog.size_bytes()
     }
 
     /// Turns true when a write or fsync has failed. Then nothing is appended any more: end the process.

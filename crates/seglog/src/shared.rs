@@ -1,7 +1,8 @@
 //! What the writer's thread, the readers and the handles of one open log have in common.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use meter::Commits;
 use tokio::sync::watch;
 
 use crate::catalog::{Catalog, Segment};
@@ -20,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) poison: Poison,
     /// Seq of the next record: everything below it is on stable storage.
     pub(crate) head: watch::Sender<u64>,
+    /// What the writer measures of itself.
+    pub(crate) commits: Arc<Commits>,
     /// True once the writer has ended and let go of the folder.
     pub(crate) ended: watch::Sender<bool>,
     /// Held for a whole trim, because segments must go one after the other, oldest first. False
@@ -41,6 +44,7 @@ impl Shared {
             spares: Spares::new(folder.clone()),
             poison: Poison::new(),
             head: watch::Sender::new(next),
+            commits: Arc::default(),
             ended: watch::Sender::new(false),
             may_trim: Mutex::new(true),
             folder,

@@ -11,7 +11,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 
-pub use control::ControlStore;
+pub use control::{ControlStore, History, HistoryMark, HistoryPoint, HistorySave};
 pub use error::StoreError;
 pub use events::{
     Applied, Apply, Claim, EventStore, GET_EVENTS_MAX, IdKey, Lease, Order, Page, PageQuery,

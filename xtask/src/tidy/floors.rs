@@ -7,12 +7,13 @@ use crate::tidy::tree::Tree;
 /// Each crate of ours and what it may import. `gateway` cannot see `queue`, so no handler can append around the intake.
 pub(crate) const FLOORS: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("seglog", &[]),
-    ("queue", &["model", "seglog"]),
+    ("meter", &[]),
+    ("seglog", &["meter"]),
+    ("queue", &["meter", "model", "seglog"]),
     ("store", &["model"]),
     ("live", &["model", "queue", "store"]),
-    ("pipeline", &["model", "queue", "store"]),
-    ("gateway", &["model", "store", "live", "pipeline"]),
+    ("pipeline", &["meter", "model", "queue", "store"]),
+    ("gateway", &["meter", "model", "store", "live", "pipeline"]),
     ("eyas", &["model", "queue", "store", "live", "pipeline", "gateway"]),
     ("xtask", &[]),
 ];

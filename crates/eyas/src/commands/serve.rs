@@ -190,6 +190,7 @@ impl Server {
             intake: self.intake.clone(),
             live,
             store: Arc::clone(&self.stores.events),
+            control: Arc::clone(&self.stores.control),
             meters: Arc::clone(&self.meters),
             options: GatewayOptions {
                 public_url: url.clone(),

@@ -27,6 +27,7 @@ mod malformed;
 mod paging;
 mod producers;
 mod seeded;
+mod status;
 mod tcp;
 mod torture;
 mod two_truths;

@@ -5,6 +5,7 @@ pub(crate) mod console;
 pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod export;
+pub(crate) mod history;
 pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod message;

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::edge::Edge;
 use crate::error::Kind;
+use crate::health::board::Percentiles;
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -28,7 +29,10 @@ struct Status<'a> {
     consumer: Consumer,
     subscribers: usize,
     connections: usize,
+    limits: Limits,
     disk: Option<Disk>,
+    latency: Latency,
+    requests: Requests,
 }
 
 #[derive(Serialize)]
@@ -77,13 +81,53 @@ struct Index<'a> {
     name: &'static str,
     version: &'a str,
     instance: &'a str,
-    paths: [&'static str; 9],
+    paths: [&'static str; 10],
+}
+
+#[derive(Serialize)]
+struct Limits {
+    stage: &'static str,
+    sentence: String,
+    drain_s: Option<f64>,
+    busy: Busy,
+}
+
+#[derive(Serialize)]
+struct Busy {
+    accept: f64,
+    fsync: f64,
+    apply: f64,
+    push: f64,
 }
 
 #[derive(Serialize)]
 struct Disk {
     free_bytes: u64,
     total_bytes: u64,
+    log_bytes: u64,
+    seconds_left: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Latency {
+    #[serde(rename = "commit_us")]
+    commit: Option<Percentiles>,
+    #[serde(rename = "request_us")]
+    request: Option<Percentiles>,
+    #[serde(rename = "apply_us")]
+    apply: Option<Percentiles>,
+}
+
+#[derive(Serialize)]
+struct Requests {
+    #[serde(rename = "2xx")]
+    succeeded: u64,
+    #[serde(rename = "4xx")]
+    refused: u64,
+    #[serde(rename = "5xx")]
+    failed: u64,
+    #[serde(rename = "429")]
+    too_many: u64,
 }
 
 /// What the server is doing, in numbers.
@@ -91,7 +135,8 @@ pub(crate) async fn status(State(edge): State<Arc<Edge>>) -> Response {
     let log = edge.intake.log();
     let lag = edge.meters.lag(log.last, pipeline::now());
     let counts = edge.meters.counts();
-    let rates = edge.rates.now();
+    let glance = edge.health.glance();
+    let (verdict, by_status) = (&glance.verdict, edge.requests.by_status());
     json(&Status {
         version: &edge.options.version,
         instance: &edge.options.instance,
@@ -104,7 +149,7 @@ pub(crate) async fn status(State(edge): State<Arc<Edge>>) -> Response {
         },
         applied_seq: edge.meters.applied().get(),
         lag: Lag { records: lag.records, seconds: lag.seconds },
-        rates: Rates { accepted_per_s: rates.accepted, stored_per_s: rates.stored },
+        rates: Rates { accepted_per_s: glance.accepted_per_s, stored_per_s: glance.stored_per_s },
         counts: Counts {
             accepted: counts.accepted,
             stored: counts.stored,
@@ -115,7 +160,34 @@ pub(crate) async fn status(State(edge): State<Arc<Edge>>) -> Response {
         consumer: consumer(&edge),
         subscribers: edge.live.n_subscriptions(),
         connections: edge.n_connections.load(Ordering::Relaxed),
-        disk: disk(&edge),
+        limits: Limits {
+            stage: verdict.stage.as_str(),
+            sentence: verdict.sentence.clone(),
+            drain_s: verdict.drain_s,
+            busy: Busy {
+                accept: verdict.shares.accept,
+                fsync: verdict.shares.fsync,
+                apply: verdict.shares.apply,
+                push: verdict.shares.push,
+            },
+        },
+        disk: glance.disk.map(|disk| Disk {
+            free_bytes: disk.free_bytes,
+            total_bytes: disk.total_bytes,
+            log_bytes: edge.intake.log_bytes(),
+            seconds_left: verdict.disk_s,
+        }),
+        latency: Latency {
+            commit: glance.commit_us,
+            request: glance.request_us,
+            apply: glance.apply_us,
+        },
+        requests: Requests {
+            succeeded: by_status[1],
+            refused: by_status[3],
+            failed: by_status[4],
+            too_many: edge.requests.n_too_many(),
+        },
     })
 }
 
@@ -125,15 +197,6 @@ fn consumer(edge: &Edge) -> Consumer {
         ConsumerState::Waiting { reason } => Consumer { state: "waiting", reason: Some(reason) },
         ConsumerState::Stopped { reason } => Consumer { state: "stopped", reason: Some(reason) },
     }
-}
-
-/// `None` where the system does not say.
-fn disk(edge: &Edge) -> Option<Disk> {
-    let facts = rustix::fs::statvfs(&edge.data_dir).ok()?;
-    Some(Disk {
-        free_bytes: facts.f_bavail.saturating_mul(facts.f_frsize),
-        total_bytes: facts.f_blocks.saturating_mul(facts.f_frsize),
-    })
 }
 
 /// Alive: this process answers.
@@ -173,6 +236,7 @@ pub(crate) async fn index(State(edge): State<Arc<Edge>>, request: Request) -> Re
                 "/sessions/{id}",
                 "/live",
                 "/status",
+                "/status/history",
                 "/openapi.json",
                 "/docs",
                 "/ui/",
@@ -183,7 +247,7 @@ pub(crate) async fn index(State(edge): State<Arc<Edge>>, request: Request) -> Re
     response
 }
 
-fn json(value: &impl Serialize) -> Response {
+pub(crate) fn json(value: &impl Serialize) -> Response {
     let body = serde_json::to_vec(value).expect("texts and numbers always have a JSON form");
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -70,7 +70,8 @@ pub(crate) async fn gateway(
         events_file: "eyas.db".to_owned(),
         n_readers: 2,
     };
-    let store: Arc<dyn EventStore> = SqliteStore::open(options).unwrap();
+    let sqlite = SqliteStore::open(options).unwrap();
+    let store: Arc<dyn EventStore> = Arc::clone(&sqlite) as _;
     let meters = Arc::new(Meters::new());
     let intake_options =
         IntakeOptions { lookup_wait_max: Duration::from_secs(5), recent_bytes_max: 1 << 20 };
@@ -105,6 +106,7 @@ pub(crate) async fn gateway(
         intake,
         live,
         store,
+        control: sqlite,
         meters: Arc::clone(&meters),
         data_dir: dir.path().to_owned(),
         options: GatewayOptions {

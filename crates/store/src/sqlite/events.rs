@@ -63,6 +63,8 @@ impl EventStore for SqliteStore {
         // its way and SQLite can remove the write-ahead log.
         self.readers.close().await;
         self.lookups.close().await;
-        self.writer.close().await
+        let closed = self.writer.close().await;
+        self.control.close().await?;
+        closed
     }
 }

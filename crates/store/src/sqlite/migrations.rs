@@ -37,10 +37,13 @@ pub(crate) const EVENTS: Schema = Schema {
 /// `control.db`; its application id spells `EyCo`.
 pub(crate) const CONTROL: Schema = Schema {
     application_id: 0x4579_436f,
-    migrations: &[Migration {
-        name: "instance",
-        sql: include_str!("migrations/control/0001_instance.sql"),
-    }],
+    migrations: &[
+        Migration { name: "instance", sql: include_str!("migrations/control/0001_instance.sql") },
+        Migration {
+            name: "status_history",
+            sql: include_str!("migrations/control/0002_status_history.sql"),
+        },
+    ],
 };
 
 /// Runs the steps that the file lacks. Refuses a file of a newer program, and one whose past differs.

@@ -1,7 +1,9 @@
-//! `SqliteStore`: two files, one writer thread, a few readers.
+//! `SqliteStore`: two files, a writer thread for each, a few readers.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rusqlite::Connection;
 
 use crate::error::StoreError;
 use crate::sqlite::readers::Readers;
@@ -26,6 +28,8 @@ pub struct SqliteStore {
     pub(crate) readers: Readers,
     /// Look-ups that the write path waits for: they never queue behind a page.
     pub(crate) lookups: Readers,
+    /// The writer of `control.db`, which also reads it: nobody waits for what stands there.
+    pub(crate) control: Writer,
     /// The name of this data directory.
     pub(crate) instance: String,
 }
@@ -38,20 +42,23 @@ impl SqliteStore {
     /// `Unavailable` while another process holds it.
     pub fn open(options: SqliteOptions) -> Result<Arc<Self>, StoreError> {
         let SqliteOptions { dir, events_file, n_readers } = options;
-        let instance = open_control(&dir.join("control.db"))?;
+        let (control, instance) = open_control(&dir.join("control.db"))?;
+        let control = Writer::start(control)?;
         let path = dir.join(events_file);
         let mut conn = connection::open_writer(&path, migrations::EVENTS.application_id)?;
         migrations::run(&mut conn, &path, &migrations::EVENTS)?;
         let readers = Readers::open(&path, n_readers)?;
         let lookups = Readers::open(&path, 1)?;
-        Ok(Arc::new(Self { writer: Writer::start(conn)?, readers, lookups, instance }))
+        Ok(Arc::new(Self { writer: Writer::start(conn)?, readers, lookups, control, instance }))
     }
 }
 
 /// Opens or creates `control.db`, and answers with the name that it keeps.
-fn open_control(path: &Path) -> Result<String, StoreError> {
+fn open_control(path: &Path) -> Result<(Connection, String), StoreError> {
     let mut conn = connection::open_writer(path, migrations::CONTROL.application_id)?;
     migrations::run(&mut conn, path, &migrations::CONTROL)?;
-    conn.query_row("SELECT name FROM instance WHERE id = 1", [], |row| row.get(0))
-        .map_err(|error| connection::opening(path, error))
+    let instance = conn
+        .query_row("SELECT name FROM instance WHERE id = 1", [], |row| row.get(0))
+        .map_err(|error| connection::opening(path, error))?;
+    Ok((conn, instance))
 }

@@ -1,4 +1,4 @@
-//! The one thread that writes to the events database, fed by a short channel of jobs.
+//! The one thread that writes to a database file, fed by a short channel of jobs.
 //!
 //! SQLite allows one writer at a time; a thread that owns the connection makes that a matter of
 //! order instead of locks. Invariant: jobs run one after the other, in the order of their arrival,

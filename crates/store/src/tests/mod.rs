@@ -1,6 +1,7 @@
 //! Tests of the store: the suite that every driver passes, and what is SQLite's own.
 
 mod conformance;
+mod control;
 mod filter;
 mod sqlite;
 mod sqlite_files;

@@ -1,0 +1,4 @@
+//! What the meters promise.
+
+mod busy;
+mod histogram;
