@@ -54,6 +54,7 @@ pub(crate) enum Kind {
     DatabaseUnavailable,
     BacklogTooLong,
     TooManySubscribers,
+    TooManyConnections,
 }
 
 /// Nothing was stored, for certain.
@@ -74,7 +75,7 @@ impl Kind {
         Self::LoneSurrogate, Self::EmptyBatch, Self::BadStreamName, Self::NothingAccepted,
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
-        Self::TooManySubscribers,
+        Self::TooManySubscribers, Self::TooManyConnections,
     ];
 
     /// Status, code, hint.
@@ -122,6 +123,7 @@ impl Kind {
             Self::DatabaseUnavailable => (503, "database_unavailable", "ask again in a second; intake goes on meanwhile"),
             Self::BacklogTooLong => (503, "backlog_too_long", "the event may wait for the database: ask again later"),
             Self::TooManySubscribers => (503, "too_many_subscribers", "close some live connections, or connect again later"),
+            Self::TooManyConnections => (503, "too_many_connections", "keep connections open and use them again, or connect again later"),
         }
     }
 
@@ -152,7 +154,10 @@ impl Kind {
                 facts.outcome = Some("unknown");
                 facts.retry_after_s = Some(1);
             }
-            Self::DatabaseUnavailable | Self::BacklogTooLong | Self::TooManySubscribers => {
+            Self::DatabaseUnavailable
+            | Self::BacklogTooLong
+            | Self::TooManySubscribers
+            | Self::TooManyConnections => {
                 facts.retry_after_s = Some(1);
             }
             _ => {}

@@ -13,14 +13,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::door::{Door, Place};
 use crate::edge::Edge;
 use crate::gateway::Gateway;
 use crate::service;
-use crate::watch::{Metered, TICK, Watch, Watchdog};
+use crate::watch::{Metered, Watch, Watchdog};
 
 /// Most headers of one request.
 const HEADERS_MAX: usize = 100;
@@ -38,18 +38,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn run(listener: TcpListener, gateway: Gateway, shutdown: CancellationToken) {
     let gateway = Arc::new(gateway);
     let edge = Arc::clone(&gateway.edge);
-    let places = Arc::new(Semaphore::new(edge.options.limits.connections_max));
+    let door = Door::new(&edge);
     edge.tasks.spawn(sample(Arc::clone(&edge)));
-    // A place is taken first: at the cap, clients wait in the kernel's backlog.
-    while let Some(Ok(place)) =
-        shutdown.run_until_cancelled(Arc::clone(&places).acquire_owned()).await
-    {
-        match shutdown.run_until_cancelled(listener.accept()).await {
-            None => break,
-            Some(Ok((stream, _))) => {
-                edge.tasks.spawn(serve(Arc::clone(&gateway), stream, place));
-            }
-            Some(Err(error)) => {
+    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((stream, peer)) => match door.enter(peer.ip()) {
+                Ok(place) => {
+                    edge.tasks.spawn(serve(Arc::clone(&gateway), stream, place));
+                }
+                Err(problem) => door.turn_away(&edge, stream, &problem),
+            },
+            Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -58,13 +57,14 @@ pub async fn run(listener: TcpListener, gateway: Gateway, shutdown: Cancellation
     drop(listener);
     edge.drain.cancel();
     edge.tasks.close();
-    if timeout(DRAIN_WAIT_MAX + TICK, edge.tasks.wait()).await.is_err() {
+    if timeout(DRAIN_WAIT_MAX + edge.options.limits.patience.tick, edge.tasks.wait()).await.is_err()
+    {
         tracing::warn!(n_tasks = edge.tasks.len(), "connections did not end in time");
     }
 }
 
 /// One connection, to its end.
-async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: OwnedSemaphorePermit) {
+async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
     let _present = Present::new(&gateway.edge, place);
     // A small answer must not wait for more bytes to come.
     if stream.set_nodelay(true).is_err() {
@@ -86,8 +86,9 @@ async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: OwnedSemaphorePe
     // Of its own, so that connections do not queue at one lock whenever they are polled.
     let drain = gateway.edge.drain.child_token();
     let mut drained = pin!(drain.cancelled());
-    let mut watchdog = Watchdog::default();
-    let mut ticks = interval(TICK);
+    let patience = gateway.edge.options.limits.patience;
+    let mut watchdog = Watchdog::new(patience);
+    let mut ticks = interval(patience.tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.reset();
     let mut draining_for = None;
@@ -124,11 +125,11 @@ async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: OwnedSemaphorePe
 /// Counts a connection while it lives.
 struct Present<'a> {
     edge: &'a Edge,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl<'a> Present<'a> {
-    fn new(edge: &'a Edge, place: OwnedSemaphorePermit) -> Self {
+    fn new(edge: &'a Edge, place: Place) -> Self {
         edge.n_connections.fetch_add(1, Ordering::Relaxed);
         Self { edge, _place: place }
     }
