@@ -21,6 +21,7 @@ mod follow;
 mod http;
 mod ids;
 mod journal;
+mod json_suite;
 mod lifecycle;
 mod live;
 mod malformed;
