@@ -139,6 +139,11 @@ impl Problem {
         self.with(|facts| facts.hint = hint)
     }
 
+    /// Says that nothing was stored, unless it says something else about that already.
+    pub(crate) fn rejected(self) -> Self {
+        self.with(|facts| facts.outcome = facts.outcome.or(Some("rejected")))
+    }
+
     /// What it says.
     pub(crate) fn facts(&self) -> &Facts {
         &self.0

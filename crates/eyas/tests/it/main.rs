@@ -19,6 +19,7 @@ mod command;
 mod events;
 mod follow;
 mod http;
+mod http_corpus;
 mod ids;
 mod journal;
 mod json_suite;
