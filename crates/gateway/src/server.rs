@@ -4,6 +4,7 @@
 //! the answer. Every connection is a tracked task; [`run`] returns when the last one has ended, or
 //! [`DRAIN_WAIT_MAX`] after it was told to stop.
 
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,9 @@ use crate::watch::{Metered, Watch, Watchdog};
 const HEADERS_MAX: usize = 100;
 /// Most bytes of a request's head, and of one read.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// What the kernel holds of an answer that cannot be sent yet. Its own bound is 4 MiB, which a thousand clients that do
+/// not read would turn into all the memory there is for sockets.
+const UNSENT_BYTES_MAX: u32 = 256 * 1024;
 /// How long requests in flight may take after the server was told to stop.
 const DRAIN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How often a connection is looked at while the server drains.
@@ -66,8 +71,7 @@ pub async fn run(listener: TcpListener, gateway: Gateway, shutdown: Cancellation
 /// One connection, to its end.
 async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
     let _present = Present::new(&gateway.edge, place);
-    // A small answer must not wait for more bytes to come.
-    if stream.set_nodelay(true).is_err() {
+    if prepare(&stream).is_err() {
         return;
     }
     let watch = Arc::new(Watch::new());
@@ -120,6 +124,12 @@ async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
             }
         }
     }
+}
+
+/// A small answer must not wait for more bytes to come, and a client that does not read must not fill the kernel's memory.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)
 }
 
 /// Counts a connection while it lives.

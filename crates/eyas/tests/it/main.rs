@@ -29,6 +29,7 @@ mod malformed;
 mod paging;
 mod producers;
 mod seeded;
+mod slow_clients;
 mod tcp;
 mod torture;
 mod two_truths;
