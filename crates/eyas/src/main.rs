@@ -17,6 +17,7 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod descriptors;
 mod exit;
 mod printable;
 mod wiring;

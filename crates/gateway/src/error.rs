@@ -23,6 +23,7 @@ pub(crate) enum Kind {
     BadParameter,
     BadPath,
     BadUpgrade,
+    BadTransferEncoding,
     MissingHost,
     ForeignHost,
     ForeignOrigin,
@@ -54,8 +55,11 @@ pub(crate) enum Kind {
     DatabaseUnavailable,
     BacklogTooLong,
     TooManySubscribers,
+    TooManyConnections,
 }
 
+/// A client that sends much gets no more back than this.
+const DETAIL_BYTES_MAX: usize = 1000;
 /// Nothing was stored, for certain.
 const REJECTED: Option<&str> = Some("rejected");
 
@@ -66,7 +70,7 @@ impl Kind {
     pub(crate) const ALL: &'static [Self] = &[
         Self::InvalidJson, Self::InvalidUtf8, Self::ByteOrderMark, Self::TooDeep,
         Self::EmptyBody, Self::BrokenBody, Self::UnknownParameter, Self::BadParameter,
-        Self::BadPath, Self::BadUpgrade, Self::MissingHost, Self::ForeignHost,
+        Self::BadPath, Self::BadUpgrade, Self::BadTransferEncoding, Self::MissingHost, Self::ForeignHost,
         Self::ForeignOrigin, Self::NotFound, Self::NoSuchRoute, Self::MethodNotAllowed,
         Self::NotAcceptable, Self::TooSlow, Self::IdConflict, Self::AmbiguousId, Self::OtherLog,
         Self::EventTooLarge, Self::BodyTooLarge, Self::TooManyEvents, Self::UnsupportedMediaType,
@@ -74,7 +78,7 @@ impl Kind {
         Self::LoneSurrogate, Self::EmptyBatch, Self::BadStreamName, Self::NothingAccepted,
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
-        Self::TooManySubscribers,
+        Self::TooManySubscribers, Self::TooManyConnections,
     ];
 
     /// Status, code, hint.
@@ -91,6 +95,7 @@ impl Kind {
             Self::BadParameter => (400, "bad_parameter", "correct the parameter; GET /openapi.json lists what is allowed"),
             Self::BadPath => (400, "bad_path", "percent-encode the path as UTF-8"),
             Self::BadUpgrade => (400, "bad_upgrade", "ask for a WebSocket of version 13 (RFC 6455)"),
+            Self::BadTransferEncoding => (400, "bad_transfer_encoding", "send the body with its Content-Length, or with Transfer-Encoding: chunked alone"),
             Self::MissingHost => (400, "missing_host", "HTTP/1.1 wants exactly one Host header"),
             Self::ForeignHost => (403, "foreign_host", "use an address of this server, or add the host to allowed_hosts"),
             Self::ForeignOrigin => (403, "foreign_origin", "only pages of this server (see public_url) may call it from a browser"),
@@ -122,6 +127,7 @@ impl Kind {
             Self::DatabaseUnavailable => (503, "database_unavailable", "ask again in a second; intake goes on meanwhile"),
             Self::BacklogTooLong => (503, "backlog_too_long", "the event may wait for the database: ask again later"),
             Self::TooManySubscribers => (503, "too_many_subscribers", "close some live connections, or connect again later"),
+            Self::TooManyConnections => (503, "too_many_connections", "keep connections open and use them again, or connect again later"),
         }
     }
 
@@ -131,10 +137,15 @@ impl Kind {
         self.facts().1
     }
 
-    /// A problem of this kind; `detail` is one sentence.
+    /// A problem of this kind; `detail` is one sentence. It may quote what the client sent, so it is cut.
     pub(crate) fn problem(self, detail: impl Into<String>) -> Problem {
         let (status, code, hint) = self.facts();
-        let problem = Problem::new(status, code, hint, detail.into());
+        let mut detail = detail.into();
+        if detail.len() > DETAIL_BYTES_MAX {
+            detail.truncate(detail.floor_char_boundary(DETAIL_BYTES_MAX));
+            detail.push('…');
+        }
+        let problem = Problem::new(status, code, hint, detail);
         problem.with(|facts| match self {
             Self::Overloaded | Self::LogFull => {
                 facts.outcome = REJECTED;
@@ -152,7 +163,10 @@ impl Kind {
                 facts.outcome = Some("unknown");
                 facts.retry_after_s = Some(1);
             }
-            Self::DatabaseUnavailable | Self::BacklogTooLong | Self::TooManySubscribers => {
+            Self::DatabaseUnavailable
+            | Self::BacklogTooLong
+            | Self::TooManySubscribers
+            | Self::TooManyConnections => {
                 facts.retry_after_s = Some(1);
             }
             _ => {}

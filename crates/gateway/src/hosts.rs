@@ -5,6 +5,7 @@
 //! machine: not by a form, not by `fetch`, not by a WebSocket, not by DNS rebinding.
 
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use hyper::http::uri::{Authority, Uri};
 use hyper::{Method, Request, Version};
 
 use crate::error::Kind;
@@ -46,15 +47,17 @@ impl Hosts {
     /// `is_probe`: liveness and readiness are asked by address, so any host will do.
     pub(crate) fn check<B>(&self, request: &Request<B>, is_probe: bool) -> Result<(), Problem> {
         let headers = request.headers();
-        let host = match request.uri().authority() {
-            Some(authority) => Some(authority.as_str()),
-            None => host_header(headers, request.version(), is_probe)?,
-        };
-        if let Some(host) = host
-            && !is_probe
-        {
-            self.check_host(host)?;
+        let named = host_header(headers, request.version(), is_probe)?;
+        // A target may name a host of its own, and then that one counts. Both must be ours: what stands before us may
+        // have gone by the other.
+        let target = request.uri().authority().map(Authority::as_str);
+        if !is_probe {
+            for host in [named, target].into_iter().flatten() {
+                self.check_host(host)?;
+            }
+            check_scheme(request.uri())?;
         }
+        let host = target.or(named);
         if let Some(origin) = headers.get(ORIGIN) {
             self.check_origin(origin, host)?;
         }
@@ -100,6 +103,16 @@ impl Origin {
         host.and_then(split_port).is_some_and(|(name, port)| {
             name.eq_ignore_ascii_case(&self.host) && port.unwrap_or(default_port) == self.port
         })
+    }
+}
+
+/// A target with another scheme asks for a proxy.
+fn check_scheme(uri: &Uri) -> Result<(), Problem> {
+    match uri.scheme_str() {
+        None | Some("http" | "https") => Ok(()),
+        Some(scheme) => {
+            Err(Kind::ForeignHost.problem(format!("This server is no proxy for {scheme:?}.")))
+        }
     }
 }
 

@@ -10,8 +10,10 @@
 //! query strings into filters, [`hosts`] says who may call, [`problem`] and [`error`] how a refusal
 //! looks, [`health`] what the server knows of itself, [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
 
+mod addresses;
 mod assets;
 mod body;
+mod door;
 mod edge;
 mod error;
 mod gateway;
@@ -35,5 +37,5 @@ mod tests;
 
 pub use edge::GatewayOptions;
 pub use gateway::{Gateway, GatewayParts};
-pub use limits::Limits;
+pub use limits::{Limits, Patience};
 pub use server::run;

@@ -1,5 +1,7 @@
 //! Every bound of the edge, by name.
 
+use std::time::Duration;
+
 /// What one request, one connection and all of them together may use.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -13,10 +15,37 @@ pub struct Limits {
     pub depth_max: usize,
     /// Memory for all bodies that are being read or appended.
     pub budget_bytes_max: usize,
-    /// Most connections; further ones wait in the kernel's backlog.
+    /// Most connections of all clients together; further ones are answered 503 and closed.
     pub connections_max: usize,
+    /// Most connections of one address elsewhere (an IPv6 network of 64 bits counts as one address).
+    pub connections_per_address_max: usize,
+    /// Most connections of one loopback address. This machine is no stranger, and a proxy on it speaks for many.
+    pub connections_per_loopback_max: usize,
     /// Most live subscriptions; further ones are answered 503.
     pub subscriptions_max: usize,
+    /// How long a client may take.
+    pub patience: Patience,
+}
+
+/// How long the edge waits for a client. What is looked at only once a [`tick`](Self::tick) may take one longer.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How often a connection is looked at.
+    pub tick: Duration,
+    /// Slowest request head, from its first byte.
+    pub head_max: Duration,
+    /// From here on a body has to keep its pace.
+    pub body_grace: Duration,
+    /// The pace of a body, in bytes a second on average.
+    pub body_bytes_per_s_min: u64,
+    /// Longest time for a whole request, head and body.
+    pub request_max: Duration,
+    /// Longest wait for the next request on a kept connection.
+    pub idle_max: Duration,
+    /// Longest time in which a client reads not one byte of its answer.
+    pub write_stall_max: Duration,
+    /// The same on `/live`.
+    pub live_stall_max: Duration,
 }
 
 impl Default for Limits {
@@ -28,7 +57,25 @@ impl Default for Limits {
             depth_max: 128,
             budget_bytes_max: 256 << 20,
             connections_max: 20_000,
+            connections_per_address_max: 1_000,
+            connections_per_loopback_max: 20_000,
             subscriptions_max: 20_000,
+            patience: Patience::default(),
+        }
+    }
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            tick: Duration::from_secs(5),
+            head_max: Duration::from_secs(10),
+            body_grace: Duration::from_secs(10),
+            body_bytes_per_s_min: 1024,
+            request_max: Duration::from_mins(1),
+            idle_max: Duration::from_secs(75),
+            write_stall_max: Duration::from_secs(30),
+            live_stall_max: Duration::from_mins(1),
         }
     }
 }

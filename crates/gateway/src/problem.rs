@@ -139,9 +139,28 @@ impl Problem {
         self.with(|facts| facts.hint = hint)
     }
 
+    /// Says that nothing was stored, unless it says something else about that already.
+    pub(crate) fn rejected(self) -> Self {
+        self.with(|facts| facts.outcome = facts.outcome.or(Some("rejected")))
+    }
+
     /// What it says.
     pub(crate) fn facts(&self) -> &Facts {
         &self.0
+    }
+
+    /// The whole answer as it goes over the wire, for a connection that is closed behind it.
+    pub(crate) fn bytes(&self, request_id: &str) -> Vec<u8> {
+        let Facts { status, title, retry_after_s, .. } = &*self.0;
+        let written = Written { facts: &self.0, request_id };
+        let body = serde_json::to_vec(&written).expect("texts and numbers always have a JSON form");
+        let retry_after = retry_after_s.unwrap_or(1);
+        let head = format!(
+            "HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
+             x-request-id: {request_id}\r\nretry-after: {retry_after}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        [head.into_bytes(), body].concat()
     }
 
     /// The whole response.

@@ -79,12 +79,17 @@ impl<'a> Query<'a> {
             .ok_or_else(|| bad(name, &format!("must be {allowed}, not {value:?}")))
     }
 
-    /// What nobody took is a mistake. `known` is named in the answer.
+    /// What nobody took is a mistake. `known` is named in the answer; empty where there are none.
     pub(crate) fn end(self, known: &str) -> Result<(), Problem> {
         let Some((name, _)) = self.pairs.first() else { return Ok(()) };
         let shown: String = name.chars().take(64).collect();
+        let known = if known.is_empty() {
+            "none is known".to_owned()
+        } else {
+            format!("known are: {known}")
+        };
         Err(Kind::UnknownParameter
-            .problem(format!("There is no parameter {shown:?} here; known are: {known}.")))
+            .problem(format!("There is no parameter {shown:?} here; {known}.")))
     }
 
     /// The filter of pages and of live subscriptions.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use hyper::header::HeaderValue;
 
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
+use crate::query::Query;
 use crate::routes::{console, event, events, history, live, sessions, status};
 
 /// One path.
@@ -28,19 +31,25 @@ const READ_WRITE: &str = "GET, HEAD, POST";
 #[rustfmt::skip]
 pub(crate) fn routes() -> Vec<Route> {
     let route = |path, methods, handler| Route { path, methods, handler };
+    // A path without parameters refuses all of them, as every other path refuses those that it does not know.
+    let bare = |path, methods, handler: MethodRouter<Arc<Edge>>| Route {
+        path,
+        methods,
+        handler: handler.route_layer(from_fn(without_parameters)),
+    };
     vec![
-        route("/", READ, get(status::index)),
+        bare("/", READ, get(status::index)),
         route("/events", READ_WRITE, get(events::events)),
         route("/events/{id}", READ, get(event::event)),
         route("/streams/{stream}", READ_WRITE, get(events::stream)),
         route("/sessions/{id}", READ, get(sessions::session)),
         route("/live", READ, get(live::live)),
-        route("/status", READ, get(status::status)),
+        bare("/status", READ, get(status::status)),
         route("/status/history", READ, get(history::history)),
-        route("/healthz", READ, get(status::healthz)),
-        route("/readyz", READ, get(status::readyz)),
-        route("/openapi.json", READ, get(console::openapi)),
-        route("/docs", READ, get(console::docs)),
+        bare("/healthz", READ, get(status::healthz)),
+        bare("/readyz", READ, get(status::readyz)),
+        bare("/openapi.json", READ, get(console::openapi)),
+        bare("/docs", READ, get(console::docs)),
         route("/ui", READ, get(console::index)),
         route("/ui/", READ, get(console::index)),
         route("/ui/{*path}", READ, get(console::file)),
@@ -55,6 +64,11 @@ pub(crate) fn build(edge: Arc<Edge>) -> Router {
         router.route(route.path, route.handler.fallback(refuse))
     });
     router.fallback(no_such_route).with_state(edge)
+}
+
+async fn without_parameters(request: Request, next: Next) -> Result<Response, Problem> {
+    Query::parse(request.uri().query())?.end("")?;
+    Ok(next.run(request).await)
 }
 
 fn not_allowed(request: &Request, methods: &'static str) -> Problem {

@@ -4,6 +4,7 @@
 //! the answer. Every connection is a tracked task; [`run`] returns when the last one has ended, or
 //! [`DRAIN_WAIT_MAX`] after it was told to stop.
 
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,21 +13,25 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::door::{Door, Place};
 use crate::edge::Edge;
 use crate::gateway::Gateway;
 use crate::health::monitor;
 use crate::service;
-use crate::watch::{Metered, TICK, Watch, Watchdog};
+use crate::watch::{Metered, Watch, Watchdog};
 
 /// Most headers of one request.
 const HEADERS_MAX: usize = 100;
 /// Most bytes of a request's head, and of one read.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// What the kernel holds of an answer that cannot be sent yet. Its own bound is 4 MiB, which a thousand clients that do
+/// not read would turn into all the memory there is for sockets.
+const UNSENT_BYTES_MAX: u32 = 256 * 1024;
 /// How long requests in flight may take after the server was told to stop.
 const DRAIN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How often a connection is looked at while the server drains.
@@ -39,19 +44,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn run(listener: TcpListener, gateway: Gateway, shutdown: CancellationToken) {
     let gateway = Arc::new(gateway);
     let edge = Arc::clone(&gateway.edge);
-    let places = Arc::new(Semaphore::new(edge.options.limits.connections_max));
+    let door = Door::new(&edge);
     edge.tasks.spawn(monitor::sample(Arc::clone(&edge)));
     edge.tasks.spawn(monitor::keep(Arc::clone(&edge)));
-    // A place is taken first: at the cap, clients wait in the kernel's backlog.
-    while let Some(Ok(place)) =
-        shutdown.run_until_cancelled(Arc::clone(&places).acquire_owned()).await
-    {
-        match shutdown.run_until_cancelled(listener.accept()).await {
-            None => break,
-            Some(Ok((stream, _))) => {
-                edge.tasks.spawn(serve(Arc::clone(&gateway), stream, place));
-            }
-            Some(Err(error)) => {
+    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
+        match accepted {
+            Ok((stream, peer)) => match door.enter(peer.ip()) {
+                Ok(place) => {
+                    edge.tasks.spawn(serve(Arc::clone(&gateway), stream, place));
+                }
+                Err(problem) => door.turn_away(&edge, stream, &problem),
+            },
+            Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -60,16 +64,16 @@ pub async fn run(listener: TcpListener, gateway: Gateway, shutdown: Cancellation
     drop(listener);
     edge.drain.cancel();
     edge.tasks.close();
-    if timeout(DRAIN_WAIT_MAX + TICK, edge.tasks.wait()).await.is_err() {
+    if timeout(DRAIN_WAIT_MAX + edge.options.limits.patience.tick, edge.tasks.wait()).await.is_err()
+    {
         tracing::warn!(n_tasks = edge.tasks.len(), "connections did not end in time");
     }
 }
 
 /// One connection, to its end.
-async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: OwnedSemaphorePermit) {
+async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
     let _present = Present::new(&gateway.edge, place);
-    // A small answer must not wait for more bytes to come.
-    if stream.set_nodelay(true).is_err() {
+    if prepare(&stream).is_err() {
         return;
     }
     let watch = Arc::new(Watch::new());
@@ -88,8 +92,9 @@ async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: OwnedSemaphorePe
     // Of its own, so that connections do not queue at one lock whenever they are polled.
     let drain = gateway.edge.drain.child_token();
     let mut drained = pin!(drain.cancelled());
-    let mut watchdog = Watchdog::default();
-    let mut ticks = interval(TICK);
+    let patience = gateway.edge.options.limits.patience;
+    let mut watchdog = Watchdog::new(patience);
+    let mut ticks = interval(patience.tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.reset();
     let mut draining_for = None;
@@ -123,14 +128,20 @@ async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: OwnedSemaphorePe
     }
 }
 
+/// A small answer must not wait for more bytes to come, and a client that does not read must not fill the kernel's memory.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)
+}
+
 /// Counts a connection while it lives.
 struct Present<'a> {
     edge: &'a Edge,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl<'a> Present<'a> {
-    fn new(edge: &'a Edge, place: OwnedSemaphorePermit) -> Self {
+    fn new(edge: &'a Edge, place: Place) -> Self {
         edge.n_connections.fetch_add(1, Ordering::Relaxed);
         Self { edge, _place: place }
     }

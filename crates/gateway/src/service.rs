@@ -12,12 +12,14 @@ use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::uri::{PathAndQuery, Uri};
 use hyper::{Method, Request, Response};
 use tower::ServiceExt;
 
+use crate::error::Kind;
 use crate::gateway::Gateway;
 use crate::health::requests::Class;
 use crate::problem::Problem;
@@ -73,12 +75,26 @@ where
     let edge = &*gateway.edge;
     let path = request.uri().path();
     let is_probe = matches!(path, "/healthz" | "/readyz" | "/healthz/" | "/readyz/");
-    edge.hosts.check(&request, is_probe)?;
-    if request.method() == Method::POST && is_write(path) {
+    let is_write = request.method() == Method::POST && is_write(path);
+    let welcome = edge.hosts.check(&request, is_probe);
+    let welcome = welcome.and_then(|()| check_transfer(request.headers()));
+    welcome.map_err(|problem| if is_write { problem.rejected() } else { problem })?;
+    if is_write {
         return ingest::write(edge, watch, request).await;
     }
     // Boxed: the router's future is large, and this one lives in every connection.
     Box::pin(route(gateway, watch, request)).await
+}
+
+/// hyper cuts by the last coding and leaves the others to us: what a client calls compressed would be read as it is.
+fn check_transfer(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(coding), _) => Err(Kind::BadTransferEncoding
+            .problem(format!("The body has Transfer-Encoding {coding:?}."))),
+    }
 }
 
 /// `/events`, `/streams/{stream}`, each with or without a slash at the end.
@@ -96,6 +112,10 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Display + Into<axum::BoxError>,
 {
+    if request.headers().contains_key(UPGRADE) && !request.body().is_end_stream() {
+        // Its bytes would be taken for the first of the new protocol.
+        return Err(Kind::BadUpgrade.problem("A request for an upgrade has no body."));
+    }
     let mut request = request.map(AxumBody::new);
     trim_slash(request.uri_mut());
     request.extensions_mut().insert(Arc::clone(watch));

@@ -1,43 +1,28 @@
 //! The watch over one connection: a client that stalls is cut, at no cost per request.
 //!
 //! The socket counts bytes ([`Metered`]), the service says what it is doing ([`Phase`]), and every
-//! [`TICK`] the connection's own task asks a [`Watchdog`] whether that is still fine. No timer is set, reset
-//! or dropped on the path of a request, which is why hyper's own `header_read_timeout` stays off: it
+//! [`tick`](Patience::tick) the connection's own task asks a [`Watchdog`] whether that is still fine. No timer is set,
+//! reset or dropped on the path of a request, which is why hyper's own `header_read_timeout` stays off: it
 //! arms a timer for every request, and it cuts idle connections after the same 10 s.
 //!
-//! | what | limit |
+//! | what | limit, see [`Patience`] |
 //! |---|---|
 //! | request head, from its first byte | 10 to 20 s |
-//! | body | 1 KiB/s on average after 10 s, 60 s in all; answered with 408 |
+//! | body | 1 KiB/s on average after 10 s; answered with 408 |
+//! | whole request, head and body | 60 s; answered with 408 |
 //! | idle connection | 75 s |
 //! | answer that the client does not read | 30 s without one byte; 60 s on `/live` |
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How often a connection is looked at.
-pub(crate) const TICK: Duration = Duration::from_secs(TICK_S);
-const TICK_S: u64 = 5;
-/// Slowest head, from its first byte.
-const HEAD_S_MAX: u64 = 10;
-/// Longest wait for the next request on a kept connection.
-const IDLE_S_MAX: u64 = 75;
-/// Longest time for a body.
-const BODY_S_MAX: u64 = 60;
-/// From here on a body has to keep its pace.
-const BODY_GRACE_S: u64 = 10;
-/// The pace of a body.
-const BODY_BYTES_PER_S_MIN: u64 = 1024;
-/// Longest time in which a client reads not one byte of its answer.
-const WRITE_STALL_S_MAX: u32 = 30;
-/// The same on `/live`.
-const LIVE_STALL_S_MAX: u32 = 60;
+use crate::limits::Patience;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +46,7 @@ pub(crate) struct Watch {
     n_phases: AtomicU64,
     n_read_before_phase: AtomicU64,
     is_body_too_slow: AtomicBool,
-    write_stall_s_max: AtomicU32,
+    is_live: AtomicBool,
 }
 
 impl Watch {
@@ -75,7 +60,7 @@ impl Watch {
             n_phases: AtomicU64::new(0),
             n_read_before_phase: AtomicU64::new(0),
             is_body_too_slow: AtomicBool::new(false),
-            write_stall_s_max: AtomicU32::new(WRITE_STALL_S_MAX),
+            is_live: AtomicBool::new(false),
         }
     }
 
@@ -93,23 +78,42 @@ impl Watch {
 
     /// This connection carries live messages from now on.
     pub(crate) fn is_live(&self) {
-        self.write_stall_s_max.store(LIVE_STALL_S_MAX, Relaxed);
+        self.is_live.store(true, Relaxed);
     }
 }
 
-/// Remembers what it saw at the last tick.
-#[derive(Debug, Default)]
+/// Remembers what it saw at the last tick, and for how long it has been so.
+#[derive(Debug)]
 pub(crate) struct Watchdog {
+    patience: Patience,
     n_phases: u64,
     n_read: u64,
     n_written: u64,
-    phase_s: u64,
-    head_s: u64,
-    quiet_s: u64,
-    blocked_s: u64,
+    phase: Duration,
+    head: Duration,
+    /// Head and body of the request that is being read.
+    request: Duration,
+    quiet: Duration,
+    blocked: Duration,
 }
 
 impl Watchdog {
+    /// Has seen nothing yet.
+    pub(crate) fn new(patience: Patience) -> Self {
+        let none = Duration::ZERO;
+        Self {
+            patience,
+            n_phases: 0,
+            n_read: 0,
+            n_written: 0,
+            phase: none,
+            head: none,
+            request: none,
+            quiet: none,
+            blocked: none,
+        }
+    }
+
     /// While the server drains: no request is being answered, and nothing has moved since the last look. What came
     /// of a head that is not whole is no request yet.
     pub(crate) fn is_still(&mut self, watch: &Watch) -> bool {
@@ -130,23 +134,40 @@ impl Watchdog {
         // While an answer goes out, what has been read may be the next request, waiting its turn.
         let in_head =
             phase == Phase::Open as u8 && n_read_in_phase > 0 && self.n_written == n_written;
-        let grow = |seconds: u64, goes_on: bool| if goes_on { seconds + TICK_S } else { 0 };
-        self.phase_s = grow(self.phase_s, is_same_phase);
-        self.head_s = if in_head { self.head_s + TICK_S } else { 0 };
-        self.quiet_s = grow(self.quiet_s, is_quiet);
-        self.blocked_s = grow(self.blocked_s, is_blocked);
+        let in_body = phase == Phase::Body as u8;
+        // From its head a request comes into its body in two steps; more of them, and it is another request.
+        let is_its_body = in_body
+            && (is_same_phase
+                || (self.head > Duration::ZERO
+                    && watch.n_phases.load(Relaxed) == self.n_phases + 2));
+        let grow = |time: Duration, goes_on: bool| {
+            if goes_on { time + self.patience.tick } else { Duration::ZERO }
+        };
+        self.request = match (in_head, in_body) {
+            (true, _) => grow(self.head, true),
+            (_, true) if is_its_body => grow(self.request, true),
+            _ => Duration::ZERO,
+        };
+        self.phase = grow(self.phase, is_same_phase);
+        self.head = grow(self.head, in_head);
+        self.quiet = grow(self.quiet, is_quiet);
+        self.blocked = grow(self.blocked, is_blocked);
         (self.n_phases, self.n_read, self.n_written) =
             (watch.n_phases.load(Relaxed), n_read, n_written);
 
-        if phase == Phase::Body as u8 {
-            let n_bytes_min = self.phase_s.saturating_sub(BODY_GRACE_S) * BODY_BYTES_PER_S_MIN;
-            if self.phase_s >= BODY_S_MAX || n_read_in_phase < n_bytes_min {
+        let patience = &self.patience;
+        if in_body {
+            let paced = self.phase.saturating_sub(patience.body_grace).as_millis() as u64;
+            let n_bytes_min = paced * patience.body_bytes_per_s_min / 1000;
+            if self.request >= patience.request_max || n_read_in_phase < n_bytes_min {
                 watch.is_body_too_slow.store(true, Relaxed);
             }
         }
-        self.blocked_s >= u64::from(watch.write_stall_s_max.load(Relaxed))
-            || self.head_s > HEAD_S_MAX
-            || (phase == Phase::Open as u8 && self.quiet_s >= IDLE_S_MAX)
+        let is_live = watch.is_live.load(Relaxed);
+        let stall_max = if is_live { patience.live_stall_max } else { patience.write_stall_max };
+        self.blocked >= stall_max
+            || self.head > patience.head_max
+            || (phase == Phase::Open as u8 && self.quiet >= patience.idle_max)
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{Gateway, GatewayOptions, GatewayParts, Limits};
+use gateway::{Gateway, GatewayOptions, GatewayParts};
 use live::{Live, LiveOptions};
 use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters};
 use queue::{Queue, QueueError};
@@ -27,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::banner::Banner;
 use crate::config::Config;
+use crate::descriptors;
 use crate::exit::CommandError;
 use crate::wiring;
 
@@ -197,7 +198,7 @@ impl Server {
                 allowed_hosts: self.config.allowed_hosts.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 instance: self.instance.clone(),
-                limits: Limits::default(),
+                limits: descriptors::edge_limits(),
             },
             data_dir: self.config.data_dir.clone(),
         });

@@ -3,6 +3,7 @@
 mod client;
 mod config;
 mod delivery;
+mod descriptors;
 mod lines;
 mod live_message;
 mod printable;

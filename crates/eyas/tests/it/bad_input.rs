@@ -263,6 +263,8 @@ async fn bad_questions_are_refused() {
         ("/events?category=%ff", parameter),
         ("/events?colour=red", (400, "unknown_parameter")),
         ("/sessions/s?colour=red", (400, "unknown_parameter")),
+        ("/status?colour=red", (400, "unknown_parameter")),
+        ("/healthz?colour", (400, "unknown_parameter")),
         ("/streams/NO", (422, "bad_stream_name")),
         ("/events/unheard-of", (404, "not_found")),
         ("/nowhere", (404, "no_such_route")),

@@ -44,8 +44,7 @@ where
         Box::pin(body::discard(&mut body, watch)).await;
     }
     // A refused write has stored nothing, unless it says otherwise.
-    answer
-        .map_err(|problem| problem.with(|facts| facts.outcome = facts.outcome.or(Some("rejected"))))
+    answer.map_err(Problem::rejected)
 }
 
 async fn take<B>(

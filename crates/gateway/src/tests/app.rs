@@ -1,6 +1,7 @@
 //! A gateway on 127.0.0.1 with a log in memory, a database in a temp folder and a running consumer.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use live::{Live, LiveOptions};
@@ -137,6 +138,22 @@ impl App {
 
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(&self.address).await.unwrap()
+    }
+
+    /// A connection, once the server has noticed that all others are gone.
+    pub(crate) async fn in_at_last(&self) -> TcpStream {
+        self.left_alone().await;
+        self.connect().await
+    }
+
+    /// Waits until no connection is open.
+    pub(crate) async fn left_alone(&self) {
+        let gone = async {
+            while self.edge.n_connections.load(Ordering::Relaxed) > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(DEADLINE, gone).await.expect("connections are still open");
     }
 
     /// Sends raw bytes and reads to the end of the connection.

@@ -1,5 +1,6 @@
 //! Tests of the rooms, one file each. `app` is a whole gateway on a real socket, for the promises that need one.
 
+mod addresses;
 mod app;
 mod assets;
 mod edge;
@@ -9,6 +10,7 @@ mod hosts;
 mod live;
 mod media;
 mod openapi;
+mod patience;
 mod problem;
 mod query;
 mod server;

@@ -82,6 +82,23 @@ async fn description_and_router_list_the_same() {
     }
 }
 
+#[tokio::test]
+async fn every_operation_refuses_parameters_that_it_does_not_describe() {
+    let app = App::start().await;
+    for (path, method, operation) in operations() {
+        // The console reads its own address.
+        if path == "/ui/" {
+            continue;
+        }
+        let real = path.replace("{id}", "no-such").replace("{stream}", "a");
+        let accept = "Accept: text/event-stream\r\n";
+        let answer =
+            app.send(&format!("{method} {real}?no_such=1"), accept, b"{\"category\":1}").await;
+        assert_eq!(answer.json()["code"], "unknown_parameter", "{method} {path}");
+        assert!(operation["responses"]["400"].is_object(), "{method} {path}");
+    }
+}
+
 #[test]
 fn every_code_is_described() {
     let people = include_str!("../../../../docs/http-api.md");

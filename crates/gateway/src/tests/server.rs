@@ -165,14 +165,29 @@ async fn shutdown_finishes_what_is_in_flight() {
 }
 
 #[tokio::test]
-async fn connections_over_the_cap_wait_their_turn() {
-    let app = App::with(Limits { connections_max: 1, ..Limits::default() }).await;
-    let mut first = app.connect().await;
-    first.write_all(&post("1")).await.unwrap();
-    read_one(&mut first).await;
-    let mut second = app.connect().await;
-    second.write_all(&post("2")).await.unwrap();
-    assert_eq!(app.edge.n_connections.load(Ordering::Relaxed), 1);
-    drop(first);
-    assert_eq!(read_one(&mut second).await.status, 202);
+async fn connections_over_a_cap_are_told_so_and_closed() {
+    let all = Limits { connections_max: 1, ..Limits::default() };
+    let own = Limits { connections_per_loopback_max: 1, ..Limits::default() };
+    for (limits, why) in [(all, "All 1 connections"), (own, "Your address has 1 connections")] {
+        let app = App::with(limits).await;
+        let mut first = app.connect().await;
+        first.write_all(&post("1")).await.unwrap();
+        read_one(&mut first).await;
+        // Whether it speaks first or waits to be spoken to.
+        for request in [post("2"), Vec::new()] {
+            let told = app.raw(&request).await;
+            assert_eq!((told.status, told.header("retry-after")), (503, Some("1")));
+            let problem = told.json();
+            assert_eq!(problem["code"], "too_many_connections");
+            assert!(problem["detail"].as_str().unwrap().starts_with(why), "{problem}");
+            assert_eq!(Some(problem["request_id"].as_str().unwrap()), told.header("x-request-id"));
+        }
+        assert_eq!(app.edge.n_connections.load(Ordering::Relaxed), 1);
+        first.write_all(&post("3")).await.unwrap();
+        assert_eq!(read_one(&mut first).await.json()["seq"], 2, "who is in stays in");
+        drop(first);
+        let mut second = app.in_at_last().await;
+        second.write_all(&post("4")).await.unwrap();
+        assert_eq!(read_one(&mut second).await.json()["seq"], 3);
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+use crate::limits::Patience;
 use crate::watch::{Metered, Phase, Watch, Watchdog};
 
 struct World {
@@ -18,7 +19,7 @@ impl World {
         let (server, client) = duplex(1024);
         let watch = Arc::new(Watch::new());
         let server = Metered::new(server, Arc::clone(&watch));
-        Self { watch, dog: Watchdog::default(), server, client }
+        Self { watch, dog: Watchdog::new(Patience::default()), server, client }
     }
 
     async fn client_sends(&mut self, n_bytes: usize) {
@@ -85,6 +86,41 @@ async fn a_body_below_its_pace_is_given_up() {
         seconds += 5;
     }
     assert_eq!(seconds, 40);
+}
+
+#[tokio::test]
+async fn a_whole_request_has_60_seconds_its_head_included() {
+    for (head_ticks, expected_s) in [(0, 60), (2, 50)] {
+        let mut world = World::new();
+        world.client_sends(10).await;
+        assert_eq!(world.cut_after(head_ticks), None);
+        world.watch.enter(Phase::Busy);
+        world.watch.enter(Phase::Body);
+        let mut seconds = 0;
+        while !world.watch.is_body_too_slow() {
+            for _ in 0..10 {
+                world.client_sends(1024).await;
+            }
+            assert_eq!(world.cut_after(1), None);
+            seconds += 5;
+        }
+        // The tick that finds the body is the first that counts for a request whose head it never saw.
+        let expected_s = if head_ticks == 0 { expected_s + 5 } else { expected_s };
+        assert_eq!(seconds, expected_s, "{head_ticks}");
+    }
+}
+
+#[tokio::test]
+async fn the_next_request_begins_with_a_new_clock() {
+    let mut world = World::new();
+    for _ in 0..100 {
+        // Each look meets another request in its body.
+        for phase in [Phase::Body, Phase::Busy, Phase::Open, Phase::Busy, Phase::Body] {
+            world.watch.enter(phase);
+        }
+        assert_eq!(world.cut_after(1), None);
+        assert!(!world.watch.is_body_too_slow());
+    }
 }
 
 #[tokio::test]
