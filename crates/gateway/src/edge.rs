@@ -18,6 +18,7 @@ use crate::hosts::Hosts;
 use crate::limits::Limits;
 use crate::rates::Rates;
 use crate::request_id::RequestIds;
+use crate::returns::Returns;
 
 /// Settings of the edge.
 #[derive(Clone, Debug)]
@@ -48,6 +49,7 @@ pub(crate) struct Edge {
     pub(crate) assets: Assets,
     pub(crate) rates: Rates,
     pub(crate) request_ids: RequestIds,
+    pub(crate) returns: Returns,
     /// The name of the stream `events`, made once.
     pub(crate) events: StreamName,
     pub(crate) started_at: Timestamp,

@@ -19,6 +19,7 @@ use crate::hosts::Hosts;
 use crate::openapi;
 use crate::rates::Rates;
 use crate::request_id::RequestIds;
+use crate::returns::Returns;
 use crate::router;
 
 /// What the edge stands on.
@@ -54,6 +55,7 @@ impl Gateway {
             assets: Assets::load(),
             rates: Rates::default(),
             request_ids: RequestIds::new(),
+            returns: Returns::default(),
             events: StreamName::events(),
             started_at: pipeline::now(),
             n_connections: AtomicUsize::new(0),

@@ -23,6 +23,7 @@ mod query;
 mod rates;
 mod reply;
 mod request_id;
+mod returns;
 mod router;
 mod routes;
 mod server;

@@ -1,5 +1,7 @@
 //! Every bound of the edge, by name.
 
+use std::time::Duration;
+
 /// What one request, one connection and all of them together may use.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -17,6 +19,12 @@ pub struct Limits {
     pub connections_max: usize,
     /// Most live subscriptions; further ones are answered 503.
     pub subscriptions_max: usize,
+    /// Longest time in which a live connection takes not one byte of what waits for it.
+    pub live_stall_max: Duration,
+    /// How often a WebSocket is asked for a sign of life.
+    pub live_ping_every: Duration,
+    /// How often the other live connections say something that means nothing.
+    pub live_keep_alive: Duration,
 }
 
 impl Default for Limits {
@@ -29,6 +37,9 @@ impl Default for Limits {
             budget_bytes_max: 256 << 20,
             connections_max: 20_000,
             subscriptions_max: 20_000,
+            live_stall_max: Duration::from_mins(1),
+            live_ping_every: Duration::from_secs(20),
+            live_keep_alive: Duration::from_secs(15),
         }
     }
 }

@@ -36,8 +36,6 @@ const BODY_GRACE_S: u64 = 10;
 const BODY_BYTES_PER_S_MIN: u64 = 1024;
 /// Longest time in which a client reads not one byte of its answer.
 const WRITE_STALL_S_MAX: u32 = 30;
-/// The same on `/live`.
-const LIVE_STALL_S_MAX: u32 = 60;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,9 +89,9 @@ impl Watch {
         self.is_body_too_slow.load(Relaxed)
     }
 
-    /// This connection carries live messages from now on.
-    pub(crate) fn is_live(&self) {
-        self.write_stall_s_max.store(LIVE_STALL_S_MAX, Relaxed);
+    /// This connection carries live messages from now on: its client may read nothing for so long.
+    pub(crate) fn is_live(&self, stall_max: Duration) {
+        self.write_stall_s_max.store(stall_max.as_secs() as u32, Relaxed);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{Cursor, Filter, Seq};
 use queue::Queue;
 use store::EventStore;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::hub::{Hub, LiveOptions};
 use crate::message::Since;
@@ -30,7 +30,9 @@ impl Live {
     ) -> (Self, Tail) {
         let ring = Ring::new(options.ring_bytes_max);
         let n_subscriptions = watch::Sender::new(0);
-        let hub = Arc::new(Hub { queue, store, applied, options, ring, n_subscriptions });
+        let reads = Semaphore::new(options.n_reads_max);
+        let hub = Hub { queue, store, applied, options, ring, reads, n_subscriptions };
+        let hub = Arc::new(hub);
         (Self { hub: Arc::clone(&hub) }, Tail::new(hub))
     }
 

@@ -1,6 +1,7 @@
 //! `watch`: stalled connections are cut, busy ones never. One call of `is_stuck` is five seconds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
@@ -94,7 +95,7 @@ async fn a_client_that_does_not_read_is_cut_after_30_seconds_and_on_live_after_6
         world.watch.enter(Phase::Busy);
         world.watch.enter(Phase::Open);
         if is_live {
-            world.watch.is_live();
+            world.watch.is_live(Duration::from_mins(1));
         }
         let written = tokio::select! {
             biased;
