@@ -20,6 +20,7 @@ use crate::health::requests::Requests;
 use crate::hosts::Hosts;
 use crate::limits::Limits;
 use crate::request_id::RequestIds;
+use crate::returns::Returns;
 
 /// Settings of the edge.
 #[derive(Clone, Debug)]
@@ -53,6 +54,7 @@ pub(crate) struct Edge {
     /// The log writer's own numbers.
     pub(crate) commits: Arc<Commits>,
     pub(crate) request_ids: RequestIds,
+    pub(crate) returns: Returns,
     /// The name of the stream `events`, made once.
     pub(crate) events: StreamName,
     pub(crate) started_at: Timestamp,

@@ -102,7 +102,7 @@ impl Kind {
             Self::NotFound => (404, "not_found", "check the id; ids with special characters are percent-encoded"),
             Self::NoSuchRoute => (404, "no_such_route", "GET /openapi.json lists every path"),
             Self::MethodNotAllowed => (405, "method_not_allowed", "the Allow header lists the methods of this path"),
-            Self::NotAcceptable => (406, "not_acceptable", "connect as a WebSocket, or send Accept: text/event-stream"),
+            Self::NotAcceptable => (406, "not_acceptable", "connect as a WebSocket, or send Accept: text/event-stream or application/x-ndjson"),
             Self::TooSlow => (408, "too_slow", "send the body faster, or in smaller requests"),
             Self::IdConflict => (409, "id_conflict", "an id names one event for ever: use a new id for other content"),
             Self::AmbiguousId => (409, "ambiguous_id", "add ?stream= or ?application= to say which one is meant"),

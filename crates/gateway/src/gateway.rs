@@ -20,6 +20,7 @@ use crate::health::requests::Requests;
 use crate::hosts::Hosts;
 use crate::openapi;
 use crate::request_id::RequestIds;
+use crate::returns::Returns;
 use crate::router;
 
 /// What the edge stands on.
@@ -59,6 +60,7 @@ impl Gateway {
             requests: Requests::default(),
             commits: intake.commits(),
             request_ids: RequestIds::new(),
+            returns: Returns::default(),
             events: StreamName::events(),
             started_at: pipeline::now(),
             n_connections: AtomicUsize::new(0),

@@ -25,6 +25,7 @@ mod problem;
 mod query;
 mod reply;
 mod request_id;
+mod returns;
 mod router;
 mod routes;
 mod server;

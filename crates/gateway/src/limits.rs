@@ -46,6 +46,10 @@ pub struct Patience {
     pub write_stall_max: Duration,
     /// The same on `/live`.
     pub live_stall_max: Duration,
+    /// How often a WebSocket is asked for a sign of life.
+    pub live_ping_every: Duration,
+    /// How often the other live connections say something that means nothing.
+    pub live_keep_alive: Duration,
 }
 
 impl Default for Limits {
@@ -76,6 +80,8 @@ impl Default for Patience {
             idle_max: Duration::from_secs(75),
             write_stall_max: Duration::from_secs(30),
             live_stall_max: Duration::from_mins(1),
+            live_ping_every: Duration::from_secs(20),
+            live_keep_alive: Duration::from_secs(15),
         }
     }
 }

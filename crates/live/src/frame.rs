@@ -11,6 +11,7 @@ use queue::Record;
 use store::Stored;
 
 use crate::error::LiveError;
+use crate::message::EVENT_PREFIX;
 
 /// What a frame takes in memory beside its record and its text: itself, and the envelope of its JSON.
 const FRAME_BYTES: usize = size_of::<Frame>() + 384;
@@ -33,7 +34,7 @@ impl Frame {
     pub(crate) fn text(&self, log: LogId) -> Bytes {
         let encode = || {
             let mut out = Vec::new();
-            let prefix = "\"type\":\"event\",";
+            let prefix = &EVENT_PREFIX[1..];
             json::write_event(&mut out, &self.event, self.seq, log, prefix, Breaks::ToSpaces);
             Bytes::from(out)
         };

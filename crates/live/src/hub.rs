@@ -7,7 +7,7 @@ use std::time::Duration;
 use model::{Cursor, LogId, Seq};
 use queue::Queue;
 use store::EventStore;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::ring::Ring;
@@ -25,7 +25,22 @@ pub struct LiveOptions {
     pub settle_wait: Duration,
     /// How long a subscription waits for a database or a log that it needs and that gives no answer.
     pub read_wait: Duration,
+    /// Memory for what all subscriptions together have been handed and not yet passed on. Each has an equal share of it,
+    /// between [`SHARE_BYTES_MIN`] and `batch_bytes_max`.
+    pub shares_bytes_max: usize,
+    /// Reads of the database and the log at the same time, for all who are behind the ring. Who comes first is served first.
+    pub n_reads_max: usize,
+    /// With how many records before the head the tail begins: those who come back together find them in the ring and
+    /// read nothing themselves.
+    pub warm_records: u64,
+    /// How often a scan that matches nothing says how far it has come.
+    pub progress_wait: Duration,
+    /// The same once it has caught up, where others' events go by.
+    pub idle_progress_wait: Duration,
 }
+
+/// The smallest share: below it the system calls cost more than the memory.
+pub const SHARE_BYTES_MIN: usize = 8 << 10;
 
 /// One per process, shared by counting.
 pub(crate) struct Hub {
@@ -37,6 +52,8 @@ pub(crate) struct Hub {
     pub(crate) ring: Ring,
     pub(crate) pushed_us: AtomicU64,
     pub(crate) n_pushed: AtomicU64,
+    /// Places for reads that are not shared.
+    pub(crate) reads: Semaphore,
     /// A watch, because the tail sleeps until somebody listens.
     pub(crate) n_subscriptions: watch::Sender<usize>,
 }
@@ -48,6 +65,13 @@ impl Hub {
 
     pub(crate) fn cursor(&self, seq: Seq) -> Cursor {
         Cursor { log: self.log(), seq }
+    }
+
+    /// How many bytes one subscription may read, or be handed, at once.
+    pub(crate) fn share_bytes(&self) -> usize {
+        let LiveOptions { batch_bytes_max, shares_bytes_max, .. } = self.options;
+        let share = shares_bytes_max / (*self.n_subscriptions.borrow()).max(1);
+        share.clamp(SHARE_BYTES_MIN.min(batch_bytes_max), batch_bytes_max)
     }
 
     /// Measures one piece of pushing until it is dropped.

@@ -3,7 +3,8 @@
 //! [`tail`] follows the log and feeds a bounded [`ring`] of recent events; [`frame`] encodes each of them
 //! once, for whoever asks first; [`settle`] keeps repetitions out. A [`subscription`] reads history from
 //! the database, then the log, then the ring, then waits for the tail. It holds a position and at most one
-//! read's worth of events: a slow client costs little memory, it is simply further behind.
+//! read's worth of events: a slow client costs little memory, it is simply further behind. The more subscriptions there
+//! are, the smaller is the share of memory that each may hold, and their own reads wait for their turn.
 
 mod error;
 mod frame;
@@ -19,8 +20,8 @@ mod tail;
 mod tests;
 
 pub use error::LiveError;
-pub use hub::LiveOptions;
+pub use hub::{LiveOptions, SHARE_BYTES_MIN};
 pub use live::{Live, Pushed};
-pub use message::{GapReason, Message, Since};
+pub use message::{EVENT_PREFIX, GapReason, Message, Since};
 pub use subscription::Subscription;
 pub use tail::Tail;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use model::{Cursor, Filter, Seq};
 use queue::Queue;
 use store::EventStore;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::hub::{Hub, LiveOptions};
 use crate::message::Since;
@@ -42,8 +42,18 @@ impl Live {
         let ring = Ring::new(options.ring_bytes_max);
         let n_subscriptions = watch::Sender::new(0);
         let (pushed_us, n_pushed) = (AtomicU64::new(0), AtomicU64::new(0));
-        let hub =
-            Hub { queue, store, applied, options, ring, pushed_us, n_pushed, n_subscriptions };
+        let reads = Semaphore::new(options.n_reads_max);
+        let hub = Hub {
+            queue,
+            store,
+            applied,
+            options,
+            ring,
+            pushed_us,
+            n_pushed,
+            reads,
+            n_subscriptions,
+        };
         let hub = Arc::new(hub);
         (Self { hub: Arc::clone(&hub) }, Tail::new(hub))
     }

@@ -36,6 +36,9 @@ impl GapReason {
     }
 }
 
+/// How the text of every event begins. What follows are the members of the event itself.
+pub const EVENT_PREFIX: &str = "{\"type\":\"event\",";
+
 /// One thing that a subscriber is told. Within one subscription the `Seq` of events strictly rises.
 #[derive(Clone, Debug)]
 pub enum Message {
@@ -54,6 +57,11 @@ pub enum Message {
         to: Cursor,
         /// Why.
         why: GapReason,
+    },
+    /// Nothing up to `cursor` is left to show: where to go on, so that a scan that matches little need not begin anew.
+    Progress {
+        /// How far the subscription has come.
+        cursor: Cursor,
     },
     /// Everything up to `head` has been shown; what follows is new. Said once.
     CaughtUp {

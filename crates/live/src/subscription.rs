@@ -6,6 +6,9 @@
 //!          └──────────────────────┴────────────────────┘
 //! ```
 //!
+//! Only what lies before the ring is read by a subscription itself, and only so many read at once: ten thousand that come
+//! back together stand in a line, first come first served, and those near the head need not read at all.
+//!
 //! Which of them comes next is derived from the position at every step and never remembered, so every border can be
 //! crossed at any moment and in both directions.
 //!
@@ -23,9 +26,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::LiveError;
 use crate::frame::Batch;
-use crate::hub::{Hub, Presence};
+use crate::hub::{Hub, LiveOptions, Presence};
 use crate::message::{GapReason, Message, Since};
-use crate::ring::Place;
+use crate::ring::{Place, Ring};
 use crate::settle::Settle;
 
 /// The first page of history. Later ones are as long as fits into `batch_bytes_max`.
@@ -50,10 +53,33 @@ pub struct Subscription {
     reader: Option<Box<dyn QueueReader>>,
     settle: Settle,
     page_limit: usize,
+    /// How far the subscriber knows that it has come, and since when.
+    told: (Seq, Instant),
     /// Since when nothing that was read has got us further.
     failing_since: Option<Instant>,
     ring_head: watch::Receiver<Seq>,
     _presence: Presence,
+}
+
+/// What one call of `next` hands out.
+struct Handful {
+    messages: Vec<Message>,
+    n_bytes_left: usize,
+}
+
+/// Nothing could be read.
+enum Failure {
+    /// The same may succeed later.
+    Passing(LiveError),
+    Final(LiveError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let is_retryable = error.is_retryable();
+        let error = LiveError::Store(error.to_string());
+        if is_retryable { Self::Passing(error) } else { Self::Final(error) }
+    }
 }
 
 struct Fetched {
@@ -88,6 +114,7 @@ impl Subscription {
             reader: None,
             settle: Settle::new(&hub),
             page_limit: FIRST_PAGE.min(hub.options.history_page),
+            told: (position, Instant::now()),
             failing_since: None,
             ring_head: hub.ring.head(),
             _presence: presence,
@@ -104,18 +131,27 @@ impl Subscription {
         }
     }
 
-    /// The next messages, at least one: waits for it. Their texts are at most `batch_bytes_max` bytes together, or one
-    /// event. Dropping the future loses nothing.
+    /// The next messages, at least one: waits for it. Either events, or one message that is none. Their texts are
+    /// at most `batch_bytes_max` bytes together, or one event. Dropping the future loses nothing.
     ///
     /// # Errors
     /// [`LiveError`] when there is no way on: the connection says bye, and [`cursor`](Self::cursor) stays good.
     pub async fn next(&mut self) -> Result<Vec<Message>, LiveError> {
-        if let Some(gap) = self.gap.take() {
-            return Ok(vec![gap]);
-        }
+        let messages = match self.gap.take() {
+            Some(gap) => vec![gap],
+            None => self.find_messages().await?,
+        };
+        self.told = (self.position, Instant::now());
+        Ok(messages)
+    }
+
+    async fn find_messages(&mut self) -> Result<Vec<Message>, LiveError> {
         loop {
             // A scan that matches nothing must let others run.
             tokio::task::consume_budget().await;
+            if let Some(progress) = self.progress() {
+                return Ok(vec![progress]);
+            }
             if self.fetched.is_some() {
                 let messages = self.take_fetched().await;
                 if !messages.is_empty() {
@@ -129,21 +165,21 @@ impl Subscription {
             match self.hub.ring.find(wanted)? {
                 Place::Here(batch) => {
                     self.reader = None;
-                    let messages = self.hand_out(&batch);
+                    let messages = self.take_from_ring(batch);
                     if !messages.is_empty() {
                         return Ok(messages);
                     }
                 }
-                // Ahead of a tail that is just starting there may still be something to read.
-                Place::Ahead if self.position >= self.target => {
+                Place::Ahead => {
                     self.reader = None;
-                    if !std::mem::replace(&mut self.is_caught_up, true) {
+                    let is_there = self.position >= self.target;
+                    if is_there && !std::mem::replace(&mut self.is_caught_up, true) {
                         return Ok(vec![Message::CaughtUp { head: self.cursor() }]);
                     }
-                    // The sender lives in the hub, so this cannot fail.
+                    // The tail is on its way, also where it is just starting. The sender lives in the hub, so this cannot fail.
                     let _ = self.ring_head.changed().await;
                 }
-                Place::Ahead | Place::Before => {
+                Place::Before => {
                     if let Some(gap) = self.fetch().await? {
                         return Ok(vec![gap]);
                     }
@@ -161,36 +197,78 @@ impl Subscription {
             *settle_by = None;
         }
         let Some(fetched) = self.fetched.take() else { return Vec::new() };
-        let messages = self.hand_out(&fetched.batch);
+        let mut handful = self.handful();
+        self.hand_out(&fetched.batch, &mut handful);
         if self.position < fetched.batch.through {
             self.fetched = Some(fetched);
         }
-        messages
+        handful.messages
     }
 
-    /// Moves over the batch, up to its end or to `batch_bytes_max`.
-    fn hand_out(&mut self, batch: &Batch) -> Vec<Message> {
-        let mut messages = Vec::new();
-        let mut n_bytes = 0;
+    /// Messages of all that the ring has from this batch on: whoever was away while several batches came
+    /// passes them on in one go.
+    fn take_from_ring(&mut self, mut batch: Arc<Batch>) -> Vec<Message> {
+        let mut handful = self.handful();
+        while self.hand_out(&batch, &mut handful)
+            && let Ok(Place::Here(next)) = self.ring().find(self.position.next())
+        {
+            batch = next;
+        }
+        handful.messages
+    }
+
+    /// Moves over the batch, up to its end (then `true`) or until the handful is full.
+    fn hand_out(&mut self, batch: &Batch, handful: &mut Handful) -> bool {
         let mut pushing = self.hub.pushing();
         for frame in batch.after(self.position) {
             if self.filter.matches(&frame.event) {
                 let text = frame.text(self.hub.log());
-                n_bytes += text.len();
-                if n_bytes > self.hub.options.batch_bytes_max && !messages.is_empty() {
-                    return messages;
+                if text.len() > handful.n_bytes_left && !handful.messages.is_empty() {
+                    return false;
                 }
-                messages.push(Message::Event { seq: frame.seq, text });
+                handful.n_bytes_left = handful.n_bytes_left.saturating_sub(text.len());
+                handful.messages.push(Message::Event { seq: frame.seq, text });
                 pushing.n_events += 1;
             }
             self.position = frame.seq;
         }
         self.position = self.position.max(batch.through);
-        messages
+        true
+    }
+
+    /// Where the subscription stands, when nothing has been said for long although it has moved.
+    fn progress(&self) -> Option<Message> {
+        let LiveOptions { progress_wait, idle_progress_wait, .. } = self.hub.options;
+        let wait = if self.is_caught_up { idle_progress_wait } else { progress_wait };
+        let (told, at) = self.told;
+        let is_due = self.position > told && at.elapsed() >= wait;
+        is_due.then(|| Message::Progress { cursor: self.cursor() })
+    }
+
+    fn handful(&self) -> Handful {
+        Handful { messages: Vec::new(), n_bytes_left: self.hub.share_bytes() }
+    }
+
+    fn ring(&self) -> &Ring {
+        &self.hub.ring
     }
 
     /// Reads on from the database or the log into `fetched`, or finds that there is a gap.
     async fn fetch(&mut self) -> Result<Option<Message>, LiveError> {
+        let hub = Arc::clone(&self.hub);
+        let place = hub.reads.acquire().await.expect("nobody closes the semaphore");
+        match self.read().await {
+            Err(Failure::Passing(error)) => {
+                // Whoever waits for a disk or a database must not keep others from reading.
+                drop(place);
+                self.outlast(error).await
+            }
+            Err(Failure::Final(error)) => Err(error),
+            Ok(gap) => Ok(gap),
+        }
+    }
+
+    async fn read(&mut self) -> Result<Option<Message>, Failure> {
         let wanted = self.position.next();
         let applied = *self.hub.applied.borrow();
         if self.reader.is_some() || self.position >= applied {
@@ -199,7 +277,7 @@ impl Subscription {
         match self.read_history(applied).await {
             Ok(()) => Ok(None),
             Err(_) if self.hub.queue.bounds().first <= wanted => self.read_log().await,
-            Err(error) => self.outlast_store(error).await,
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -211,7 +289,8 @@ impl Subscription {
             order: Order::Asc,
             limit: self.page_limit,
         };
-        let page = self.hub.store.history(query, self.hub.options.batch_bytes_max).await?;
+        let bytes_max = self.hub.share_bytes();
+        let page = self.hub.store.history(query, bytes_max).await?;
         self.failing_since = None;
         // The database may be ahead of `applied`; rows become visible in `Seq` order, so the last page
         // reaches to its last row, or to `applied` if that is further.
@@ -219,7 +298,7 @@ impl Subscription {
         let n_events = page.events.len();
         let batch = Batch::from_rows(page.events, page.next.unwrap_or(end));
         if n_events > 0 {
-            let n_fitting = self.hub.options.batch_bytes_max * n_events / batch.size_bytes();
+            let n_fitting = bytes_max * n_events / batch.size_bytes();
             let limit_max = self.hub.options.history_page.min(2 * self.page_limit);
             self.page_limit = n_fitting.min(limit_max).max(1);
         }
@@ -228,10 +307,10 @@ impl Subscription {
     }
 
     /// The next records of the log. There are some: the log is read only up to where the tail has been.
-    async fn read_log(&mut self) -> Result<Option<Message>, LiveError> {
+    async fn read_log(&mut self) -> Result<Option<Message>, Failure> {
         let Hub { queue, options, .. } = &*self.hub;
         let reader = self.reader.get_or_insert_with(|| queue.reader(self.position.next()));
-        let error = match reader.next(options.batch_bytes_max).await {
+        let error = match reader.next(self.hub.share_bytes()).await {
             Ok(records) => match Batch::from_records(records) {
                 Ok(batch) => {
                     let settle_by = Some(Instant::now() + options.settle_wait);
@@ -245,38 +324,27 @@ impl Subscription {
                 self.reader = None;
                 return self.read_before(first).await;
             }
-            Err(error) if error.is_retryable() => return self.outlast(error.into()).await,
+            Err(error) if error.is_retryable() => return Err(Failure::Passing(error.into())),
             Err(error) => error.into(),
         };
         // Without this the reader would stand behind records that nobody has seen.
         self.reader = None;
-        Err(error)
+        Err(Failure::Final(error))
     }
 
     /// The log begins only at `first`: what comes before is in the database, or gone. Only the database itself can
     /// tell, because `applied` may lag behind it.
-    async fn read_before(&mut self, first: Seq) -> Result<Option<Message>, LiveError> {
-        let lease = match self.hub.store.lease().await {
-            Ok(lease) => lease,
-            Err(error) => return self.outlast_store(error).await,
-        };
+    async fn read_before(&mut self, first: Seq) -> Result<Option<Message>, Failure> {
+        let lease = self.hub.store.lease().await?;
         let applied = if lease.log == Some(self.hub.log()) { lease.applied } else { Seq::ZERO };
         if self.position < applied {
-            return match self.read_history(applied).await {
-                Ok(()) => Ok(None),
-                Err(error) => self.outlast_store(error).await,
-            };
+            self.read_history(applied).await?;
+            return Ok(None);
         }
         let (is_beginning, from) = (self.position == Seq::ZERO, self.cursor());
         self.position = first.prev();
         let gap = Message::Gap { from, to: self.cursor(), why: GapReason::Trimmed };
         Ok((!is_beginning).then_some(gap))
-    }
-
-    async fn outlast_store(&mut self, error: StoreError) -> Result<Option<Message>, LiveError> {
-        let is_retryable = error.is_retryable();
-        let error = LiveError::Store(error.to_string());
-        if is_retryable { self.outlast(error).await } else { Err(error) }
     }
 
     /// Waits a little before the same is read again, longer each time, up to `read_wait` in all.

@@ -1,7 +1,8 @@
 //! The one reader of the log that feeds the ring.
 //!
-//! It sleeps while nobody subscribes, and continues at the head when somebody comes: what was appended in between
-//! is found in the log or the database, so nothing depends on the tail having seen it.
+//! It sleeps while nobody subscribes, and continues a little before the head when somebody comes: what was appended in
+//! between is found in the log or the database, so nothing depends on the tail having seen it. The little before the head is
+//! for those who come back together, after a restart or a broken network: one read serves them all.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use crate::settle::Settle;
 
 /// Pause between two reads of a log that does not answer.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
+/// The records before the head are given up when they are more than so many rings full: what is new must not wait for them.
+const WARM_RINGS_MAX: usize = 4;
 
 /// The service behind [`Live`](crate::live::Live). Subscriptions live no longer than this does.
 #[must_use]
@@ -53,20 +56,28 @@ impl Tail {
         let mut settle = Settle::new(&self.hub);
         loop {
             let _ = n_subscriptions.wait_for(|n| *n > 0).await;
-            // Not `next`, which may lie beyond a hole, where a listener at the last event could not see that nothing is missing.
-            let from = self.hub.queue.bounds().last.next();
             tokio::select! {
-                res = self.fill(from, &mut settle) => return res,
+                res = self.fill(&mut settle) => return res,
                 _ = n_subscriptions.wait_for(|n| *n == 0) => self.hub.ring.restart(Seq::ZERO),
             }
         }
     }
 
-    async fn fill(&self, from: Seq, settle: &mut Settle) -> Result<Infallible, LiveError> {
+    async fn fill(&self, settle: &mut Settle) -> Result<Infallible, LiveError> {
         let Hub { queue, ring, options, .. } = &*self.hub;
+        let bounds = queue.bounds();
+        // Not `next`, which may lie beyond a hole, where a listener at the last event could not see that nothing is missing.
+        let head = bounds.last.next();
+        let from = Seq::new(head.get().saturating_sub(options.warm_records)).unwrap_or(head);
+        let from = from.max(bounds.first).min(head);
         ring.restart(from);
         let mut reader = queue.reader(from);
+        let mut n_warm_left = WARM_RINGS_MAX * options.ring_bytes_max;
         loop {
+            if n_warm_left == 0 && reader.position() < head {
+                ring.restart(head);
+                reader = queue.reader(head);
+            }
             match reader.next(options.batch_bytes_max).await {
                 Ok(mut records) => {
                     for record in &mut records {
@@ -74,6 +85,7 @@ impl Tail {
                         record.bytes = Bytes::copy_from_slice(&record.bytes);
                     }
                     let mut batch = Batch::from_records(records)?;
+                    n_warm_left = n_warm_left.saturating_sub(batch.size_bytes());
                     settle.settle(&mut batch, Instant::now() + options.settle_wait).await;
                     ring.push(batch);
                 }

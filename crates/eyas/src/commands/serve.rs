@@ -45,6 +45,11 @@ const LIVE: LiveOptions = LiveOptions {
     history_page: 500,
     settle_wait: Duration::from_secs(2),
     read_wait: Duration::from_secs(30),
+    shares_bytes_max: 128 << 20,
+    n_reads_max: 4,
+    warm_records: 10_000,
+    progress_wait: Duration::from_secs(1),
+    idle_progress_wait: Duration::from_secs(15),
 };
 
 /// Serves until SIGTERM or SIGINT.

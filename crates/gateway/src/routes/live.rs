@@ -1,12 +1,12 @@
-//! `GET /live`: what is asked for, and over what: a WebSocket where one is asked for, else SSE.
+//! `GET /live`: what is asked for, and over what: a WebSocket where an upgrade is asked for, else server-sent events
+//! where `Accept` names them, else lines.
 
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
-use hyper::header::{ACCEPT, HeaderMap, UPGRADE};
+use hyper::header::{ACCEPT, HeaderMap, HeaderValue, UPGRADE};
 use live::Since;
 use model::Cursor;
 
@@ -14,8 +14,10 @@ use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::bad;
-use crate::routes::{ask, sse, websocket};
+use crate::routes::outbox::Spelling;
+use crate::routes::{ask, endless, handshake, websocket};
 use crate::watch::Watch;
+use crate::wire::media;
 
 /// Begins a live connection.
 pub(crate) async fn live(
@@ -23,14 +25,11 @@ pub(crate) async fn live(
     request: Request,
 ) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
-    let is_websocket = parts.headers.contains_key(UPGRADE);
-    let wants_sse = accepts_events(&parts.headers);
-    if !is_websocket && !wants_sse {
-        return Err(Kind::NotAcceptable
-            .problem("Live events come over a WebSocket or as server-sent events."));
-    }
+    let spelling = spelling(&parts.headers)?;
     let mut ask = ask::parse(parts.uri.query())?;
-    if !is_websocket && let Some(cursor) = last_event_id(&parts.headers)? {
+    if spelling != Spelling::WebSocket
+        && let Some(cursor) = last_event_id(&parts.headers)?
+    {
         ask.since = Since::After(cursor);
     }
     let n_max = edge.options.limits.subscriptions_max;
@@ -42,22 +41,39 @@ pub(crate) async fn live(
     if edge.drain.is_cancelled() {
         return Err(Kind::ShuttingDown.problem("The server is shutting down."));
     }
-    if is_websocket {
-        let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
-        let upgrade = upgrade.map_err(|error| {
-            Kind::BadUpgrade.problem(format!("This cannot become a WebSocket: {error}."))
-        })?;
-        return Ok(websocket::upgrade(edge, ask, upgrade));
+    if spelling == Spelling::WebSocket {
+        let (response, upgrade) = handshake::open(&mut parts)?;
+        websocket::spawn(edge, ask, upgrade);
+        return Ok(response);
     }
     if let Some(watch) = parts.extensions.get::<Arc<Watch>>() {
         watch.is_live();
     }
-    Ok(sse::response(edge, ask))
+    Ok(endless::response(edge, ask, spelling))
 }
 
-fn accepts_events(headers: &HeaderMap) -> bool {
-    let events = memchr::memmem::Finder::new("text/event-stream");
-    headers.get_all(ACCEPT).iter().any(|accept| events.find(accept.as_bytes()).is_some())
+/// Lines are for people with `curl -N`, who say nothing or `*/*`.
+fn spelling(headers: &HeaderMap) -> Result<Spelling, Problem> {
+    if headers.contains_key(UPGRADE) {
+        return Ok(Spelling::WebSocket);
+    }
+    let mut accepted = headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes).peekable();
+    if accepted.peek().is_none() {
+        return Ok(Spelling::Lines);
+    }
+    let mut takes_lines = false;
+    for accept in accepted {
+        if media::names(accept, &["text/event-stream"]) {
+            return Ok(Spelling::Sse);
+        }
+        takes_lines |=
+            media::wants_lines(accept) || media::names(accept, &["*/*", "application/*"]);
+    }
+    if takes_lines {
+        return Ok(Spelling::Lines);
+    }
+    Err(Kind::NotAcceptable
+        .problem("Live events come over a WebSocket, as server-sent events, or as NDJSON."))
 }
 
 /// What a browser sends by itself when it connects again.

@@ -1,9 +1,7 @@
 //! The live messages that are not events. Each is one line of JSON with a `type`.
 //!
-//! `hello` comes first and `bye` last; between them events, and where it applies `gap`, `caught_up` and,
-//! once a second, `stats`.
-
-use std::hash::{BuildHasher, RandomState};
+//! `hello` comes first and `bye` last; between them events, and where it applies `gap`, `progress`, `caught_up`
+//! and, once a second, `stats`.
 
 use live::{LiveError, Message};
 use model::{Cursor, Seq};
@@ -16,6 +14,7 @@ use crate::edge::Edge;
 enum Written<'a> {
     Hello { instance: &'a str, version: &'a str, server_time: String, head: String, oldest: String },
     Gap { from: String, to: String, why: &'static str },
+    Progress { cursor: String },
     CaughtUp { head: String },
     Stats(Stats),
     Bye { reason: &'a str, cursor: String, retry_after_ms: u64, detail: Option<String> },
@@ -43,6 +42,13 @@ pub(crate) enum End {
     Failed(LiveError),
     /// The client has read nothing for too long.
     Stalled,
+}
+
+impl End {
+    /// Whether everybody is sent away, and not only this client.
+    pub(crate) fn is_for_all(&self) -> bool {
+        matches!(self, Self::Shutdown | Self::Failed(LiveError::Closed))
+    }
 }
 
 /// Who we are, and what there is to resume from.
@@ -75,9 +81,8 @@ pub(crate) fn stats(edge: &Edge) -> String {
     }))
 }
 
-/// Goodbye, with where to go on and when: spread, so that not all come back at once.
-pub(crate) fn bye(end: &End, cursor: Cursor) -> String {
-    let retry_after_ms = 100 + RandomState::new().hash_one(cursor.seq) % 1_901;
+/// Goodbye, with where to go on and when.
+pub(crate) fn bye(end: &End, cursor: Cursor, retry_after_ms: u64) -> String {
     let (reason, detail) = match end {
         End::Shutdown | End::Failed(LiveError::Closed) => ("shutdown", None),
         End::Failed(error) => ("error", Some(error.to_string())),
@@ -94,6 +99,9 @@ pub(crate) fn mark(message: &Message) -> Option<(String, Cursor)> {
             let written =
                 Written::Gap { from: from.to_string(), to: to.to_string(), why: why.as_str() };
             Some((text(&written), *to))
+        }
+        Message::Progress { cursor } => {
+            Some((text(&Written::Progress { cursor: cursor.to_string() }), *cursor))
         }
         Message::CaughtUp { head } => {
             Some((text(&Written::CaughtUp { head: head.to_string() }), *head))

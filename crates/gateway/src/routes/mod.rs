@@ -2,15 +2,20 @@
 
 pub(crate) mod ask;
 pub(crate) mod console;
+pub(crate) mod endless;
 pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod export;
+pub(crate) mod feed;
+pub(crate) mod frames;
+pub(crate) mod handshake;
 pub(crate) mod history;
+pub(crate) mod inbound;
 pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod message;
+pub(crate) mod outbox;
 pub(crate) mod sessions;
-pub(crate) mod sse;
 pub(crate) mod status;
 pub(crate) mod ticks;
 pub(crate) mod websocket;

@@ -1,174 +1,190 @@
 //! Live messages over a WebSocket, one text message each.
 //!
-//! What the client says is read and ignored. Outbound memory is bounded by the socket's write buffer and the
-//! one batch that is being sent: a slow client is simply further behind, and resumes by its cursor.
+//! What the client says is read and ignored. Outbound memory is the one outbox that is being written: a slow client is
+//! simply further behind, a quiet one holds no buffer at all. That is why the frames are written here and not by a
+//! library, which keeps a buffer as large as the largest message for as long as the connection lives (docs/adr/0007).
+//!
+//! Invariant: `told` is the position of the last message that is in the socket as a whole, so a goodbye never names an
+//! event that the client has not been sent.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{
-    CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code,
-};
-use axum::response::Response;
-use bytes::Bytes;
-use futures_util::SinkExt;
-use live::{Message, Subscription};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use live::LiveError;
+use model::Cursor;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use crate::edge::Edge;
 use crate::routes::ask::Ask;
-use crate::routes::message::{self, End};
-use crate::routes::ticks::Ticks;
+use crate::routes::feed::Feed;
+use crate::routes::inbound::{Fault, Inbound, Word};
+use crate::routes::message::End;
+use crate::routes::outbox::{Outbox, Spelling};
 
-/// Longest message that a client may send.
-const INBOUND_BYTES_MAX: usize = 64 * 1024;
-/// Bytes that are gathered before they are written: small, because 10,000 quiet sockets each have one.
-const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 /// Bytes that are read at once: clients say next to nothing.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
-const STATS_EVERY: Duration = Duration::from_secs(1);
-const PING_EVERY: Duration = Duration::from_secs(20);
-/// After so many pings without any sign of life the client is gone.
+const READ_BYTES: usize = 256;
+/// After so many pings without any sign of life the client is gone, or reads nothing.
 const PINGS_UNANSWERED_MAX: u32 = 3;
-/// Longest time for one message to get into the socket.
-const SEND_WAIT_MAX: Duration = Duration::from_mins(1);
-/// Longest time for the goodbye.
+/// Longest time for the goodbye: to one who listens, and to one who has read nothing for long.
 const BYE_WAIT_MAX: Duration = Duration::from_secs(2);
-/// WebSocket close code "service restart".
-const SERVICE_RESTART: u16 = close_code::RESTART;
+const STALLED_BYE_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Becomes a WebSocket.
-pub(crate) fn upgrade(edge: Arc<Edge>, ask: Ask, upgrade: WebSocketUpgrade) -> Response {
-    // Taken now, so that the server waits also for sockets that are just being upgraded.
-    let present = edge.tasks.token();
-    upgrade
-        .max_message_size(INBOUND_BYTES_MAX)
-        .max_frame_size(INBOUND_BYTES_MAX)
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .on_upgrade(async move |socket| {
-            Session::new(edge, ask, socket).run().await;
-            drop(present);
-        })
+/// Close codes of RFC 6455 and its registry.
+const NORMAL: u16 = 1000;
+const PROTOCOL_ERROR: u16 = 1002;
+const TOO_LONG: u16 = 1009;
+const INTERNAL_ERROR: u16 = 1011;
+const SERVICE_RESTART: u16 = 1012;
+const TRY_AGAIN_LATER: u16 = 1013;
+
+/// Speaks from the moment when the connection is a WebSocket until one side ends it.
+pub(crate) fn spawn(edge: Arc<Edge>, ask: Ask, upgrade: OnUpgrade) {
+    // Counted from now on, so that nobody can be one subscriber too many while connections are being upgraded; and
+    // tracked, so that the server waits for them.
+    let feed = Feed::new(Arc::clone(&edge), ask, edge.options.limits.patience.live_ping_every);
+    let stall_max = edge.options.limits.patience.live_stall_max;
+    edge.tasks.spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => Session::new(feed, upgraded, stall_max).run().await,
+            Err(error) => tracing::debug!(%error, "a WebSocket did not come about"),
+        }
+    });
 }
 
 struct Session {
-    socket: WebSocket,
-    subscription: Subscription,
-    pings: Ticks,
+    socket: TokioIo<Upgraded>,
+    inbound: Inbound,
+    feed: Feed,
+    told: Cursor,
     n_pings_unanswered: u32,
-    stats: Ticks,
-    edge: Arc<Edge>,
+    stall_max: Duration,
 }
 
-/// The client has gone, or reads nothing.
-enum Lost {
+/// Why a conversation is over.
+enum Over {
+    /// We end it.
+    Ours(End),
+    /// The client has said goodbye, with this code.
+    Theirs(Option<u16>),
+    /// The client broke the protocol.
+    Broken(Fault),
+    /// The client takes nothing any more. What was being written, and how much of it is in the socket.
+    Stalled(Outbox, usize),
+    /// The connection is no more.
     Gone,
-    Stalled,
 }
 
 impl Session {
-    fn new(edge: Arc<Edge>, ask: Ask, socket: WebSocket) -> Self {
+    fn new(feed: Feed, upgraded: Upgraded, stall_max: Duration) -> Self {
         Self {
-            socket,
-            subscription: edge.live.subscribe(ask.since, ask.filter),
-            pings: Ticks::every(PING_EVERY),
+            socket: TokioIo::new(upgraded),
+            inbound: Inbound::default(),
+            told: feed.cursor(),
+            feed,
             n_pings_unanswered: 0,
-            stats: if ask.has_stats { Ticks::every(STATS_EVERY) } else { Ticks::never() },
-            edge,
+            stall_max,
         }
     }
 
     async fn run(mut self) {
-        let end = match self.talk().await {
-            Ok(end) => end,
-            Err(Lost::Stalled) => End::Stalled,
-            Err(Lost::Gone) => return,
-        };
+        let mut out = Outbox::new(Spelling::WebSocket);
+        let (mut n_written, mut wait_max) = (0, BYE_WAIT_MAX);
+        match self.talk().await {
+            Over::Gone => return,
+            Over::Ours(end) => self.put_bye(&end, &mut out),
+            Over::Theirs(code) => out.close(code.unwrap_or(NORMAL), ""),
+            Over::Broken(Fault::Protocol) => out.close(PROTOCOL_ERROR, ""),
+            Over::Broken(Fault::TooLong) => out.close(TOO_LONG, ""),
+            Over::Stalled(outbox, n) => {
+                (out, n_written, wait_max) = (outbox, n, STALLED_BYE_WAIT_MAX);
+                self.told = out.cut_after(n_written).unwrap_or(self.told);
+                self.put_bye(&End::Stalled, &mut out);
+            }
+        }
+        let Self { mut socket, feed, .. } = self;
+        // It no longer follows, and should not count as one who does.
+        drop(feed);
         // One bound for all of it: the client may be exactly the one that reads nothing.
-        let _ = timeout(BYE_WAIT_MAX, self.say_bye(&end)).await;
+        let _ = timeout(wait_max, finish(&mut socket, &out.bytes()[n_written..])).await;
     }
 
     /// Until one side ends it.
-    async fn talk(&mut self) -> Result<End, Lost> {
-        let hello = message::hello(&self.edge);
-        self.send(hello).await?;
+    async fn talk(&mut self) -> Over {
         loop {
-            tokio::select! {
-                () = self.edge.drain.cancelled() => return Ok(End::Shutdown),
-                messages = self.subscription.next() => match messages {
-                    Ok(messages) => self.send_all(messages).await?,
-                    Err(error) => return Ok(End::Failed(error)),
+            let mut out = Outbox::new(Spelling::WebSocket);
+            let mut piece = [0; READ_BYTES];
+            // In this order: a client's goodbye is heard also while there is always more to say.
+            let end = tokio::select! {
+                biased;
+                read = self.socket.read(&mut piece) => match read {
+                    Ok(n_read @ 1..) => self.hear(&piece[..n_read], &mut out).err(),
+                    Ok(0) | Err(_) => Some(Over::Gone),
                 },
-                inbound = self.socket.recv() => match inbound {
-                    None | Some(Err(_) | Ok(Frame::Close(_))) => return Err(Lost::Gone),
-                    Some(Ok(_)) => self.n_pings_unanswered = 0,
-                },
-                () = self.pings.next() => {
-                    if self.n_pings_unanswered == PINGS_UNANSWERED_MAX {
-                        return Err(Lost::Gone);
-                    }
-                    self.n_pings_unanswered += 1;
-                    self.feed(Frame::Ping(Bytes::new())).await?;
-                    self.flush().await?;
-                }
-                () = self.stats.next() => {
-                    let stats = message::stats(&self.edge);
-                    self.send(stats).await?;
-                }
+                end = self.feed.next(&mut out) => end.map(Over::Ours),
+            };
+            if let Some(over) = end {
+                return over;
+            }
+            if let Err(over) = self.write(out).await {
+                return over;
             }
         }
     }
 
-    /// A whole batch, flushed once.
-    async fn send_all(&mut self, messages: Vec<Message>) -> Result<(), Lost> {
-        for message in messages {
-            let text = match message {
-                // Shared bytes: looked at once more for UTF-8, not copied.
-                Message::Event { text, .. } => Utf8Bytes::try_from(text).expect("JSON is UTF-8"),
-                other => match message::mark(&other) {
-                    Some((text, _)) => text.into(),
-                    None => continue,
-                },
-            };
-            self.feed(Frame::Text(text)).await?;
+    fn hear(&mut self, piece: &[u8], out: &mut Outbox) -> Result<(), Over> {
+        self.n_pings_unanswered = 0;
+        let mut words = Vec::new();
+        self.inbound.take(piece, &mut words).map_err(Over::Broken)?;
+        for word in words {
+            match word {
+                Word::Ping(payload) => out.pong(&payload),
+                Word::Close(code) => return Err(Over::Theirs(code)),
+            }
         }
-        self.flush().await
-    }
-
-    async fn send(&mut self, text: String) -> Result<(), Lost> {
-        self.feed(Frame::Text(text.into())).await?;
-        self.flush().await
-    }
-
-    async fn feed(&mut self, frame: Frame) -> Result<(), Lost> {
-        match timeout(SEND_WAIT_MAX, self.socket.feed(frame)).await {
-            Ok(fed) => fed.map_err(|_| Lost::Gone),
-            Err(_) => Err(Lost::Stalled),
-        }
-    }
-
-    async fn flush(&mut self) -> Result<(), Lost> {
-        match timeout(SEND_WAIT_MAX, self.socket.flush()).await {
-            Ok(flushed) => flushed.map_err(|_| Lost::Gone),
-            Err(_) => Err(Lost::Stalled),
-        }
-    }
-
-    async fn say_bye(&mut self, end: &End) -> Result<(), axum::Error> {
-        let cursor = self.subscription.cursor();
-        let bye = message::bye(end, cursor);
-        self.socket.feed(Frame::Text(bye.into())).await?;
-        let code = match end {
-            End::Shutdown | End::Failed(live::LiveError::Closed) => SERVICE_RESTART,
-            End::Failed(_) => close_code::ERROR,
-            End::Stalled => close_code::AGAIN,
-        };
-        let reason = cursor.to_string().into();
-        self.socket.send(Frame::Close(Some(CloseFrame { code, reason }))).await?;
-        // Until the client has closed as well: else what it still sends would reset the connection
-        // before it has read the goodbye.
-        while let Some(Ok(_)) = self.socket.recv().await {}
         Ok(())
     }
+
+    /// All of it, as long as the client takes some of it from time to time.
+    async fn write(&mut self, out: Outbox) -> Result<(), Over> {
+        let mut n_written = 0;
+        while let rest @ [_, ..] = &out.bytes()[n_written..] {
+            match timeout(self.stall_max, self.socket.write(rest)).await {
+                Ok(Ok(n @ 1..)) => n_written += n,
+                Ok(Ok(0) | Err(_)) => return Err(Over::Gone),
+                Err(_) => return Err(Over::Stalled(out, n_written)),
+            }
+        }
+        self.told = self.feed.cursor();
+        if !out.has_ping() {
+            return Ok(());
+        }
+        self.n_pings_unanswered += 1;
+        if self.n_pings_unanswered > PINGS_UNANSWERED_MAX {
+            return Err(Over::Ours(End::Stalled));
+        }
+        Ok(())
+    }
+
+    fn put_bye(&self, end: &End, out: &mut Outbox) {
+        self.feed.bye(end, self.told, out);
+        let code = match end {
+            End::Shutdown | End::Failed(LiveError::Closed) => SERVICE_RESTART,
+            End::Failed(_) => INTERNAL_ERROR,
+            End::Stalled => TRY_AGAIN_LATER,
+        };
+        out.close(code, &self.told.to_string());
+    }
+}
+
+/// Writes the last bytes and waits until the client has closed as well: else what it still sends would reset the
+/// connection before it has read the goodbye.
+async fn finish(socket: &mut TokioIo<Upgraded>, bytes: &[u8]) -> std::io::Result<()> {
+    socket.write_all(bytes).await?;
+    socket.shutdown().await?;
+    let mut piece = [0; READ_BYTES];
+    while socket.read(&mut piece).await? > 0 {}
+    Ok(())
 }

@@ -89,6 +89,11 @@ pub(crate) async fn gateway(
         history_page: 100,
         settle_wait: Duration::from_secs(2),
         read_wait: Duration::from_secs(2),
+        shares_bytes_max: 64 << 20,
+        n_reads_max: 2,
+        warm_records: 100,
+        progress_wait: Duration::from_secs(1),
+        idle_progress_wait: Duration::from_secs(15),
     };
     let (live, tail) = Live::new(queue, Arc::clone(&store), meters.applied_changes(), live_options);
     let consumer_options = ConsumerOptions {

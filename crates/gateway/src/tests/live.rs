@@ -134,8 +134,16 @@ async fn what_clients_say_is_ignored_up_to_64_kib() {
 #[tokio::test]
 async fn live_refusals_are_problems() {
     let app = App::with(Limits { subscriptions_max: 1, ..Limits::default() }).await;
-    let plain = app.get("/live").await;
-    assert_eq!((plain.status, &plain.json()["code"]), (406, &json!("not_acceptable")));
+    let image = app.send("GET /live", "Accept: image/png\r\n", b"").await;
+    assert_eq!((image.status, &image.json()["code"]), (406, &json!("not_acceptable")));
+    for (query, code) in [
+        ("max_rate=10", "bad_parameter"),
+        ("frames=1&max_rate=0", "bad_parameter"),
+        ("frames=1&max_rate=10001", "bad_parameter"),
+        ("frames=2", "bad_parameter"),
+    ] {
+        assert_eq!(app.get(&format!("/live?{query}")).await.json()["code"], code, "{query}");
+    }
     let sse = "Accept: text/event-stream\r\n";
     assert_eq!(app.send("GET /live?sice=now", sse, b"").await.json()["code"], "unknown_parameter");
     let last = format!("{sse}Last-Event-ID: 42\r\n");

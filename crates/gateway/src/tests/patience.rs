@@ -24,6 +24,8 @@ fn with(change: impl FnOnce(&mut Patience)) -> Limits {
         idle_max: never,
         write_stall_max: never,
         live_stall_max: never,
+        live_ping_every: never,
+        live_keep_alive: never,
     };
     change(&mut patience);
     Limits { patience, ..Limits::default() }

@@ -16,10 +16,19 @@ pub(crate) enum Format {
 
 /// Whether a client wants lines back.
 pub(crate) fn wants_lines(accept: &[u8]) -> bool {
-    accept.split(|&sign| sign == b',').any(|range| {
-        let media_type = range.split(|&sign| sign == b';').next().unwrap_or_default();
-        is_lines(media_type.trim_ascii())
-    })
+    media_types(accept).any(is_lines)
+}
+
+/// Whether an `Accept` names one of these.
+pub(crate) fn names(accept: &[u8], wanted: &[&str]) -> bool {
+    media_types(accept)
+        .any(|given| wanted.iter().any(|name| given.eq_ignore_ascii_case(name.as_bytes())))
+}
+
+fn media_types(accept: &[u8]) -> impl Iterator<Item = &[u8]> {
+    accept
+        .split(|&sign| sign == b',')
+        .map(|range| range.split(|&sign| sign == b';').next().unwrap_or_default().trim_ascii())
 }
 
 /// Reads both headers. No `Content-Type` means JSON.

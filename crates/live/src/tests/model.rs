@@ -56,6 +56,7 @@ impl Listener {
         for message in messages {
             match message {
                 Message::Event { seq, .. } => self.seen.push(seq),
+                Message::Progress { cursor } => assert!(cursor.seq > self.after),
                 Message::CaughtUp { head } => assert!(head.seq >= self.after),
                 Message::Gap { .. } => panic!("nothing was lost, but {message:?}"),
             }

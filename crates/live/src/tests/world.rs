@@ -29,12 +29,24 @@ pub(crate) fn options() -> LiveOptions {
         history_page: 500,
         settle_wait: PATIENCE,
         read_wait: Duration::from_millis(300),
+        shares_bytes_max: 64 << 20,
+        n_reads_max: 4,
+        warm_records: 0,
+        progress_wait: PATIENCE,
+        idle_progress_wait: PATIENCE,
     }
 }
 
 /// Room for a handful of events everywhere, so that every border is met often.
 pub(crate) fn cramped() -> LiveOptions {
-    LiveOptions { ring_bytes_max: 8 << 10, batch_bytes_max: 1500, history_page: 3, ..options() }
+    LiveOptions {
+        ring_bytes_max: 8 << 10,
+        batch_bytes_max: 1500,
+        history_page: 3,
+        n_reads_max: 2,
+        warm_records: 5,
+        ..options()
+    }
 }
 
 pub(crate) struct World {
@@ -165,7 +177,7 @@ pub(crate) async fn events_through(subscription: &mut Subscription, last: Seq) -
         for message in next(subscription).await {
             match message {
                 Message::Event { seq, .. } => seqs.push(seq),
-                Message::CaughtUp { .. } => {}
+                Message::CaughtUp { .. } | Message::Progress { .. } => {}
                 Message::Gap { .. } => panic!("unexpected {message:?}"),
             }
         }
@@ -184,6 +196,7 @@ pub(crate) async fn words_until_caught_up(subscription: &mut Subscription) -> Ve
                 Message::Gap { from, to, why } => {
                     words.push(format!("gap {} {from} {to}", why.as_str()));
                 }
+                Message::Progress { cursor } => words.push(format!("progress {cursor}")),
                 Message::CaughtUp { head } => {
                     words.push(format!("caught up {head}"));
                     return words;
