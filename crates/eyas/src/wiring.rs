@@ -3,12 +3,12 @@
 //! Order matters: the database is asked how far it came before the log is opened, because a log that would
 //! have to cut its tail must know whether the cut loses anything that the database has.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::Seq;
 use queue::{EmbeddedOptions, EmbeddedQueue, Queue, QueueError};
-use store::{ControlStore, EventStore, SqliteOptions, SqliteStore, StoreError};
+use store::{ControlStore, EventStore, Lease, SqliteOptions, SqliteStore, StoreError};
 
 use crate::config::Config;
 
@@ -33,11 +33,28 @@ pub(crate) fn open_stores(config: &Config) -> Result<Stores, StoreError> {
     Ok(Stores { events: Arc::clone(&store) as Arc<dyn EventStore>, control: store })
 }
 
+/// Where the log of the events lane stands.
+pub(crate) fn events_log_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("log").join("events")
+}
+
+/// On a disk that is full to the last byte: gives up the ballast, so that database and log can be opened.
+pub(crate) fn make_room(data_dir: &Path) {
+    EmbeddedQueue::make_room(events_log_dir(data_dir));
+}
+
 /// Opens the log of the events lane. `applied` is how far the database came.
 pub(crate) fn open_events_queue(
-    data_dir: &Path,
+    config: &Config,
     applied: Seq,
 ) -> Result<Arc<dyn Queue>, QueueError> {
-    let dir = data_dir.join("log").join("events");
-    Ok(Arc::new(EmbeddedQueue::open(EmbeddedOptions { dir, applied })?))
+    let dir = events_log_dir(&config.data_dir);
+    let reserve_bytes_max = config.disk_reserve_bytes;
+    Ok(Arc::new(EmbeddedQueue::open(EmbeddedOptions { dir, applied, reserve_bytes_max })?))
+}
+
+/// How far the configured database came and which log feeds it, without opening it for writing. `None`: there is no
+/// database.
+pub(crate) fn peek_lease(config: &Config) -> Result<Option<Lease>, StoreError> {
+    SqliteStore::peek(&config.data_dir, &config.events_file)
 }

@@ -24,7 +24,13 @@ pub struct EmbeddedOptions {
     pub dir: PathBuf,
     /// How far the database came: a torn tail below it is damage.
     pub applied: Seq,
+    /// Room that is kept on the disk for the database: at most so many bytes, and at most an eighth of the disk.
+    /// Below it appends answer [`QueueError::NoRoom`].
+    pub reserve_bytes_max: u64,
 }
+
+/// What is kept on a disk that is large enough, unless somebody says otherwise.
+pub const RESERVE_BYTES_MAX: u64 = seglog::RESERVE_BYTES_MAX;
 
 /// A fsynced log.
 pub struct EmbeddedQueue {
@@ -37,18 +43,27 @@ pub struct EmbeddedQueue {
 }
 
 impl EmbeddedQueue {
+    /// On a disk that is too full even for a start, gives up the room that the log in `dir` has kept for that. For the
+    /// moment before the database is opened; nobody may have the log open.
+    pub fn make_room(dir: PathBuf) {
+        Log::make_room(Arc::new(Disk), dir);
+    }
+
     /// Opens or makes the log. Waits for the disk: call it where blocking is allowed, inside a runtime.
     ///
     /// # Errors
-    /// [`QueueError::Corrupt`] for a damaged log, [`QueueError::Open`] for everything else.
+    /// [`QueueError::Corrupt`] for a damaged log, [`QueueError::Behind`] for one that lacks what the database has,
+    /// [`QueueError::Open`] for everything else.
     pub fn open(options: EmbeddedOptions) -> Result<Self, QueueError> {
-        let settings =
-            Options { applied: Some(options.applied.get()), ..Options::new(options.dir) };
+        let settings = Options {
+            applied: Some(options.applied.get()),
+            reserve_bytes_max: options.reserve_bytes_max,
+            ..Options::new(options.dir)
+        };
         let (log, recovered) =
             Log::open(Arc::new(Disk), &settings).map_err(|error| match error {
-                OpenError::Corrupt { .. } | OpenError::Behind { .. } => {
-                    QueueError::Corrupt(error.to_string())
-                }
+                OpenError::Corrupt { .. } => QueueError::Corrupt(error.to_string()),
+                OpenError::Behind { .. } => QueueError::Behind(error.to_string()),
                 error => QueueError::Open(error.to_string()),
             })?;
         let id = LogId::new(recovered.log_id).expect("a log id is never 0");

@@ -290,6 +290,7 @@ impl Drop for Committer {
         // Order matters: nobody of ours may touch the folder once its lock is free.
         *self.shared.lock_trim() = false;
         self.shared.spares.stop();
+        self.shared.room.stop();
         self.lock = None;
         self.shared.ended.send_replace(true);
     }

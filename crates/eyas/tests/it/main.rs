@@ -25,6 +25,7 @@ mod journal;
 mod json_suite;
 mod lifecycle;
 mod live;
+mod log_commands;
 mod malformed;
 mod paging;
 mod producers;

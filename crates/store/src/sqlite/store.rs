@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::error::StoreError;
+use crate::events::Lease;
 use crate::sqlite::readers::Readers;
 use crate::sqlite::writer::Writer;
-use crate::sqlite::{connection, migrations};
+use crate::sqlite::{apply, connection, migrations};
 
 /// Where the files are, and how many may read at once.
 #[derive(Clone, Debug)]
@@ -50,6 +51,16 @@ impl SqliteStore {
         let readers = Readers::open(&path, n_readers)?;
         let lookups = Readers::open(&path, 1)?;
         Ok(Arc::new(Self { writer: Writer::start(conn)?, readers, lookups, control, instance }))
+    }
+
+    /// Reads the lease of an events database without opening it for writing, also while a server runs. `None`: there
+    /// is no such file. Blocks on the disk.
+    pub fn peek(dir: &Path, events_file: &str) -> Result<Option<Lease>, StoreError> {
+        let path = dir.join(events_file);
+        if !path.exists() {
+            return Ok(None);
+        }
+        apply::lease(&connection::open_reader(&path)?).map(Some)
     }
 }
 
