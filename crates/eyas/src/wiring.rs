@@ -15,6 +15,10 @@ use crate::config::Config;
 /// Read-only connections to the database: two for each core would only wait for the disk.
 const N_READERS: usize = 4;
 
+/// SQLite's log and one transaction may each take a part of the reserve, so that both fit into it on a small disk.
+const WAL_OF_RESERVE: u64 = 4;
+const TRANSACTION_OF_RESERVE: u64 = 8;
+
 /// The database, by its contracts.
 pub(crate) struct Stores {
     /// Events and their lease.
@@ -29,6 +33,7 @@ pub(crate) fn open_stores(config: &Config) -> Result<Stores, StoreError> {
         dir: config.data_dir.clone(),
         events_file: config.events_file.clone(),
         n_readers: N_READERS,
+        wal_bytes_max: reserve_bytes(config) / WAL_OF_RESERVE,
     })?;
     Ok(Stores { events: Arc::clone(&store) as Arc<dyn EventStore>, control: store })
 }
@@ -36,6 +41,20 @@ pub(crate) fn open_stores(config: &Config) -> Result<Stores, StoreError> {
 /// Where the log of the events lane stands.
 pub(crate) fn events_log_dir(data_dir: &Path) -> PathBuf {
     data_dir.join("log").join("events")
+}
+
+/// What is kept free on the disk of the data directory; without a reserve, as if it were as large as it can be.
+fn reserve_bytes(config: &Config) -> u64 {
+    match config.disk_reserve_bytes {
+        0 => u64::MAX,
+        bytes_max => EmbeddedQueue::reserve_bytes(&config.data_dir, bytes_max),
+    }
+}
+
+/// Bytes of records that one transaction of the consumer may hold on this disk, of those it would like to.
+pub(crate) fn transaction_bytes_max(config: &Config, wanted: usize) -> usize {
+    let share = reserve_bytes(config) / TRANSACTION_OF_RESERVE;
+    wanted.min(usize::try_from(share).unwrap_or(usize::MAX)).max(1)
 }
 
 /// On a disk that is full to the last byte: gives up the ballast, so that database and log can be opened.

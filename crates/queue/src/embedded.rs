@@ -3,7 +3,7 @@
 //! This room only translates. What is durable, torn or corrupt is decided in `seglog`. Its calls that
 //! may wait for the disk run on the blocking pool; appends wait for the log's own writer thread.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -47,6 +47,11 @@ impl EmbeddedQueue {
     /// moment before the database is opened; nobody may have the log open.
     pub fn make_room(dir: PathBuf) {
         Log::make_room(Arc::new(Disk), dir);
+    }
+
+    /// What is kept free on the disk that holds `dir`, if at most `reserve_bytes_max` shall be.
+    pub fn reserve_bytes(dir: &Path, reserve_bytes_max: u64) -> u64 {
+        seglog::reserve_bytes(&Disk, dir, reserve_bytes_max)
     }
 
     /// Opens or makes the log. Waits for the disk: call it where blocking is allowed, inside a runtime.

@@ -177,6 +177,7 @@ impl Committer {
         // Order matters: the catalog first, because a reader that is woken by the head looks into it.
         self.shared.catalog.publish(first, offset, end, next);
         self.shared.head.send_replace(next);
+        self.shared.room.written(end - offset);
         Ok(())
     }
 
@@ -221,6 +222,7 @@ impl Committer {
                 self.current = Current { file: spare.file, header, offset: BLOCK_BYTES };
                 // The base of this segment vouches for everything before it.
                 self.is_sealed = true;
+                self.shared.room.written(size_bytes);
                 self.prepare_spare();
                 Ok(())
             }

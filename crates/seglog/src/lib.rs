@@ -43,5 +43,6 @@ pub use crate::queue::AppendError;
 pub use crate::reader::{ReadError, Reader};
 pub use crate::rebuild::{Plan, Rebuilt, exchange, rebuild};
 pub use crate::recovery::Recovered;
+pub use crate::room::reserve_bytes;
 pub use crate::survey::survey;
 pub use crate::verdict::OpenError;

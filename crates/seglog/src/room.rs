@@ -19,18 +19,21 @@
 //! of an append.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crate::folder::Folder;
-use crate::io::Space;
+use crate::io::{Io, Space};
 
-/// How often the disk is looked at. At 1 GB/s it takes in 200 MB between two looks, less than the reserve.
+/// How often the disk is looked at, at least: others write to it as well.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The reserve is at most this part of the disk.
 const RESERVE_OF_DISK_MAX: u64 = 8;
+/// The log itself may take this part of the reserve between two looks.
+const UNSEEN_OF_RESERVE_MAX: u64 = 16;
 /// Bytes that the database may need for each byte of the log.
 const BYTES_PER_BACKLOG_BYTE: u64 = 3;
 /// A start needs about this much: a segment, SQLite's log and its index.
@@ -41,6 +44,9 @@ pub(crate) struct Room {
     folder: Folder,
     reserve_bytes_max: u64,
     is_short: AtomicBool,
+    /// Bytes that the log has written since the last look, and how many of them call for the next one.
+    unseen_bytes: AtomicU64,
+    unseen_bytes_max: AtomicU64,
     // A mutex and a condition, because the thread must sleep in between and wake up for the end.
     state: Mutex<State>,
     wake: Condvar,
@@ -51,6 +57,8 @@ struct State {
     /// Why appends are refused, while they are.
     reason: String,
     is_over: bool,
+    /// The next look is due before its time.
+    is_called: bool,
     watcher: Option<JoinHandle<()>>,
 }
 
@@ -60,6 +68,8 @@ impl Room {
             folder,
             reserve_bytes_max,
             is_short: AtomicBool::new(false),
+            unseen_bytes: AtomicU64::new(0),
+            unseen_bytes_max: AtomicU64::new(u64::MAX),
             state: Mutex::default(),
             wake: Condvar::new(),
         }
@@ -68,6 +78,16 @@ impl Room {
     /// Why appends are refused, if they are. Costs one load of a flag where there is room.
     pub(crate) fn shortage(&self) -> Option<String> {
         self.is_short.load(Ordering::Relaxed).then(|| self.lock().reason.clone())
+    }
+
+    /// The log has taken so many bytes more. A fast writer must not outrun the clock.
+    pub(crate) fn written(&self, n_bytes: u64) {
+        let before = self.unseen_bytes.fetch_add(n_bytes, Ordering::Relaxed);
+        let max = self.unseen_bytes_max.load(Ordering::Relaxed);
+        if before < max && before + n_bytes >= max {
+            self.lock().is_called = true;
+            self.wake.notify_all();
+        }
     }
 
     /// Looks once, and starts the thread that goes on looking until `stop`, which the writer calls at its end.
@@ -107,8 +127,11 @@ impl Room {
     /// Sleeps until the next look. False: it is over.
     fn rest(&self) -> bool {
         let state = self.lock();
-        let woken = self.wake.wait_timeout_while(state, LOOK_EVERY, |state| !state.is_over);
-        !woken.unwrap_or_else(PoisonError::into_inner).0.is_over
+        let is_early = |state: &mut State| !state.is_over && !state.is_called;
+        let woken = self.wake.wait_timeout_while(state, LOOK_EVERY, is_early);
+        let mut state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        state.is_called = false;
+        !state.is_over
     }
 
     /// Makes the ballast, or gives it up, as the disk allows.
@@ -142,8 +165,12 @@ impl Room {
 
     /// Decides whether appends are taken.
     fn judge(&self, backlog_bytes: u64) {
+        // Order matters: what is written while we look counts for the next look.
+        self.unseen_bytes.store(0, Ordering::Relaxed);
         let Some(space) = self.space() else { return };
         let plan = Plan::of(self.reserve_bytes_max, space.total_bytes);
+        let unseen_bytes_max = plan.reserve_bytes / UNSEEN_OF_RESERVE_MAX;
+        self.unseen_bytes_max.store(unseen_bytes_max, Ordering::Relaxed);
         let was_short = self.is_short.load(Ordering::Relaxed);
         let available_bytes = space.free_bytes + ballast_bytes(&self.folder);
         let need_bytes = plan.need_bytes(backlog_bytes, was_short);
@@ -199,6 +226,15 @@ impl Plan {
         let backlog_bytes = backlog_bytes.saturating_mul(BYTES_PER_BACKLOG_BYTE);
         (self.reserve_bytes + slack_bytes).saturating_add(backlog_bytes)
     }
+}
+
+/// What is kept for the database on the disk that holds `dir`; `reserve_bytes_max` where the disk does not say how
+/// large it is.
+pub fn reserve_bytes(io: &dyn Io, dir: &Path, reserve_bytes_max: u64) -> u64 {
+    let space = io.space(dir).ok().flatten();
+    space.map_or(reserve_bytes_max, |space| {
+        Plan::of(reserve_bytes_max, space.total_bytes).reserve_bytes
+    })
 }
 
 /// Removes the ballast of a log that nobody has open if its disk has too little room even for a start.

@@ -160,7 +160,7 @@ impl Server {
             // The lock on the data directory proves that an earlier holder of this name is gone.
             holder: instance.clone(),
             rows_max: 20_000,
-            bytes_max: 8 << 20,
+            bytes_max: wiring::transaction_bytes_max(&config, 8 << 20),
             yield_max: Duration::from_secs(1),
             lease: Duration::from_secs(30),
             retry_max: Duration::from_secs(5),
