@@ -94,6 +94,7 @@ impl Room {
     /// `backlog_bytes` says how much of the log the database lacks.
     pub(crate) fn watch(self: &Arc<Self>, backlog_bytes: impl Fn() -> u64 + Send + 'static) {
         if self.reserve_bytes_max == 0 {
+            give_up_ballast(&self.folder);
             return;
         }
         self.judge(backlog_bytes());

@@ -251,6 +251,27 @@ async fn looking_works_beside_a_server_and_mending_does_not() {
     assert!(nowhere.stderr.contains("--data-dir"), "{nowhere:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_log_is_never_taken_for_a_damaged_one() {
+    let app = TestApp::start().await;
+    let http = app.http.clone();
+    let line = format!("\"{}\"\n", "x".repeat(500));
+    let sending = tokio::spawn(async move {
+        for n in 0..800 {
+            let body = line.repeat(1 + n % 200);
+            http.post("/streams/raw", "application/x-ndjson", body).await.accepted();
+        }
+    });
+    let mut n_looks = 0;
+    while !sending.is_finished() || n_looks < 3 {
+        let verified = log(&app.launch, &["verify", "--json"]).await;
+        assert_eq!(verified.code, 0, "{verified:?}");
+        assert_eq!(json(&verified)["problems"], serde_json::json!([]));
+        n_looks += 1;
+    }
+    sending.await.unwrap();
+}
+
 #[tokio::test]
 async fn help_teaches_how_to_mend_a_log() {
     for (command, words) in [

@@ -30,7 +30,7 @@ pub(crate) fn run(config: Config, json: bool) -> Result<(), CommandError> {
         Ok(())
     })?;
     let n_torn_bytes = segments.iter().map(|facts| facts.n_torn_bytes).sum();
-    let verdict = Verdict::of(&survey, &place.lease, n_torn_bytes);
+    let verdict = Verdict::of(&survey, &place.lease_by_now()?, n_torn_bytes, place.is_served);
     let text = if json {
         format!("{}\n", as_json(&place, &survey, &segments, &verdict, n_to_apply))
     } else {

@@ -79,6 +79,13 @@ impl Place {
         queue::survey(&self.log_dir, applied, visit).map_err(refused)
     }
 
+    /// What the database says by now. A running server applies and trims during a walk: whether the log begins too late
+    /// is a matter of a lease that was read after it was listed, whether it ends too early of one read before.
+    pub(crate) fn lease_by_now(&self) -> Result<Lease, CommandError> {
+        let lease = wiring::peek_lease(&self.config).map_err(anyhow::Error::from)?;
+        Ok(lease.unwrap_or_else(|| self.lease.clone()))
+    }
+
     /// How many segments there are to walk.
     pub(crate) fn n_segments(&self) -> usize {
         let entries = std::fs::read_dir(&self.log_dir).into_iter().flatten().flatten();

@@ -14,7 +14,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use model::LogId;
+use model::{LogId, Seq};
 use queue::{Found, Plan, Survey};
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ pub(crate) async fn run(
     json: bool,
 ) -> Result<(), CommandError> {
     let place = Place::take(config)?;
-    let finding = find(task, &place)?;
+    let finding = find(&place)?;
     let data_dir = place.config.data_dir.display();
     match (&finding.verdict, task) {
         (Verdict::Opens { .. }, _) => {
@@ -92,37 +92,48 @@ pub(crate) async fn run(
         )));
     }
     let done = carry_out(task, &place, &finding).await?;
-    let words = format!(
-        "log {} is in place, its next seq is {}; it kept {} records\nlost: {}, each in {}\nthe old log is kept in {}; delete both when you need them no more",
-        done["new_log"].as_str().unwrap_or_default(),
-        done["next_seq"],
+    let text = |key: &str| done[key].as_str().unwrap_or_default().to_owned();
+    let mut words = format!(
+        "log {} is in place with {} records of the old one; its next seq is {}\n{} losses are listed in {}",
+        text("new_log"),
         done["kept_records"],
+        done["next_seq"],
         finding.lost.len(),
-        done["report"].as_str().unwrap_or_default(),
-        done["old_log_dir"].as_str().unwrap_or_default(),
+        text("report"),
     );
+    if Path::new(&text("old_log_dir")).exists() {
+        words += &format!(
+            "\nthe old log is kept in {}; delete it when you need it no more",
+            text("old_log_dir")
+        );
+    }
     say(json, &done, &words)
 }
 
-fn find(task: Task, place: &Place) -> Result<Finding, CommandError> {
-    let applied = place.lease.applied;
-    let mut all_lost = Vec::new();
+fn find(place: &Place) -> Result<Finding, CommandError> {
+    let mut damages = Vec::new();
     let mut n_torn_bytes = 0;
     let survey = place.survey(&mut |found| {
         match found {
-            Found::Damage(damage) => all_lost.extend(lost(&damage, applied)),
+            Found::Damage(damage) => damages.push(damage),
             Found::Segment(facts) => n_torn_bytes += facts.n_torn_bytes,
             Found::Records { .. } => {}
         }
         Ok(())
     })?;
+    let applied = place.lease.applied;
     let bound = place.lease.log.map(|id| id.to_string());
-    let is_same_log = survey.log_id.is_some_and(|id| bound.is_none_or(|bound| bound == log_id(id)))
-        || (survey.log_id.is_none() && survey.n_segments > 0);
-    if task == Task::Adopt && is_same_log && survey.first > applied.get() + 1 {
-        all_lost.insert(0, Lost::Gap { first_seq: applied.get() + 1, last_seq: survey.first - 1 });
+    // With all its headers damaged a log does not say whose it is; its numbers are then taken for this database's.
+    let is_same_log = survey.n_segments > 0
+        && survey.log_id.is_none_or(|id| bound.is_none_or(|bound| bound == log_id(id)));
+    let mut all_lost = Vec::new();
+    if is_same_log && survey.first > applied.get() + 1 {
+        all_lost.push(Lost::Gap { first_seq: applied.get() + 1, last_seq: survey.first - 1 });
     }
-    let verdict = Verdict::of(&survey, &place.lease, n_torn_bytes);
+    // Another log's numbers say nothing about what this database has.
+    let known = if is_same_log { applied } else { Seq::ZERO };
+    all_lost.extend(damages.iter().flat_map(|damage| lost(damage, known)));
+    let verdict = Verdict::of(&survey, &place.lease, n_torn_bytes, false);
     let plan = Plan { applied: applied.get(), is_same_log };
     Ok(Finding { survey, verdict, plan, lost: all_lost })
 }

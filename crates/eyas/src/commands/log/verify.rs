@@ -44,7 +44,7 @@ pub(crate) fn run(config: Config, json: bool) -> Result<(), CommandError> {
         }
         Ok(())
     })?;
-    let verdict = Verdict::of(&survey, &place.lease, n_torn_bytes);
+    let verdict = Verdict::of(&survey, &place.lease_by_now()?, n_torn_bytes, place.is_served);
     let is_good = matches!(verdict, Verdict::Opens { .. }) && problems.is_empty();
     let summary = format!(
         "{n_frames} frames with {} records in {} segments, {n_bytes} bytes",
