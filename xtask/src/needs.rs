@@ -12,8 +12,16 @@ use crate::runner::{headline, pass_through, quiet};
 /// Programs that come from the system's package manager: program, Debian package.
 ///
 /// The place where later drivers add their servers: `postgres`, `redis-server`, `nats-server`.
-const PROGRAMS: &[(&str, &str)] =
-    &[("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium"), ("git", "git")];
+const PROGRAMS: &[(&str, &str)] = &[
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("chromium", "chromium"),
+    ("git", "git"),
+    // A disk that is full, and one that fails.
+    ("mkfs.ext4", "e2fsprogs"),
+    ("filefrag", "e2fsprogs"),
+    ("mount", "mount"),
+];
 
 /// Parts of the Rust toolchain: the argument that asks for their version, the component of rustup.
 const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
@@ -34,6 +42,7 @@ pub(crate) fn prepare(root: &Path) -> anyhow::Result<bool> {
     if !missing.is_empty() {
         install(&missing)?;
     }
+    may_mount()?;
     npm_packages(&root.join("ui"))?;
     for (program, _) in PROGRAMS {
         let path = find(program).with_context(|| format!("`{program}` is still not in PATH"))?;
@@ -93,6 +102,23 @@ fn toolchain(subcommand: &str, component: &str) -> anyhow::Result<()> {
         pass_through(command.args(["component", "add", component]), &mut Vec::new())?;
     }
     ensure!(works(), "`cargo {subcommand}` is missing. Run: rustup component add {component}");
+    Ok(())
+}
+
+/// The tests of a full and of a failing disk mount small file systems on loop devices.
+fn may_mount() -> anyhow::Result<()> {
+    let dir = std::env::temp_dir().join(format!("eyas-needs-{}", std::process::id()));
+    std::fs::create_dir_all(&dir)?;
+    let mounted = quiet(Command::new("mount").args(["-t", "tmpfs", "none"]).arg(&dir));
+    if mounted {
+        quiet(Command::new("umount").arg(&dir));
+    }
+    std::fs::remove_dir(&dir)?;
+    ensure!(
+        mounted && Path::new("/dev/loop-control").exists(),
+        "the tests of a full disk mount small file systems, which wants root and loop devices. \
+         Run: sudo -E env PATH=\"$PATH\" cargo xtask test (in a container: --privileged)"
+    );
     Ok(())
 }
 

@@ -60,6 +60,69 @@ pub(crate) enum Command {
         A lost connection is taken up again after the last event seen."
     )]
     Tail(TailArgs),
+    /// Look at the log, check it, mend it
+    #[command(subcommand)]
+    Log(LogCommand),
+}
+
+/// What to do with the log. `--json` answers as JSON.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Show segments, positions, and what a start would do
+    #[command(after_help = "Changes nothing, works while a server runs, and on a damaged log.\n\n\
+        Examples:\n  eyas log inspect\n  eyas log inspect --data-dir /var/lib/eyas --json")]
+    Inspect(DirArgs),
+    /// Read and check every frame, and compare with the database
+    #[command(
+        after_help = "Changes nothing and works while a server runs. Each damaged place is named with file and offset.\n\n\
+        Exit codes: 0 all good · 65 something is not; the message names the command that helps.\n\n\
+        Example:\n  eyas log verify --data-dir /var/lib/eyas"
+    )]
+    Verify(DirArgs),
+    /// Make a damaged log open again, without what is damaged
+    #[command(
+        after_help = "First restore log and database together from a backup, if there is one. Without one:\n  \
+        1. eyas log repair                 lists each record that would be lost; changes nothing\n  \
+        2. eyas log repair --accept-loss   writes the log anew from every append that is whole, also behind the\n     \
+        damage, and puts it in place in one step\n\n\
+        The old log stays beside the new one (log/events.repair-<time>), and so does the list of what was lost\n\
+        (….jsonl). It needs as much free space as the log is large. The log gets a new id and its next seq jumps past\n\
+        everything ever used: readers with older cursors are told of a gap.\n\n\
+        Exit codes: 0 done, or nothing to repair · 65 nothing was changed · 75 stop the server first."
+    )]
+    Repair(RenewArgs),
+    /// Bind a log and a database that do not belong together
+    #[command(
+        after_help = "For a database or a log that was wiped, restored to an earlier state, or exchanged. First restore\n\
+        the two together from a backup, if there is one. Without one:\n  \
+        1. eyas log adopt                 says what that would mean; changes nothing\n  \
+        2. eyas log adopt --accept-loss   does it\n\n\
+        What the database has stays. Records of the log that it lacks go into it: under their old numbers if this\n\
+        log fed it, else under new ones (events whose ids it has stay single). The log gets a new id and its next seq\n\
+        jumps past everything ever used by either: readers with older cursors are told of a gap. The old log and a\n\
+        report stay beside the new one (log/events.adopt-<time>).\n\n\
+        Exit codes: 0 done, or nothing to adopt · 65 nothing was changed · 75 stop the server first."
+    )]
+    Adopt(RenewArgs),
+}
+
+/// Where the log is.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct DirArgs {
+    /// Folder of the log and the database [default: as configured, else ./eyas-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<String>,
+}
+
+/// Where the log is, and whether to go ahead.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RenewArgs {
+    #[command(flatten)]
+    pub(crate) dir: DirArgs,
+
+    /// Do it. Without this, it only says what would be lost
+    #[arg(long)]
+    pub(crate) accept_loss: bool,
 }
 
 /// Flags of `serve`.

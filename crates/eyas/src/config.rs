@@ -8,6 +8,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use queue::RESERVE_BYTES_MAX;
+
 use crate::cli::ServeArgs;
 
 /// Key, and the environment variable that sets it.
@@ -18,6 +20,7 @@ const KEYS: &[(&str, &str)] = &[
     ("data_dir", "EYAS_DATA_DIR"),
     ("queue.kind", "EYAS_QUEUE_KIND"),
     ("store.url", "EYAS_STORE_URL"),
+    ("disk.reserve", "EYAS_DISK_RESERVE"),
 ];
 
 /// Variables that commands read themselves.
@@ -38,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// File of the events database inside `data_dir`.
     pub(crate) events_file: String,
+    /// Room that is kept on the disk for the database: at most so many bytes, and at most an eighth of the disk.
+    pub(crate) disk_reserve_bytes: u64,
     /// What seems wrong but stops nothing.
     pub(crate) warnings: Vec<String>,
 }
@@ -185,9 +190,18 @@ impl Layers {
             self.problem("queue.kind", "is not a queue of this version; it has \"embedded\"");
         }
         let events_file = self.events_file();
+        let disk_reserve_bytes = self.disk_reserve();
         if self.problems.is_empty() {
             let warnings = self.warnings;
-            Ok(Config { listen, public_url, allowed_hosts, data_dir, events_file, warnings })
+            Ok(Config {
+                listen,
+                public_url,
+                allowed_hosts,
+                data_dir,
+                events_file,
+                disk_reserve_bytes,
+                warnings,
+            })
         } else {
             Err(ConfigError { problems: self.problems })
         }
@@ -234,6 +248,20 @@ impl Layers {
         Some(text)
     }
 
+    fn disk_reserve(&mut self) -> u64 {
+        let Some(text) = self.settings.get("disk.reserve").map(|setting| setting.text().to_owned())
+        else {
+            return RESERVE_BYTES_MAX;
+        };
+        parse_size(&text).unwrap_or_else(|| {
+            self.problem(
+                "disk.reserve",
+                "is not a size, like 512MiB or 2GiB; 0 keeps nothing free",
+            );
+            0
+        })
+    }
+
     fn events_file(&mut self) -> String {
         let Some(url) = self.settings.get("store.url").map(|setting| setting.text().to_owned())
         else {
@@ -265,6 +293,17 @@ fn texts(value: &toml::Value) -> Option<Vec<String>> {
         }
         _ => None,
     }
+}
+
+/// Bytes in a text like `512MiB`, `2 GiB` or `0`.
+fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("B", 0)];
+    let (digits, shift) = units
+        .iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), *shift)))
+        .unwrap_or((text, 0));
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 /// The host of an origin, without its port.

@@ -6,7 +6,7 @@
 //! | [`cli`] | the command line |
 //! | [`config`] | file, environment, flags |
 //! | [`wiring`] | the only place that names concrete drivers |
-//! | [`commands`] | `serve`, `send`, `tail` |
+//! | [`commands`] | `serve`, `send`, `tail`, `log` |
 //! | [`client`] | the HTTP client of `send` and `tail` |
 //! | [`printable`] | texts of strangers on a terminal |
 //! | [`banner`] | what a person sees when the server is ready |
@@ -31,7 +31,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Command, ServeArgs};
+use crate::cli::{Cli, Command, DirArgs, LogCommand, ServeArgs};
+use crate::commands::log::renew::Task;
+use crate::commands::log::{inspect, renew, verify};
 use crate::commands::{send, serve, tail};
 use crate::config::Config;
 use crate::exit::CommandError;
@@ -77,6 +79,24 @@ async fn dispatch(cli: &Cli) -> Result<(), CommandError> {
         }
         Some(Command::Tail(args)) => {
             tail::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+        }
+        Some(Command::Log(command)) => log(cli, command).await,
+    }
+}
+
+async fn log(cli: &Cli, command: &LogCommand) -> Result<(), CommandError> {
+    let load = |dir: &DirArgs| {
+        let data_dir = dir.data_dir.clone().or_else(|| cli.serve.data_dir.clone());
+        load(cli, &ServeArgs { data_dir, ..cli.serve.clone() })
+    };
+    match command {
+        LogCommand::Inspect(dir) => inspect::run(load(dir)?, cli.json),
+        LogCommand::Verify(dir) => verify::run(load(dir)?, cli.json),
+        LogCommand::Repair(args) => {
+            renew::run(Task::Repair, load(&args.dir)?, args.accept_loss, cli.json).await
+        }
+        LogCommand::Adopt(args) => {
+            renew::run(Task::Adopt, load(&args.dir)?, args.accept_loss, cli.json).await
         }
     }
 }

@@ -158,7 +158,7 @@ impl Consumer {
                 return Ok(());
             }
             let records = tokio::select! {
-                records = reader.next(READ_BYTES) => records.map_err(halt_log)?,
+                records = reader.next(self.read_bytes()) => records.map_err(halt_log)?,
                 () = shutdown.cancelled(), if !shutdown.is_cancelled() => continue,
             };
             let mut events = decode(records)?;
@@ -204,6 +204,11 @@ impl Consumer {
         }
     }
 
+    /// One read holds no more than a transaction should.
+    fn read_bytes(&self) -> usize {
+        READ_BYTES.min(self.options.bytes_max)
+    }
+
     /// Adds what has come meanwhile, up to the bounds of a transaction.
     async fn fill(
         &self,
@@ -215,7 +220,7 @@ impl Consumer {
             && n_bytes < self.options.bytes_max
             && reader.position() <= self.queue.bounds().last
         {
-            let records = reader.next(READ_BYTES).await.map_err(halt_log)?;
+            let records = reader.next(self.read_bytes()).await.map_err(halt_log)?;
             n_bytes += records.iter().map(|record| record.bytes.len()).sum::<usize>();
             events.append(&mut decode(records)?);
         }

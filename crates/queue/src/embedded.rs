@@ -3,7 +3,7 @@
 //! This room only translates. What is durable, torn or corrupt is decided in `seglog`. Its calls that
 //! may wait for the disk run on the blocking pool; appends wait for the log's own writer thread.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -24,7 +24,13 @@ pub struct EmbeddedOptions {
     pub dir: PathBuf,
     /// How far the database came: a torn tail below it is damage.
     pub applied: Seq,
+    /// Room that is kept on the disk for the database: at most so many bytes, and at most an eighth of the disk.
+    /// Below it appends answer [`QueueError::NoRoom`].
+    pub reserve_bytes_max: u64,
 }
+
+/// What is kept on a disk that is large enough, unless somebody says otherwise.
+pub const RESERVE_BYTES_MAX: u64 = seglog::RESERVE_BYTES_MAX;
 
 /// A fsynced log.
 pub struct EmbeddedQueue {
@@ -37,18 +43,32 @@ pub struct EmbeddedQueue {
 }
 
 impl EmbeddedQueue {
+    /// On a disk that is too full even for a start, gives up the room that the log in `dir` has kept for that. For the
+    /// moment before the database is opened; nobody may have the log open.
+    pub fn make_room(dir: PathBuf) {
+        Log::make_room(Arc::new(Disk), dir);
+    }
+
+    /// What is kept free on the disk that holds `dir`, if at most `reserve_bytes_max` shall be.
+    pub fn reserve_bytes(dir: &Path, reserve_bytes_max: u64) -> u64 {
+        seglog::reserve_bytes(&Disk, dir, reserve_bytes_max)
+    }
+
     /// Opens or makes the log. Waits for the disk: call it where blocking is allowed, inside a runtime.
     ///
     /// # Errors
-    /// [`QueueError::Corrupt`] for a damaged log, [`QueueError::Open`] for everything else.
+    /// [`QueueError::Corrupt`] for a damaged log, [`QueueError::Behind`] for one that lacks what the database has,
+    /// [`QueueError::Open`] for everything else.
     pub fn open(options: EmbeddedOptions) -> Result<Self, QueueError> {
-        let settings =
-            Options { applied: Some(options.applied.get()), ..Options::new(options.dir) };
+        let settings = Options {
+            applied: Some(options.applied.get()),
+            reserve_bytes_max: options.reserve_bytes_max,
+            ..Options::new(options.dir)
+        };
         let (log, recovered) =
             Log::open(Arc::new(Disk), &settings).map_err(|error| match error {
-                OpenError::Corrupt { .. } | OpenError::Behind { .. } => {
-                    QueueError::Corrupt(error.to_string())
-                }
+                OpenError::Corrupt { .. } => QueueError::Corrupt(error.to_string()),
+                OpenError::Behind { .. } => QueueError::Behind(error.to_string()),
                 error => QueueError::Open(error.to_string()),
             })?;
         let id = LogId::new(recovered.log_id).expect("a log id is never 0");

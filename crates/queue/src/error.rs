@@ -12,7 +12,7 @@ pub enum QueueError {
         /// Bytes that wait.
         n_bytes: u64,
     },
-    /// The disk has no room for the next segment: nothing was appended.
+    /// The disk has no room: nothing was appended.
     #[error("no room for the log: {0}")]
     NoRoom(String),
     /// Records that no frame can hold: nothing was appended, trying again will not help.
@@ -41,6 +41,9 @@ pub enum QueueError {
     /// The log is damaged.
     #[error("{0}")]
     Corrupt(String),
+    /// The database has applied what the log does not have: another log, an older copy, or lost writes.
+    #[error("{0}")]
+    Behind(String),
     /// The log cannot be opened, and why.
     #[error("{0}")]
     Open(String),

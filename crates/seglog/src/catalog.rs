@@ -86,6 +86,17 @@ impl Catalog {
         self.lock().segments.iter().map(|segment| segment.size_bytes).sum()
     }
 
+    /// About how many bytes of the log hold records from `seq` on: at most one step of the index too many.
+    pub(crate) fn bytes_from(&self, seq: u64) -> u64 {
+        let state = self.lock();
+        let n_before = state.segments.partition_point(|segment| segment.base <= seq);
+        let segments = &state.segments[n_before.saturating_sub(1)..];
+        if seq >= state.next {
+            return 0;
+        }
+        segments.iter().map(|segment| segment.end.saturating_sub(segment.start_for(seq).1)).sum()
+    }
+
     /// A commit is safe: its first Seq and offset, and what comes behind it.
     pub(crate) fn publish(&self, seq: u64, offset: u64, end: u64, next: u64) {
         let mut state = self.lock();

@@ -130,16 +130,15 @@ impl Committer {
         self.is_sealed = false;
         self.write(first, seq)?;
         let mut seq = first;
-        let mut n_answered_bytes = 0;
         self.linger.n_appends = self.in_flight.len();
+        // Order matters: whoever is answered may append again at once, and must find the room that it left.
+        self.shared.queue.release(self.in_flight.iter().map(|pending| pending.frame_bytes).sum());
         for pending in self.in_flight.drain(..) {
             let end = seq + pending.records.len() as u64;
-            n_answered_bytes += pending.frame_bytes;
             // A caller that has gone is told nothing; its records are there all the same.
             let _ = pending.answer.send(Ok((seq, end - 1)));
             seq = end;
         }
-        self.shared.queue.release(n_answered_bytes);
         Ok(())
     }
 
@@ -178,6 +177,7 @@ impl Committer {
         // Order matters: the catalog first, because a reader that is woken by the head looks into it.
         self.shared.catalog.publish(first, offset, end, next);
         self.shared.head.send_replace(next);
+        self.shared.room.written(end - offset);
         Ok(())
     }
 
@@ -222,6 +222,7 @@ impl Committer {
                 self.current = Current { file: spare.file, header, offset: BLOCK_BYTES };
                 // The base of this segment vouches for everything before it.
                 self.is_sealed = true;
+                self.shared.room.written(size_bytes);
                 self.prepare_spare();
                 Ok(())
             }
@@ -290,6 +291,7 @@ impl Drop for Committer {
         // Order matters: nobody of ours may touch the folder once its lock is free.
         *self.shared.lock_trim() = false;
         self.shared.spares.stop();
+        self.shared.room.stop();
         self.lock = None;
         self.shared.ended.send_replace(true);
     }

@@ -4,6 +4,7 @@
 //! lock                              held by the one process that has the log open
 //! 00000000000000000001.seg          a segment; the number is its base Seq
 //! spare-7.pre                       a segment in the making; whatever is found at a start is removed
+//! ballast                           room to give away when the disk is full
 //! 00000000000000000001.seg.torn-1   bytes that a start has cut, kept for people
 //! ```
 
@@ -55,6 +56,10 @@ impl Folder {
 
     pub(crate) fn segment_path(&self, base: u64) -> PathBuf {
         self.dir.join(segment::name(base))
+    }
+
+    pub(crate) fn ballast_path(&self) -> PathBuf {
+        self.dir.join("ballast")
     }
 
     /// A name that no other spare has.

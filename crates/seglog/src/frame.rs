@@ -149,6 +149,13 @@ impl FrameHeader {
     }
 }
 
+/// The salt in a frame header whose own checksum holds: how a segment with a damaged header is told.
+pub(crate) fn salt_of(bytes: &[u8]) -> Option<u64> {
+    let head = bytes.get(..HEADER_BYTES)?;
+    let is_whole = head[..4] == MAGIC && crc32c::crc32c(&head[..44]) == u32_at(head, 44);
+    is_whole.then(|| u64_at(head, 16))
+}
+
 /// Adds the frame of one append to `out`, padded to 8 bytes.
 pub(crate) fn push_data(out: &mut Vec<u8>, stamp: Stamp, first_seq: u64, records: &[Bytes]) {
     let start = begin(out);

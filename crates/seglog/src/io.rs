@@ -10,7 +10,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+use rustix::fs::{
+    CWD, FallocateFlags, FlockOperation, RenameFlags, fallocate, flock, renameat_with, statvfs,
+};
 use rustix::io::Errno;
 
 /// A held lock of a folder. Dropping it lets go.
@@ -44,6 +46,30 @@ pub trait Io: Send + Sync + 'static {
 
     /// 64 random bits: log ids and salts.
     fn random(&self) -> io::Result<u64>;
+
+    /// Opens an existing file for reading only: what people look at may be on a disk that must not be written to.
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.open(path)
+    }
+
+    /// How much room the file system of a folder has. `None`: it does not say, and then nothing watches it.
+    fn space(&self, _dir: &Path) -> io::Result<Option<Space>> {
+        Ok(None)
+    }
+
+    /// Two folders (or files) take each other's names, in one step. Durable only after `sync_dir`.
+    fn exchange(&self, _one: &Path, _other: &Path) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+}
+
+/// Room on a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that anybody may still use.
+    pub free_bytes: u64,
+    /// Bytes that it has in all.
+    pub total_bytes: u64,
 }
 
 /// An open file. Offsets and sizes are bytes.
@@ -140,6 +166,22 @@ impl Io for Disk {
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::new(DiskFile(fs::File::open(path)?)))
+    }
+
+    fn space(&self, dir: &Path) -> io::Result<Option<Space>> {
+        let facts = statvfs(dir)?;
+        Ok(Some(Space {
+            free_bytes: facts.f_bavail.saturating_mul(facts.f_frsize),
+            total_bytes: facts.f_blocks.saturating_mul(facts.f_frsize),
+        }))
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
     }
 
     fn random(&self) -> io::Result<u64> {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Log::append ─> queue ─> committer (one thread: one write, one fdatasync for all that wait) ─> segment files
-//!                             │ catalog: which segments, how far they are safe
+//!               ^ room         │ catalog: which segments, how far they are safe
 //! Reader::read <──────────────┘
 //! Log::open ─> recovery (scan, judge, cut) ─> fresh segment (the tail is persisted again) ─> open for business
 //! ```
@@ -13,6 +13,7 @@
 mod catalog;
 mod committer;
 mod cursor;
+mod findings;
 mod folder;
 mod frame;
 mod io;
@@ -21,19 +22,27 @@ mod options;
 mod poison;
 mod queue;
 mod reader;
+mod rebuild;
 mod recovery;
+mod room;
 mod segment;
 mod shared;
 mod spare;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod trim;
 mod verdict;
+mod wreck;
 
-pub use crate::io::{Disk, File, Io, Lock};
+pub use crate::findings::{Damage, Found, SegmentFacts, Survey};
+pub use crate::io::{Disk, File, Io, Lock, Space};
 pub use crate::log::Log;
-pub use crate::options::Options;
+pub use crate::options::{Options, RESERVE_BYTES_MAX};
 pub use crate::queue::AppendError;
 pub use crate::reader::{ReadError, Reader};
+pub use crate::rebuild::{Plan, Rebuilt, exchange, rebuild};
 pub use crate::recovery::Recovered;
+pub use crate::room::reserve_bytes;
+pub use crate::survey::survey;
 pub use crate::verdict::OpenError;

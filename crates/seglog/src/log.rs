@@ -2,6 +2,7 @@
 //! closes the log.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -16,10 +17,14 @@ use crate::options::Options;
 use crate::queue::AppendError;
 use crate::reader::Reader;
 use crate::recovery::{Recovered, recover};
+use crate::room;
 use crate::segment::BLOCK_BYTES;
 use crate::shared::Shared;
 use crate::trim::trim;
 use crate::verdict::OpenError;
+
+/// A disk has room for at least so many of the largest segments.
+const SEGMENTS_OF_DISK_MIN: u64 = 64;
 
 /// An open log. All clones are the same log.
 #[derive(Clone)]
@@ -52,9 +57,13 @@ impl Log {
         let Some(lock) = folder.lock().map_err(OpenError::io("lock", &folder.dir))? else {
             return Err(OpenError::Locked { dir: folder.dir });
         };
+        let options =
+            &Options { segment_bytes_max: segment_bytes_max(&folder, options), ..options.clone() };
         let ready = recover(&folder, options)?;
         let recovered = ready.recovered;
         let shared = Arc::new(Shared::new(folder, options, ready.segments, recovered.next));
+        let watched = Arc::clone(&shared);
+        shared.room.watch(move || watched.backlog_bytes());
         let committer = Committer::new(shared.clone(), ready.current, options, lock);
         let dir = &shared.folder.dir;
         let writer = committer.spawn().map_err(OpenError::io("start a thread for", dir))?;
@@ -65,6 +74,12 @@ impl Log {
             shared,
         };
         Ok((Self { inner: Arc::new(inner) }, recovered))
+    }
+
+    /// Gives up the ballast of the log in `dir` if its disk has no room even for a start. For the moment before
+    /// the database is opened; the caller knows that nobody has the log open.
+    pub fn make_room(io: Arc<dyn Io>, dir: PathBuf) {
+        room::make_room_for_start(&Folder::new(io, dir));
     }
 
     /// The random name that the log was born with, never 0.
@@ -81,6 +96,9 @@ impl Log {
     pub async fn append(&self, records: Vec<Bytes>) -> Result<(u64, u64), AppendError> {
         if let Some(reason) = self.poison_reason() {
             return Err(AppendError::Poisoned(reason));
+        }
+        if let Some(reason) = self.inner.shared.room.shortage() {
+            return Err(AppendError::NoRoom(reason));
         }
         let answered = self.inner.shared.queue.push(records)?;
         match answered.await {
@@ -124,6 +142,12 @@ impl Log {
         self.inner.shared.poison.reason().map(str::to_owned)
     }
 
+    /// Why the disk is too full for appends, if it is.
+    #[cfg(test)]
+    pub(crate) fn shortage(&self) -> Option<String> {
+        self.inner.shared.room.shortage()
+    }
+
     /// Removes whole segments whose records all have a Seq below `before`; the last segment always
     /// stays. Blocking. After an error the log is still whole and the same call may be tried again,
     /// unless the log is poisoned or closed.
@@ -139,6 +163,14 @@ impl Log {
         // It cannot fail: the sender lives as long as this handle.
         let _ = ended.wait_for(|ended| *ended).await;
     }
+}
+
+/// Segments stay small on a small disk: one is always kept in advance, and the oldest goes only as a whole.
+fn segment_bytes_max(folder: &Folder, options: &Options) -> u64 {
+    let space = folder.io.space(&folder.dir).ok().flatten();
+    let share = space.map_or(u64::MAX, |space| space.total_bytes / SEGMENTS_OF_DISK_MIN);
+    let share = share - share % BLOCK_BYTES;
+    options.segment_bytes_max.min(share.max(options.segment_bytes_min))
 }
 
 impl Drop for Inner {

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 const MIB: u64 = 1024 * 1024;
 
+/// What is kept free on a disk that is large enough. See the room `room`.
+pub const RESERVE_BYTES_MAX: u64 = 512 * MIB;
+
 /// Settings of one log. Nothing is decided elsewhere.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -21,6 +24,9 @@ pub struct Options {
     pub segment_bytes_min: u64,
     /// Segments grow fourfold up to this size. A multiple of 4 KiB.
     pub segment_bytes_max: u64,
+    /// Room that is kept for the database, so that it can take what the log still holds: at most so many bytes, and
+    /// at most an eighth of the disk. Below it appends are refused. 0: nobody watches the disk.
+    pub reserve_bytes_max: u64,
     /// How long the log is idle before its last commit is sealed.
     pub seal_after: Duration,
 }
@@ -35,6 +41,7 @@ impl Options {
             append_bytes_max: 32 * MIB as usize,
             segment_bytes_min: MIB,
             segment_bytes_max: 64 * MIB,
+            reserve_bytes_max: RESERVE_BYTES_MAX,
             seal_after: Duration::from_millis(50),
         }
     }

@@ -38,9 +38,9 @@ pub enum AppendError {
         /// Bytes allowed.
         bytes_max: usize,
     },
-    /// The disk has no room for the next segment. Nothing was appended; the log is healthy and
-    /// tries again next time.
-    #[error("no room for the next segment: {0}")]
+    /// The disk is full, or nearly so. Nothing was appended; the log is healthy, and takes appends again as soon as
+    /// there is room.
+    #[error("no room on the disk: {0}")]
     NoRoom(String),
     /// A write or fsync failed. The records may be there or not, and this log appends nothing any more.
     #[error("the log is poisoned: {0}")]

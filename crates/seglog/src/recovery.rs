@@ -20,6 +20,7 @@ use crate::folder::Folder;
 use crate::frame::{self, BadFrame, COUNT_END, Kind, Stamp};
 use crate::io::{File, is_no_room, read_exact_at};
 use crate::options::Options;
+use crate::room;
 use crate::segment::{BLOCK_BYTES, BadHeader, SegmentHeader, align};
 use crate::spare::{Current, Spare};
 use crate::verdict::{Ending, OpenError, ending};
@@ -145,7 +146,7 @@ pub(crate) fn jump(next_seq: u64) -> u64 {
 /// Checks a segment up to the base of the next one, or up to the first frame that is not good.
 fn scan(folder: &Folder, base: u64, next_base: Option<u64>) -> Result<Scan, OpenError> {
     let path = folder.segment_path(base);
-    let file = folder.io.open(&path).map_err(OpenError::io("open", &path))?;
+    let file = folder.io.open_to_read(&path).map_err(OpenError::io("open", &path))?;
     let header = read_header(&path, &*file, base)?;
     let mut segment = Segment::new(base, header.salt, header.size_bytes);
     let mut cursor = Cursor::new(file.clone(), header.salt, BLOCK_BYTES, base, header.size_bytes);
@@ -249,6 +250,17 @@ fn keep_torn(folder: &Folder, last: &Scan, end: u64) -> Result<(), OpenError> {
     }
 }
 
+/// Checks the log in `folder` as a start would, and changes nothing.
+pub(crate) fn rehearse(folder: &Folder, applied: Option<u64>) -> Result<(), OpenError> {
+    let listing = folder.list().map_err(OpenError::io("list", &folder.dir))?;
+    let (_, last, _) = scan_all(folder, &listing.bases)?;
+    match (&last, applied) {
+        (Some(last), _) => judge(last, applied).map(|_| ()),
+        (None, Some(applied @ 1..)) => Err(OpenError::Behind { next: 1, applied }),
+        (None, _) => Ok(()),
+    }
+}
+
 /// Makes the segment that the log goes on in: the tail again, and a seal that vouches for it and
 /// says what Seq comes next.
 fn write_fresh(
@@ -287,7 +299,12 @@ fn write_fresh(
         folder.sync()?;
         Ok(spare.file)
     };
-    let file = write().map_err(OpenError::io("write", &path))?;
+    let written = match write() {
+        // What the ballast is for: a full disk must not keep the log from starting.
+        Err(error) if is_no_room(&error) && room::give_up_ballast(folder) => write(),
+        written => written,
+    };
+    let file = written.map_err(OpenError::io("write", &path))?;
     Ok(Current { file, header, offset: end })
 }
 

@@ -1,5 +1,6 @@
 //! What the writer's thread, the readers and the handles of one open log have in common.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use meter::Commits;
@@ -10,6 +11,7 @@ use crate::folder::Folder;
 use crate::options::Options;
 use crate::poison::Poison;
 use crate::queue::Queue;
+use crate::room::Room;
 use crate::spare::Spares;
 
 /// The parts of an open log, each with its own lock.
@@ -19,6 +21,9 @@ pub(crate) struct Shared {
     pub(crate) catalog: Catalog,
     pub(crate) spares: Spares,
     pub(crate) poison: Poison,
+    pub(crate) room: Arc<Room>,
+    /// Everything below this Seq may be trimmed: what stands from here on still has to go into the database.
+    pub(crate) unneeded_before: AtomicU64,
     /// Seq of the next record: everything below it is on stable storage.
     pub(crate) head: watch::Sender<u64>,
     /// What the writer measures of itself.
@@ -43,12 +48,19 @@ impl Shared {
             catalog: Catalog::new(segments, next),
             spares: Spares::new(folder.clone()),
             poison: Poison::new(),
+            room: Arc::new(Room::new(folder.clone(), options.reserve_bytes_max)),
+            unneeded_before: AtomicU64::new(options.applied.unwrap_or(0) + 1),
             head: watch::Sender::new(next),
             commits: Arc::default(),
             ended: watch::Sender::new(false),
             may_trim: Mutex::new(true),
             folder,
         }
+    }
+
+    /// About how many bytes of the log the database lacks.
+    pub(crate) fn backlog_bytes(&self) -> u64 {
+        self.catalog.bytes_from(self.unneeded_before.load(Ordering::Relaxed))
     }
 
     /// Waits for a trim that is under way, and keeps the next one out.

@@ -5,6 +5,7 @@
 //! but not a newer one would leave a hole.
 
 use std::io::{self, ErrorKind};
+use std::sync::atomic::Ordering;
 
 use crate::catalog::Segment;
 use crate::shared::Shared;
@@ -13,6 +14,7 @@ use crate::spare::Spare;
 /// Removes whole segments whose records all have a Seq below `before`, never the last one. Segments of
 /// `recycle_bytes` become spares if one is wanted.
 pub(crate) fn trim(shared: &Shared, recycle_bytes: u64, before: u64) -> io::Result<()> {
+    shared.unneeded_before.fetch_max(before, Ordering::Relaxed);
     let may_trim = shared.lock_trim();
     if !*may_trim {
         return Err(io::Error::other("the log is closed"));

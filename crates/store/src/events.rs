@@ -146,6 +146,10 @@ pub trait EventStore: Send + Sync {
     /// claim renews it. Refuses while another holder's claim has not run out, and for another log.
     async fn claim(&self, claim: Claim) -> Result<Lease, StoreError>;
 
+    /// Binds the database to another log, knowingly; what is applied stays, and nobody holds the lease afterwards.
+    /// Only for a person's command while no server runs.
+    async fn bind(&self, log: LogId) -> Result<Lease, StoreError>;
+
     /// ONE transaction: compare-and-set of the lease row first, then rows, then nothing. After an error the
     /// caller reads the lease before it tries again: the answer to a commit can be lost.
     async fn apply(&self, apply: Apply) -> Result<Applied, StoreError>;

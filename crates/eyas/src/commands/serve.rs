@@ -14,9 +14,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use gateway::{Gateway, GatewayOptions, GatewayParts};
 use live::{Live, LiveOptions};
-use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters};
+use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, StartError};
 use queue::{Queue, QueueError};
 use rustix::fs::{FlockOperation, flock};
+use store::StoreError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time;
@@ -115,7 +116,7 @@ fn open_data_dir(path: &Path) -> Result<PathBuf, CommandError> {
 }
 
 /// One process on one directory: two would write one log.
-fn lock(data_dir: &Path) -> Result<File, CommandError> {
+pub(crate) fn lock(data_dir: &Path) -> Result<File, CommandError> {
     let path = data_dir.join("lock");
     let file = File::create(&path).with_context(|| path.display().to_string())?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
@@ -141,18 +142,16 @@ struct Server {
 
 impl Server {
     async fn open(config: Config) -> Result<Self, CommandError> {
+        wiring::make_room(&config.data_dir);
         let stores = wiring::open_stores(&config).map_err(anyhow::Error::from)?;
         let instance = stores.control.instance().await.map_err(anyhow::Error::from)?;
         let applied = stores.events.lease().await.map_err(anyhow::Error::from)?.applied;
-        let data_dir = config.data_dir.clone();
+        let settings = config.clone();
         let queue =
-            tokio::task::spawn_blocking(move || wiring::open_events_queue(&data_dir, applied))
+            tokio::task::spawn_blocking(move || wiring::open_events_queue(&settings, applied))
                 .await
                 .context("opening the log panicked")?
-                .map_err(|error| match error {
-                    QueueError::Corrupt(text) => CommandError::Damaged(text),
-                    error => CommandError::Failed(error.into()),
-                })?;
+                .map_err(|error| refused_log(&config.data_dir, error))?;
         let meters = Arc::new(Meters::new());
         let tasks = TaskTracker::new();
         let intake = Intake::new(
@@ -166,12 +165,13 @@ impl Server {
             // The lock on the data directory proves that an earlier holder of this name is gone.
             holder: instance.clone(),
             rows_max: 20_000,
-            bytes_max: 8 << 20,
+            bytes_max: wiring::transaction_bytes_max(&config, 8 << 20),
             yield_max: Duration::from_secs(1),
             lease: Duration::from_secs(30),
             retry_max: Duration::from_secs(5),
         };
-        let consumer = Consumer::start(&intake, options).await.map_err(anyhow::Error::from)?;
+        let consumer = Consumer::start(&intake, options).await;
+        let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
         Ok(Self { config, instance, stores, queue, meters, intake, consumer, tasks })
     }
 
@@ -248,6 +248,41 @@ impl Server {
             error => CommandError::Failed(error.into()),
         })
     }
+}
+
+/// Why the log was not opened, and the command that helps.
+fn refused_log(data_dir: &Path, error: QueueError) -> CommandError {
+    match error {
+        QueueError::Corrupt(text) => CommandError::Damaged(advice(data_dir, &text, "repair")),
+        QueueError::Behind(text) => CommandError::Damaged(advice(data_dir, &text, "adopt")),
+        error => CommandError::Failed(error.into()),
+    }
+}
+
+/// Why log and database do not work together, and the command that helps.
+fn refused_pair(data_dir: &Path, error: StartError) -> CommandError {
+    match error {
+        StartError::Mismatch(text) => CommandError::Damaged(advice(data_dir, &text, "adopt")),
+        StartError::Store(error @ StoreError::OtherLog { .. }) => {
+            CommandError::Damaged(advice(data_dir, &error.to_string(), "adopt"))
+        }
+        error => CommandError::Failed(error.into()),
+    }
+}
+
+/// A refusal, and what a person can do about it.
+fn advice(data_dir: &Path, text: &str, command: &str) -> String {
+    let data_dir = data_dir.display();
+    let what = match command {
+        "repair" => "lists what would be lost, and changes nothing until you accept it",
+        _ => {
+            "says what binding the two together would mean, and changes nothing until you accept it"
+        }
+    };
+    format!(
+        "{text}\n  nothing was changed. Restore log and database together from a backup; or, without one,\n  \
+        `eyas log {command} --data-dir {data_dir}` {what}"
+    )
 }
 
 fn poison() -> CommandError {

@@ -67,3 +67,18 @@ fn the_host_of_the_public_url_is_allowed() {
     assert!(config.allowed_hosts.contains(&"eyas.example.com".to_owned()));
     assert!(load(None, &[("EYAS_PUBLIC_URL", "eyas.example.com")]).is_err());
 }
+
+#[test]
+fn the_reserve_is_a_size_in_words() {
+    let reserve = |text: &str| {
+        let file = format!("[disk]\nreserve = \"{text}\"\n");
+        load(Some(&file), &[]).map(|config| config.disk_reserve_bytes)
+    };
+    assert_eq!(load(None, &[]).unwrap().disk_reserve_bytes, 512 << 20);
+    for (text, bytes) in [("0", 0), ("2GiB", 2 << 30), ("64 MiB", 64 << 20), ("4096B", 4096)] {
+        assert_eq!(reserve(text), Ok(bytes), "{text}");
+    }
+    for text in ["", "much", "1.5GiB", "-1", "9999999999TiB", "12 parsecs"] {
+        assert!(reserve(text).is_err_and(|error| error.contains("like 512MiB")), "{text}");
+    }
+}

@@ -266,6 +266,15 @@ impl TestApp {
         self.launch.clone()
     }
 
+    /// Waits until it has ended by itself: its exit code, and what it said.
+    pub(crate) async fn ended(mut self) -> (i32, String) {
+        let status = self.process.exit(DEADLINE).await;
+        let code = status.and_then(|status| status.code()).unwrap_or(-1);
+        eventually("the end of stderr", async || self.process.listener.is_finished().then_some(()))
+            .await;
+        (code, self.stderr())
+    }
+
     /// SIGTERM, and the end with exit code 0.
     pub(crate) async fn terminate(self) -> Launch {
         self.signal_stop();

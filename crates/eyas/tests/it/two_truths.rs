@@ -21,7 +21,7 @@ async fn stored(app: &TestApp) -> Vec<usize> {
     lines.iter().map(|line| Row::parse(line).data().parse().unwrap()).collect()
 }
 
-fn remove_database(dir: &Path) {
+pub(crate) fn remove_database(dir: &Path) {
     for name in ["eyas.db", "eyas.db-wal", "eyas.db-shm"] {
         // The last two are there only after a crash.
         let _ = std::fs::remove_file(dir.join(name));
@@ -29,7 +29,7 @@ fn remove_database(dir: &Path) {
 }
 
 /// The segments, oldest first.
-fn segments(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir.join("log/events")).expect("the log's folder");
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|ext| ext == "seg"));

@@ -70,6 +70,7 @@ pub(crate) async fn gateway(
         dir: dir.path().to_owned(),
         events_file: "eyas.db".to_owned(),
         n_readers: 2,
+        wal_bytes_max: u64::MAX,
     };
     let sqlite = SqliteStore::open(options).unwrap();
     let store: Arc<dyn EventStore> = Arc::clone(&sqlite) as _;

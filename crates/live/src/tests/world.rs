@@ -67,6 +67,7 @@ impl World {
             dir: dir.path().to_owned(),
             events_file: "eyas.db".to_owned(),
             n_readers: 2,
+            wal_bytes_max: u64::MAX,
         };
         let store = SqliteStore::open(files).unwrap();
         let (now, until) = (Timestamp::from_micros(0), Timestamp::from_micros(i64::MAX));

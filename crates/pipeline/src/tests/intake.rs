@@ -43,6 +43,7 @@ impl Path {
             dir: dir.path().to_owned(),
             events_file: "eyas.db".to_owned(),
             n_readers: 2,
+            wal_bytes_max: u64::MAX,
         };
         let store = SqliteStore::open(options).unwrap();
         let queue = MemoryQueue::new(LogId::new(1).unwrap());

@@ -13,7 +13,7 @@ use crate::tests::conformance::{self, seq};
 
 fn open(dir: &TempDir, applied: Seq) -> Result<Arc<dyn Queue>, QueueError> {
     let dir = dir.path().join("log");
-    Ok(Arc::new(EmbeddedQueue::open(EmbeddedOptions { dir, applied })?))
+    Ok(Arc::new(EmbeddedQueue::open(EmbeddedOptions { dir, applied, reserve_bytes_max: 0 })?))
 }
 
 #[tokio::test]

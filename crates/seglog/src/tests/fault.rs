@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use crate::io::{Disk, File, Io, Lock};
+use crate::io::{Disk, File, Io, Lock, Space};
 
 /// What goes wrong. All off at first.
 pub(crate) struct Faults {
@@ -15,6 +15,8 @@ pub(crate) struct Faults {
     pub(crate) n_syncs_after_failure: AtomicUsize,
     /// Making room answers ENOSPC.
     pub(crate) no_room: AtomicBool,
+    /// Free bytes of a disk of 1 GiB; it does not say until this is set.
+    pub(crate) free_bytes: AtomicU64,
     /// Changes (writes, renames, fsyncs …) that still succeed; then everything fails, as if the
     /// process had died.
     pub(crate) n_changes_left: AtomicI64,
@@ -31,6 +33,7 @@ impl Default for Faults {
             fail_sync: AtomicBool::default(),
             n_syncs_after_failure: AtomicUsize::default(),
             no_room: AtomicBool::default(),
+            free_bytes: AtomicU64::new(u64::MAX),
             n_changes_left: AtomicI64::new(i64::MAX),
             random: AtomicU64::default(),
             has_failed: AtomicBool::default(),
@@ -113,6 +116,11 @@ impl Io for FaultDisk {
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         Disk.lock(path)
+    }
+
+    fn space(&self, _dir: &Path) -> io::Result<Option<Space>> {
+        let free_bytes = self.0.free_bytes.load(Ordering::SeqCst);
+        Ok((free_bytes < u64::MAX).then_some(Space { free_bytes, total_bytes: 1 << 30 }))
     }
 
     fn random(&self) -> io::Result<u64> {

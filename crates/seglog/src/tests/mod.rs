@@ -9,5 +9,7 @@ mod frame;
 mod full;
 mod golden;
 mod reader;
+mod rebuild;
+mod room;
 mod rot;
 mod torn;

@@ -69,6 +69,16 @@ pub(crate) fn claim(conn: &mut Connection, claim: Claim) -> Result<Lease, StoreE
     })
 }
 
+/// Binds the database to another log.
+pub(crate) fn bind(conn: &Connection, log: LogId) -> Result<Lease, StoreError> {
+    conn.execute(
+        "UPDATE lease SET log_id = ?, holder = NULL, until_us = NULL WHERE id = 1",
+        [log.to_string()],
+    )
+    .map_err(failure)?;
+    lease(conn)
+}
+
 /// Applies a run of records in one transaction.
 pub(crate) fn apply(conn: &mut Connection, apply: &Apply) -> Result<Applied, StoreError> {
     check_order(apply)?;

@@ -116,6 +116,15 @@ fn set_up_writer(conn: &Connection, application_id: i32) -> rusqlite::Result<()>
     ))
 }
 
+/// Keeps the write-ahead log shorter than it is by itself, for a small disk.
+pub(crate) fn limit_wal(conn: &Connection, n_bytes: u64) -> rusqlite::Result<()> {
+    let n_pages = (n_bytes / u64::from(PAGE_BYTES)).clamp(1, u64::from(CHECKPOINT_PAGES));
+    let n_kept = n_bytes.saturating_mul(2).min(u64::from(WAL_BYTES_KEPT));
+    conn.execute_batch(&format!(
+        "PRAGMA wal_autocheckpoint = {n_pages}; PRAGMA journal_size_limit = {n_kept};"
+    ))
+}
+
 /// An error of opening, with the file's name and what to do.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 pub(crate) fn opening(path: &Path, error: rusqlite::Error) -> StoreError {

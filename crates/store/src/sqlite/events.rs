@@ -1,7 +1,7 @@
 //! `EventStore` on SQLite: which call runs on the writer's thread and which on a reader.
 
 use async_trait::async_trait;
-use model::{ContentHash, Seq};
+use model::{ContentHash, LogId, Seq};
 
 use crate::error::StoreError;
 use crate::events::{
@@ -19,6 +19,10 @@ impl EventStore for SqliteStore {
 
     async fn claim(&self, claim: Claim) -> Result<Lease, StoreError> {
         self.writer.run(move |conn| apply::claim(conn, claim)).await
+    }
+
+    async fn bind(&self, log: LogId) -> Result<Lease, StoreError> {
+        self.writer.run(move |conn| apply::bind(conn, log)).await
     }
 
     async fn apply(&self, apply: Apply) -> Result<Applied, StoreError> {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::error::StoreError;
+use crate::events::Lease;
 use crate::sqlite::readers::Readers;
 use crate::sqlite::writer::Writer;
-use crate::sqlite::{connection, migrations};
+use crate::sqlite::{apply, connection, migrations};
 
 /// Where the files are, and how many may read at once.
 #[derive(Clone, Debug)]
@@ -19,6 +20,9 @@ pub struct SqliteOptions {
     pub events_file: String,
     /// Connections for pages, sessions and reads by id (1 to 64). One more answers `find` and `holds`.
     pub n_readers: usize,
+    /// The events database's write-ahead log is copied back once it has so many bytes, if not before: at 32 MiB. A small
+    /// disk has no room for that.
+    pub wal_bytes_max: u64,
 }
 
 /// The store of one machine. Implements `EventStore` and `ControlStore`.
@@ -41,15 +45,27 @@ impl SqliteStore {
     /// Errors: `Unusable` for a file that is damaged, not ours or newer, with its path and what to do;
     /// `Unavailable` while another process holds it.
     pub fn open(options: SqliteOptions) -> Result<Arc<Self>, StoreError> {
-        let SqliteOptions { dir, events_file, n_readers } = options;
+        let SqliteOptions { dir, events_file, n_readers, wal_bytes_max } = options;
         let (control, instance) = open_control(&dir.join("control.db"))?;
         let control = Writer::start(control)?;
         let path = dir.join(events_file);
         let mut conn = connection::open_writer(&path, migrations::EVENTS.application_id)?;
         migrations::run(&mut conn, &path, &migrations::EVENTS)?;
+        connection::limit_wal(&conn, wal_bytes_max)
+            .map_err(|error| connection::opening(&path, error))?;
         let readers = Readers::open(&path, n_readers)?;
         let lookups = Readers::open(&path, 1)?;
         Ok(Arc::new(Self { writer: Writer::start(conn)?, readers, lookups, control, instance }))
+    }
+
+    /// Reads the lease of an events database without opening it for writing, also while a server runs. `None`: there
+    /// is no such file. Blocks on the disk.
+    pub fn peek(dir: &Path, events_file: &str) -> Result<Option<Lease>, StoreError> {
+        let path = dir.join(events_file);
+        if !path.exists() {
+            return Ok(None);
+        }
+        apply::lease(&connection::open_reader(&path)?).map(Some)
     }
 }
 

@@ -23,7 +23,7 @@ every_promise!(ready);
 
 pub(crate) fn open(dir: &TempDir) -> Result<Arc<SqliteStore>, StoreError> {
     let (dir, events_file) = (dir.path().to_owned(), "eyas.db".to_owned());
-    SqliteStore::open(SqliteOptions { dir, events_file, n_readers: 2 })
+    SqliteStore::open(SqliteOptions { dir, events_file, n_readers: 2, wal_bytes_max: u64::MAX })
 }
 
 fn fresh() -> (Arc<SqliteStore>, TempDir) {

@@ -1,0 +1,234 @@
+//! `eyas log repair` and `eyas log adopt`: what would be lost is listed; once that is accepted, the log is written anew
+//! beside the old one, put in its place in one step, and the database is bound to it.
+//!
+//! ```text
+//! list ─> [--accept-loss] ─> write the new log ─> report, fsynced ─> exchange the folders ─> bind the database
+//! ```
+//!
+//! A crash at any place leaves the old log in force, or the new one with a database that is still bound to the old:
+//! then a start refuses, and `adopt` finishes the work. The new log has another id, so every cursor that anybody
+//! holds is answered by a gap.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use model::{LogId, Seq};
+use queue::{Found, Plan, Survey};
+use serde_json::{Value, json};
+
+use crate::commands::log::loss::{Lost, lost};
+use crate::commands::log::place::{Place, log_id, refused};
+use crate::commands::log::verdict::Verdict;
+use crate::config::Config;
+use crate::exit::CommandError;
+use crate::printable::printable;
+use crate::wiring;
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// A damaged log, whose database it fed.
+    Repair,
+    /// A log and a database that do not belong together.
+    Adopt,
+}
+
+impl Task {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Repair => "repair",
+            Self::Adopt => "adopt",
+        }
+    }
+}
+
+/// What would be done.
+struct Finding {
+    survey: Survey,
+    verdict: Verdict,
+    plan: Plan,
+    lost: Vec<Lost>,
+}
+
+/// Lists what would be lost, and with `is_accepted` does it. Refuses while a server runs.
+pub(crate) async fn run(
+    task: Task,
+    config: Config,
+    is_accepted: bool,
+    json: bool,
+) -> Result<(), CommandError> {
+    let place = Place::take(config)?;
+    let finding = find(&place)?;
+    let data_dir = place.config.data_dir.display();
+    match (&finding.verdict, task) {
+        (Verdict::Opens { .. }, _) => {
+            let sentence = finding.verdict.sentence();
+            return say(
+                json,
+                &json!({ "done": false, "lost": [] }),
+                &format!("nothing to {}: a start {sentence}", task.name()),
+            );
+        }
+        (Verdict::Damaged(_), Task::Repair) if finding.plan.is_same_log => {}
+        // Writing the log anew leaves out what is damaged, so an adoption mends that as well.
+        (Verdict::Apart(_) | Verdict::Damaged(_), Task::Adopt) => {}
+        (Verdict::Refused(why), _) => {
+            return Err(CommandError::Damaged(format!("{why}; neither repair nor adopt can help")));
+        }
+        (_, Task::Repair) => {
+            return Err(CommandError::Damaged(format!(
+                "a start {}; not a matter of repair: `eyas log adopt --data-dir {data_dir}` binds log and database",
+                finding.verdict.sentence()
+            )));
+        }
+    }
+    if !is_accepted {
+        list(&place, &finding, json)?;
+        let (name, sentence) = (task.name(), finding.verdict.sentence());
+        return Err(CommandError::Damaged(format!(
+            "a start {sentence}\n  nothing was changed; `eyas log {name} --accept-loss --data-dir {data_dir}` does it"
+        )));
+    }
+    let done = carry_out(task, &place, &finding).await?;
+    let text = |key: &str| done[key].as_str().unwrap_or_default().to_owned();
+    let mut words = format!(
+        "log {} is in place with {} records of the old one; its next seq is {}\n{} losses are listed in {}",
+        text("new_log"),
+        done["kept_records"],
+        done["next_seq"],
+        finding.lost.len(),
+        text("report"),
+    );
+    if Path::new(&text("old_log_dir")).exists() {
+        words += &format!(
+            "\nthe old log is kept in {}; delete it when you need it no more",
+            text("old_log_dir")
+        );
+    }
+    say(json, &done, &words)
+}
+
+fn find(place: &Place) -> Result<Finding, CommandError> {
+    let mut damages = Vec::new();
+    let mut n_torn_bytes = 0;
+    let survey = place.survey(&mut |found| {
+        match found {
+            Found::Damage(damage) => damages.push(damage),
+            Found::Segment(facts) => n_torn_bytes += facts.n_torn_bytes,
+            Found::Records { .. } => {}
+        }
+        Ok(())
+    })?;
+    let applied = place.lease.applied;
+    let bound = place.lease.log.map(|id| id.to_string());
+    // With all its headers damaged a log does not say whose it is; its numbers are then taken for this database's.
+    let is_same_log = survey.n_segments > 0
+        && survey.log_id.is_none_or(|id| bound.is_none_or(|bound| bound == log_id(id)));
+    let mut all_lost = Vec::new();
+    if is_same_log && survey.first > applied.get() + 1 {
+        all_lost.push(Lost::Gap { first_seq: applied.get() + 1, last_seq: survey.first - 1 });
+    }
+    // Another log's numbers say nothing about what this database has.
+    let known = if is_same_log { applied } else { Seq::ZERO };
+    all_lost.extend(damages.iter().flat_map(|damage| lost(damage, known)));
+    let verdict = Verdict::of(&survey, &place.lease, n_torn_bytes, false);
+    let plan = Plan { applied: applied.get(), is_same_log };
+    Ok(Finding { survey, verdict, plan, lost: all_lost })
+}
+
+fn list(place: &Place, finding: &Finding, json: bool) -> Result<(), CommandError> {
+    let mut out = std::io::stdout().lock();
+    let mut write = |text: String| writeln!(out, "{text}").context("cannot write to stdout");
+    if json {
+        let lost = &finding.lost;
+        write(
+            json!({ "done": false, "start": finding.verdict.sentence(), "lost": lost }).to_string(),
+        )?;
+        return Ok(());
+    }
+    for lost in &finding.lost {
+        write(printable(&lost.line()))?;
+    }
+    let Plan { applied, is_same_log } = finding.plan;
+    if finding.lost.is_empty() {
+        write("no record would be lost that can be named".to_owned())?;
+    }
+    if !is_same_log && finding.survey.n_records > 0 {
+        write(format!(
+            "{} records of the log go into the database behind seq {applied}, under new numbers; those whose ids it has stay single",
+            finding.survey.n_records
+        ))?;
+    }
+    if let Some(bound) = place.lease.log.filter(|_| !is_same_log) {
+        write(format!(
+            "what log {bound} held behind seq {applied} cannot be named: that log is not here"
+        ))?;
+    }
+    Ok(())
+}
+
+async fn carry_out(task: Task, place: &Place, finding: &Finding) -> Result<Value, CommandError> {
+    let (beside, report) = names(task, &place.log_dir);
+    let (log_dir, into, plan) = (place.log_dir.clone(), beside.clone(), finding.plan);
+    let rebuilt = tokio::task::spawn_blocking(move || queue::rebuild(&log_dir, &into, plan));
+    let rebuilt = match rebuilt.await.context("writing the log anew panicked")? {
+        Ok((rebuilt, _)) => rebuilt,
+        Err(error) => {
+            // Half a log is of use to nobody. If it cannot be removed either, a person finds it by its name.
+            let _ = std::fs::remove_dir_all(&beside);
+            return Err(refused(error));
+        }
+    };
+    let new_log = LogId::new(rebuilt.log_id).context("a log id is never 0")?;
+    let summary = json!({
+        "what": task.name(),
+        "done": true,
+        "at": pipeline::now().to_string(),
+        "old_log": finding.survey.log_id.map(log_id),
+        "new_log": new_log.to_string(),
+        "database_log": place.lease.log.map(|id| id.to_string()),
+        "applied_seq": plan.applied,
+        "renumbered": !plan.is_same_log,
+        "kept_records": rebuilt.n_records,
+        "next_seq": rebuilt.next,
+        "lost": finding.lost.len(),
+        "old_log_dir": beside.display().to_string(),
+        "report": report.display().to_string(),
+    });
+    write_report(&report, &summary, &finding.lost)
+        .with_context(|| format!("cannot write {}; nothing was changed", report.display()))?;
+    queue::exchange(&place.log_dir, &beside).map_err(refused)?;
+    let stores = wiring::open_stores(&place.config).map_err(anyhow::Error::from)?;
+    stores.events.bind(new_log).await.map_err(anyhow::Error::from)?;
+    stores.events.close().await.map_err(anyhow::Error::from)?;
+    Ok(summary)
+}
+
+/// The folder beside the log that the two change places with, and the report.
+fn names(task: Task, log_dir: &Path) -> (PathBuf, PathBuf) {
+    let now = pipeline::now().to_string();
+    let digits: String = now.chars().filter(char::is_ascii_digit).collect();
+    let name = format!("events.{}-{}", task.name(), &digits[..digits.len().min(20)]);
+    (log_dir.with_file_name(&name), log_dir.with_file_name(format!("{name}.jsonl")))
+}
+
+/// One JSON object a line: first what was done, then each loss. On disk when this returns.
+fn write_report(path: &Path, summary: &Value, lost: &[Lost]) -> std::io::Result<()> {
+    let mut text = format!("{summary}\n");
+    for lost in lost {
+        text += &serde_json::to_string(lost)?;
+        text.push('\n');
+    }
+    let mut file = File::create_new(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn say(json: bool, value: &Value, words: &str) -> Result<(), CommandError> {
+    let text = if json { value.to_string() } else { words.to_owned() };
+    writeln!(std::io::stdout(), "{text}").context("cannot write to stdout")?;
+    Ok(())
+}
