@@ -37,12 +37,23 @@ pub(crate) enum Command {
     /// Run the server (the default)
     #[command(
         after_help = "Stops on SIGTERM or Ctrl-C: finishes requests in flight, then what the database still \
-        lacks, seals the log, and ends with 0.\n\n\
+        lacks, seals the log, and ends with 0. On SIGUSR2 the program on disk takes over, without one refused or \
+        failed request (`eyas restart`).\n\n\
         Exit codes: 0 stopped · 65 the log is damaged · 74 a write or fsync failed · 75 another eyas holds the \
         data directory · 78 the configuration is wrong · 1 anything else.\n\n\
         Example:\n  eyas serve --listen 127.0.0.1:9000 --data-dir /var/lib/eyas"
     )]
     Serve(ServeArgs),
+    /// Let the program on disk take over from the running server, without a failed request
+    #[command(
+        after_help = "For a new version or a changed configuration. The running server first checks that the \
+        program on disk starts and likes the configuration. Then it finishes what is in flight and becomes that \
+        program: same process, same listening socket; who connects meanwhile waits a moment.\n\n\
+        Exit codes: 0 the new program is ready · 1 it was refused, the old one goes on · 4 no server runs on the \
+        data directory.\n\n\
+        Example:\n  eyas restart --data-dir /var/lib/eyas"
+    )]
+    Restart(RestartArgs),
     /// Send one event, or a file of events
     #[command(
         after_help = "Examples:\n  eyas send --category demo --name hello --data '{\"n\":1}'\n  \
@@ -70,6 +81,18 @@ pub(crate) struct ServeArgs {
     pub(crate) listen: Option<String>,
 
     /// Folder of the log and the database; made if missing [default: ./eyas-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<String>,
+
+    /// Look at the configuration only: all that is wrong with it, and the end
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// Which server `restart` means.
+#[derive(Debug, Args)]
+pub(crate) struct RestartArgs {
+    /// Folder of the log and the database [default: as configured]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<String>,
 }

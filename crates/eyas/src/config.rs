@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::cli::ServeArgs;
 
@@ -18,10 +19,14 @@ const KEYS: &[(&str, &str)] = &[
     ("data_dir", "EYAS_DATA_DIR"),
     ("queue.kind", "EYAS_QUEUE_KIND"),
     ("store.url", "EYAS_STORE_URL"),
+    ("drain.delay", "EYAS_DRAIN_DELAY"),
 ];
 
 /// Variables that commands read themselves.
 const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_LOG"];
+
+/// Nobody waits longer for a load balancer.
+const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
 
 const DEFAULT_FILE: &str = "eyas.toml";
 
@@ -38,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// File of the events database inside `data_dir`.
     pub(crate) events_file: String,
+    /// After SIGTERM: how long `/readyz` is red before new connections are refused.
+    pub(crate) drain_delay: Duration,
     /// What seems wrong but stops nothing.
     pub(crate) warnings: Vec<String>,
 }
@@ -185,9 +192,18 @@ impl Layers {
             self.problem("queue.kind", "is not a queue of this version; it has \"embedded\"");
         }
         let events_file = self.events_file();
+        let drain_delay = self.drain_delay();
         if self.problems.is_empty() {
             let warnings = self.warnings;
-            Ok(Config { listen, public_url, allowed_hosts, data_dir, events_file, warnings })
+            Ok(Config {
+                listen,
+                public_url,
+                allowed_hosts,
+                data_dir,
+                events_file,
+                drain_delay,
+                warnings,
+            })
         } else {
             Err(ConfigError { problems: self.problems })
         }
@@ -234,6 +250,16 @@ impl Layers {
         Some(text)
     }
 
+    fn drain_delay(&mut self) -> Duration {
+        let Some(setting) = self.settings.get("drain.delay") else { return Duration::ZERO };
+        match duration(setting.text()) {
+            Some(delay) if delay <= DRAIN_DELAY_MAX => return delay,
+            Some(_) => self.problem("drain.delay", "is more than 5m"),
+            None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
+        }
+        Duration::ZERO
+    }
+
     fn events_file(&mut self) -> String {
         let Some(url) = self.settings.get("store.url").map(|setting| setting.text().to_owned())
         else {
@@ -250,6 +276,20 @@ impl Layers {
         }
         url
     }
+}
+
+/// `500ms`, `5s`, `2m`; a bare `0` needs no unit.
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let ms_per_unit = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "" if number == "0" => 1,
+        _ => return None,
+    };
+    Some(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(ms_per_unit)?))
 }
 
 fn is_section(key: &str) -> bool {

@@ -9,6 +9,10 @@
 //! | [`commands`] | `serve`, `send`, `tail` |
 //! | [`client`] | the HTTP client of `send` and `tail` |
 //! | [`printable`] | texts of strangers on a terminal |
+//! | [`listen`] | the listening socket, our own or handed to us |
+//! | [`handover`] | becoming the program on disk without losing a connection |
+//! | [`lock`] | one process on one data directory |
+//! | [`signals`], [`notify`] | what the system asks, what the service manager is told |
 //! | [`banner`] | what a person sees when the server is ready |
 //! | [`exit`] | how a command ends |
 
@@ -18,7 +22,12 @@ mod client;
 mod commands;
 mod config;
 mod exit;
+mod handover;
+mod listen;
+mod lock;
+mod notify;
 mod printable;
+mod signals;
 mod wiring;
 
 #[cfg(test)]
@@ -26,12 +35,13 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use crate::cli::{Cli, Command, ServeArgs};
-use crate::commands::{send, serve, tail};
+use crate::commands::{restart, send, serve, tail};
 use crate::config::Config;
 use crate::exit::CommandError;
 
@@ -51,25 +61,33 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), CommandError> {
+    // Order matters: it changes the environment, so no thread may run yet.
+    let inherited = listen::inherited()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)?;
-    let result = runtime.block_on(dispatch(cli));
+    let result = runtime.block_on(dispatch(cli, inherited));
     // Whatever still runs on a blocking thread (a read of the database, say) holds up no exit.
     runtime.shutdown_background();
     result
 }
 
-async fn dispatch(cli: &Cli) -> Result<(), CommandError> {
+async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), CommandError> {
     match &cli.command {
-        None => serve::run(load(cli, &cli.serve)?, cli.json).await,
+        None => start(cli, &cli.serve, inherited).await,
         Some(Command::Serve(args)) => {
             let flags = ServeArgs {
                 listen: args.listen.clone().or_else(|| cli.serve.listen.clone()),
                 data_dir: args.data_dir.clone().or_else(|| cli.serve.data_dir.clone()),
+                check: args.check || cli.serve.check,
             };
-            serve::run(load(cli, &flags)?, cli.json).await
+            start(cli, &flags, inherited).await
+        }
+        Some(Command::Restart(args)) => {
+            let data_dir = args.data_dir.clone().or_else(|| cli.serve.data_dir.clone());
+            let flags = ServeArgs { data_dir, ..cli.serve.clone() };
+            restart::run(&load(cli, &flags)?.data_dir, cli.json).await
         }
         Some(Command::Send(args)) => {
             send::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
@@ -78,6 +96,18 @@ async fn dispatch(cli: &Cli) -> Result<(), CommandError> {
             tail::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
         }
     }
+}
+
+async fn start(
+    cli: &Cli,
+    flags: &ServeArgs,
+    inherited: Option<TcpListener>,
+) -> Result<(), CommandError> {
+    let config = load(cli, flags)?;
+    if flags.check {
+        return Ok(());
+    }
+    serve::run(config, inherited, cli.json).await
 }
 
 fn load(cli: &Cli, flags: &ServeArgs) -> Result<Config, CommandError> {

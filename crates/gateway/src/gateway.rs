@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use axum::Router;
 use live::Live;
 use model::StreamName;
 use pipeline::{Intake, Meters};
 use store::EventStore;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -57,6 +58,9 @@ impl Gateway {
             events: StreamName::events(),
             started_at: pipeline::now(),
             n_connections: AtomicUsize::new(0),
+            places: Arc::new(Semaphore::new(options.limits.connections_max)),
+            is_stopping: AtomicBool::new(false),
+            closing: CancellationToken::new(),
             drain: CancellationToken::new(),
             tasks: TaskTracker::new(),
             intake,

@@ -13,6 +13,7 @@
 mod assets;
 mod body;
 mod edge;
+mod ending;
 mod error;
 mod gateway;
 mod hosts;
@@ -34,6 +35,7 @@ mod wire;
 mod tests;
 
 pub use edge::GatewayOptions;
+pub use ending::Ending;
 pub use gateway::{Gateway, GatewayParts};
 pub use limits::Limits;
 pub use server::run;

@@ -91,6 +91,11 @@ impl Watch {
         self.is_body_too_slow.load(Relaxed)
     }
 
+    /// Whether this connection carries live messages.
+    pub(crate) fn carries_live(&self) -> bool {
+        self.write_stall_s_max.load(Relaxed) == LIVE_STALL_S_MAX
+    }
+
     /// This connection carries live messages from now on.
     pub(crate) fn is_live(&self) {
         self.write_stall_s_max.store(LIVE_STALL_S_MAX, Relaxed);

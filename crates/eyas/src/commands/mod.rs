@@ -7,6 +7,7 @@ pub(crate) mod live_message;
 pub(crate) mod progress;
 pub(crate) mod query;
 pub(crate) mod receipt;
+pub(crate) mod restart;
 pub(crate) mod send;
 pub(crate) mod sending;
 pub(crate) mod serve;

@@ -18,6 +18,7 @@ mod cli;
 mod command;
 mod events;
 mod follow;
+mod handover;
 mod http;
 mod ids;
 mod journal;
