@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::ServeArgs;
+use crate::units;
 
 /// Key, and the environment variable that sets it.
 const KEYS: &[(&str, &str)] = &[
@@ -252,7 +253,7 @@ impl Layers {
 
     fn drain_delay(&mut self) -> Duration {
         let Some(setting) = self.settings.get("drain.delay") else { return Duration::ZERO };
-        match duration(setting.text()) {
+        match units::duration(setting.text()) {
             Some(delay) if delay <= DRAIN_DELAY_MAX => return delay,
             Some(_) => self.problem("drain.delay", "is more than 5m"),
             None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
@@ -276,20 +277,6 @@ impl Layers {
         }
         url
     }
-}
-
-/// `500ms`, `5s`, `2m`; a bare `0` needs no unit.
-fn duration(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let ms_per_unit = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "" if number == "0" => 1,
-        _ => return None,
-    };
-    Some(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(ms_per_unit)?))
 }
 
 fn is_section(key: &str) -> bool {

@@ -8,6 +8,7 @@
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`commands`] | `serve`, `send`, `tail` |
 //! | [`client`] | the HTTP client of `send` and `tail` |
+//! | [`units`] | times and sizes in words |
 //! | [`printable`] | texts of strangers on a terminal |
 //! | [`listen`] | the listening socket, our own or handed to us |
 //! | [`handover`] | becoming the program on disk without losing a connection |
@@ -28,6 +29,7 @@ mod lock;
 mod notify;
 mod printable;
 mod signals;
+mod units;
 mod wiring;
 
 #[cfg(test)]
@@ -41,6 +43,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::cli::{Cli, Command, ServeArgs};
+use crate::commands::load::command as load;
 use crate::commands::{restart, send, serve, tail};
 use crate::config::Config;
 use crate::exit::CommandError;
@@ -87,10 +90,13 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         Some(Command::Restart(args)) => {
             let data_dir = args.data_dir.clone().or_else(|| cli.serve.data_dir.clone());
             let flags = ServeArgs { data_dir, ..cli.serve.clone() };
-            restart::run(&load(cli, &flags)?.data_dir, cli.json).await
+            restart::run(&configured(cli, &flags)?.data_dir, cli.json).await
         }
         Some(Command::Send(args)) => {
             send::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+        }
+        Some(Command::Load(args)) => {
+            load::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Tail(args)) => {
             tail::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
@@ -103,14 +109,14 @@ async fn start(
     flags: &ServeArgs,
     inherited: Option<TcpListener>,
 ) -> Result<(), CommandError> {
-    let config = load(cli, flags)?;
+    let config = configured(cli, flags)?;
     if flags.check {
         return Ok(());
     }
     serve::run(config, inherited, cli.json).await
 }
 
-fn load(cli: &Cli, flags: &ServeArgs) -> Result<Config, CommandError> {
+fn configured(cli: &Cli, flags: &ServeArgs) -> Result<Config, CommandError> {
     let variables: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -123,6 +129,6 @@ fn load(cli: &Cli, flags: &ServeArgs) -> Result<Config, CommandError> {
 fn base_url(cli: &Cli, url: Option<&str>) -> Result<String, CommandError> {
     match url {
         Some(url) => Ok(url.trim_end_matches('/').to_owned()),
-        None => Ok(format!("http://{}", load(cli, &cli.serve)?.listen)),
+        None => Ok(format!("http://{}", configured(cli, &cli.serve)?.listen)),
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod backoff;
 pub(crate) mod delivery;
 pub(crate) mod lines;
 pub(crate) mod live_message;
+pub(crate) mod load;
 pub(crate) mod progress;
 pub(crate) mod query;
 pub(crate) mod receipt;

@@ -24,6 +24,7 @@ mod ids;
 mod journal;
 mod lifecycle;
 mod live;
+mod load;
 mod malformed;
 mod paging;
 mod producers;
