@@ -1,8 +1,11 @@
 //! The command line. Every help text ends with an example that works.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::units;
 
 /// One binary that takes JSON events over HTTP, never loses one, keeps them in a database that people can
 /// query, and shows each one live.
@@ -37,12 +40,23 @@ pub(crate) enum Command {
     /// Run the server (the default)
     #[command(
         after_help = "Stops on SIGTERM or Ctrl-C: finishes requests in flight, then what the database still \
-        lacks, seals the log, and ends with 0.\n\n\
+        lacks, seals the log, and ends with 0. On SIGUSR2 the program on disk takes over, without one refused or \
+        failed request (`eyas restart`).\n\n\
         Exit codes: 0 stopped · 65 the log is damaged · 74 a write or fsync failed · 75 another eyas holds the \
         data directory · 78 the configuration is wrong · 1 anything else.\n\n\
         Example:\n  eyas serve --listen 127.0.0.1:9000 --data-dir /var/lib/eyas"
     )]
     Serve(ServeArgs),
+    /// Let the program on disk take over from the running server, without a failed request
+    #[command(
+        after_help = "For a new version or a changed configuration. The running server first checks that the \
+        program on disk starts and likes the configuration. Then it finishes what is in flight and becomes that \
+        program: same process, same listening socket; who connects meanwhile waits a moment.\n\n\
+        Exit codes: 0 the new program is ready · 1 it was refused, the old one goes on · 4 no server runs on the \
+        data directory.\n\n\
+        Example:\n  eyas restart --data-dir /var/lib/eyas"
+    )]
+    Restart(RestartArgs),
     /// Send one event, or a file of events
     #[command(
         after_help = "Examples:\n  eyas send --category demo --name hello --data '{\"n\":1}'\n  \
@@ -53,6 +67,18 @@ pub(crate) enum Command {
         Exit codes: 0 all accepted · 3 the server refused · 4 the server cannot be reached."
     )]
     Send(SendArgs),
+    /// Load a server with events at a fixed rate, then prove that every accepted one is stored
+    #[command(
+        after_help = "An open loop: requests are sent when they are due, and a latency counts from then, so a server \
+        that stalls cannot hide it. A request whose outcome is unknown is sent again with the same ids.\n\n\
+        After the sending the events are read back: each accepted one must be there once, byte for byte, and none \
+        that was refused. Ctrl-C ends the sending early; the proof follows all the same.\n\n\
+        Exit codes: 0 nothing accepted is missing, doubled or changed · 1 something is, or the proof could not be \
+        carried out · 4 the server cannot be reached.\n\n\
+        Examples:\n  eyas load\n  eyas load --rate 20000 --for 60s --events-per-request 10 --json\n  \
+        eyas load --rate 200 --size 100000 --connections 8"
+    )]
+    Load(LoadArgs),
     /// Follow events as they are accepted
     #[command(
         after_help = "Examples:\n  eyas tail\n  eyas tail --since beginning --name 'cta*' --json\n  \
@@ -135,6 +161,18 @@ pub(crate) struct ServeArgs {
     /// Folder of the log and the database; made if missing [default: ./eyas-data]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<String>,
+
+    /// Look at the configuration only: all that is wrong with it, and the end
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// Which server `restart` means.
+#[derive(Debug, Args)]
+pub(crate) struct RestartArgs {
+    /// Folder of the log and the database [default: as configured]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<String>,
 }
 
 /// What `send` sends, and where to.
@@ -194,6 +232,34 @@ pub(crate) enum OnError {
     Skip,
 }
 
+/// How `load` loads, and whom.
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// Address of the server [default: `$EYAS_URL`, else the configured `listen`]
+    #[arg(long, env = "EYAS_URL")]
+    pub(crate) url: Option<String>,
+
+    /// Events a second, sent at fixed times whether or not the server keeps up
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) rate: u64,
+
+    /// How long to send: 500ms, 30s, 10m
+    #[arg(long, visible_alias = "for", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) duration: Duration,
+
+    /// Most requests at a time, each on a connection of its own
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) connections: u16,
+
+    /// Events in one request
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) events_per_request: u64,
+
+    /// Bytes of each event's data
+    #[arg(long, value_name = "BYTES", default_value_t = 200, value_parser = clap::value_parser!(u32).range(32..=1_000_000))]
+    pub(crate) size: u32,
+}
+
 /// What `tail` follows, and where.
 #[derive(Debug, Args)]
 pub(crate) struct TailArgs {
@@ -228,4 +294,8 @@ pub(crate) struct TailArgs {
     /// End after this many events
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    units::duration(text).ok_or_else(|| "a time needs its unit, like 500ms, 30s or 10m".to_owned())
 }

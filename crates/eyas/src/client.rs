@@ -1,7 +1,7 @@
 //! The HTTP client of the client commands: one server, plain HTTP/1.1, every wait and every answer bounded.
 //!
 //! Invariant: [`ClientError::Connect`] is only said when no byte of the request can have reached the
-//! server. Everything else is [`ClientError::Lost`]: the server may have done what it was asked.
+//! server. After everything else the server may have done what it was asked.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -54,15 +54,22 @@ pub(crate) struct Answer {
 pub(crate) enum ClientError {
     /// There is no connection: nothing was sent.
     Connect(String),
-    /// The connection broke, or the answer did not come in time: the request may have been carried out.
+    /// The connection broke: the request may have been carried out.
     Lost(String),
+    /// The answer did not come in time: the request may have been carried out.
+    Late(String),
 }
 
 impl ClientError {
     /// Why, in a few words.
     pub(crate) fn cause(&self) -> &str {
-        let (Self::Connect(cause) | Self::Lost(cause)) = self;
+        let (Self::Connect(cause) | Self::Lost(cause) | Self::Late(cause)) = self;
         cause
+    }
+
+    /// Whether the server may have done what it was asked.
+    pub(crate) fn is_unknown(&self) -> bool {
+        !matches!(self, Self::Connect(_))
     }
 }
 
@@ -109,11 +116,21 @@ impl Client {
         tokio::time::timeout(ANSWER_WAIT, answer).await.unwrap_or_else(|_| Err(no_answer()))
     }
 
-    /// Opens `path` (with its query) as a stream of server-sent events. Waits for the head of the answer only.
-    pub(crate) async fn open_events(&self, path: &str) -> Result<Response<Incoming>, ClientError> {
+    /// Gets `path` (with its query) and reads the whole answer.
+    pub(crate) async fn get(&self, path: &str) -> Result<Answer, ClientError> {
+        let answer = async { Answer::read(self.open(path, "application/json").await?).await };
+        tokio::time::timeout(ANSWER_WAIT, answer).await.unwrap_or_else(|_| Err(no_answer()))
+    }
+
+    /// Opens `path` (with its query) as a stream of what `accept` names. Waits for the head of the answer only.
+    pub(crate) async fn open(
+        &self,
+        path: &str,
+        accept: &'static str,
+    ) -> Result<Response<Incoming>, ClientError> {
         let request = Request::builder()
             .uri(format!("{}{path}", self.base))
-            .header(ACCEPT, "text/event-stream")
+            .header(ACCEPT, accept)
             .body(Full::default())
             .map_err(|error| ClientError::Connect(error.to_string()))?;
         let response = self.send(request);
@@ -231,7 +248,7 @@ impl Problem {
 }
 
 fn no_answer() -> ClientError {
-    ClientError::Lost(format!("no answer within {} s", ANSWER_WAIT.as_secs()))
+    ClientError::Late(format!("no answer within {} s", ANSWER_WAIT.as_secs()))
 }
 
 /// `Retry-After` in seconds. Its other form, a date, is not used by our servers.

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use queue::RESERVE_BYTES_MAX;
 
 use crate::cli::ServeArgs;
+use crate::units;
 
 /// Key, and the environment variable that sets it.
 const KEYS: &[(&str, &str)] = &[
@@ -21,10 +23,14 @@ const KEYS: &[(&str, &str)] = &[
     ("queue.kind", "EYAS_QUEUE_KIND"),
     ("store.url", "EYAS_STORE_URL"),
     ("disk.reserve", "EYAS_DISK_RESERVE"),
+    ("drain.delay", "EYAS_DRAIN_DELAY"),
 ];
 
 /// Variables that commands read themselves.
 const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_LOG"];
+
+/// Nobody waits longer for a load balancer.
+const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
 
 const DEFAULT_FILE: &str = "eyas.toml";
 
@@ -43,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) events_file: String,
     /// Room that is kept on the disk for the database: at most so many bytes, and at most an eighth of the disk.
     pub(crate) disk_reserve_bytes: u64,
+    /// After SIGTERM: how long `/readyz` is red before new connections are refused.
+    pub(crate) drain_delay: Duration,
     /// What seems wrong but stops nothing.
     pub(crate) warnings: Vec<String>,
 }
@@ -191,6 +199,7 @@ impl Layers {
         }
         let events_file = self.events_file();
         let disk_reserve_bytes = self.disk_reserve();
+        let drain_delay = self.drain_delay();
         if self.problems.is_empty() {
             let warnings = self.warnings;
             Ok(Config {
@@ -200,6 +209,7 @@ impl Layers {
                 data_dir,
                 events_file,
                 disk_reserve_bytes,
+                drain_delay,
                 warnings,
             })
         } else {
@@ -260,6 +270,16 @@ impl Layers {
             );
             0
         })
+    }
+
+    fn drain_delay(&mut self) -> Duration {
+        let Some(setting) = self.settings.get("drain.delay") else { return Duration::ZERO };
+        match units::duration(setting.text()) {
+            Some(delay) if delay <= DRAIN_DELAY_MAX => return delay,
+            Some(_) => self.problem("drain.delay", "is more than 5m"),
+            None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
+        }
+        Duration::ZERO
     }
 
     fn events_file(&mut self) -> String {

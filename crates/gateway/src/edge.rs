@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use bytes::Bytes;
 use live::Live;
@@ -59,6 +59,10 @@ pub(crate) struct Edge {
     pub(crate) events: StreamName,
     pub(crate) started_at: Timestamp,
     pub(crate) n_connections: AtomicUsize,
+    /// The server is told to stop: `/readyz` is red.
+    pub(crate) is_stopping: AtomicBool,
+    /// Cancelled when the end begins: each further answer says `Connection: close`.
+    pub(crate) closing: CancellationToken,
     /// Cancelled when the server stops accepting; live connections say bye.
     pub(crate) drain: CancellationToken,
     /// Connections and WebSockets: the server ends when they have.

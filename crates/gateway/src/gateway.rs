@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use axum::Router;
 use live::Live;
@@ -64,6 +64,8 @@ impl Gateway {
             events: StreamName::events(),
             started_at: pipeline::now(),
             n_connections: AtomicUsize::new(0),
+            is_stopping: AtomicBool::new(false),
+            closing: CancellationToken::new(),
             drain: CancellationToken::new(),
             tasks: TaskTracker::new(),
             intake,

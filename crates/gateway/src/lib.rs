@@ -15,6 +15,7 @@ mod assets;
 mod body;
 mod door;
 mod edge;
+mod ending;
 mod error;
 mod gateway;
 mod health;
@@ -37,6 +38,7 @@ mod wire;
 mod tests;
 
 pub use edge::GatewayOptions;
+pub use ending::Ending;
 pub use gateway::{Gateway, GatewayParts};
 pub use limits::{Limits, Patience};
 pub use server::run;

@@ -2,7 +2,7 @@
 //!
 //! Our own loop on hyper, because nothing may stand between a request and its answer that costs more than
 //! the answer. Every connection is a tracked task; [`run`] returns when the last one has ended, or
-//! [`DRAIN_WAIT_MAX`] after it was told to stop.
+//! [`DRAIN_WAIT_MAX`] after it has stopped accepting.
 
 use std::io;
 use std::pin::pin;
@@ -15,11 +15,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use crate::door::{Door, Place};
 use crate::edge::Edge;
+use crate::ending::{Ending, Order};
 use crate::gateway::Gateway;
 use crate::health::monitor;
 use crate::service;
@@ -32,41 +32,72 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// What the kernel holds of an answer that cannot be sent yet. Its own bound is 4 MiB, which a thousand clients that do
 /// not read would turn into all the memory there is for sockets.
 const UNSENT_BYTES_MAX: u32 = 256 * 1024;
-/// How long requests in flight may take after the server was told to stop.
+/// How long requests in flight may take after the server has stopped accepting.
 const DRAIN_WAIT_MAX: Duration = Duration::from_secs(10);
-/// How often a connection is looked at while the server drains.
-const DRAIN_TICK: Duration = Duration::from_secs(1);
+/// While the server ends: a connection that has been idle for so long is closed.
+const IDLE_GRACE: Duration = Duration::from_secs(1);
+/// Before a hand-over: how long new connections are still taken, so that nobody waits while connections in use
+/// are told to close.
+const LAME_DUCK: Duration = Duration::from_secs(1);
 /// Pause after `accept` failed, mostly because the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `shutdown`, then: stops accepting, answers what is in flight, says bye to live
-/// connections, and returns.
-pub async fn run(listener: TcpListener, gateway: Gateway, shutdown: CancellationToken) {
+/// Serves until it is told to end, then: asks connections to close, stops accepting, answers what is in flight,
+/// says bye to live connections, and returns. After [`Ending::hand_over`] the listening socket comes back open,
+/// with whoever waits in its backlog; after [`Ending::stop`] it is closed.
+pub async fn run(
+    listener: TcpListener,
+    gateway: Gateway,
+    ending: impl Into<Ending>,
+) -> Option<TcpListener> {
+    let ending = ending.into();
     let gateway = Arc::new(gateway);
     let edge = Arc::clone(&gateway.edge);
     let door = Door::new(&edge);
     edge.tasks.spawn(monitor::sample(Arc::clone(&edge)));
     edge.tasks.spawn(monitor::keep(Arc::clone(&edge)));
-    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
+    let order = accept_until(&listener, &gateway, &door, ending.order()).await;
+    edge.is_stopping.store(order == Order::Stop, Ordering::Relaxed);
+    edge.closing.cancel();
+    let lame_duck = if order == Order::Stop { ending.delay } else { LAME_DUCK };
+    accept_until(&listener, &gateway, &door, tokio::time::sleep(lame_duck)).await;
+    let kept = (order == Order::HandOver).then_some(listener);
+    edge.drain.cancel();
+    edge.tasks.close();
+    let wait_max = DRAIN_WAIT_MAX + IDLE_GRACE;
+    if timeout(wait_max, edge.tasks.wait()).await.is_err() {
+        tracing::warn!(n_tasks = edge.tasks.len(), "connections did not end in time");
+    }
+    kept
+}
+
+/// Accepts connections until `end`, and hands back what that said.
+async fn accept_until<T>(
+    listener: &TcpListener,
+    gateway: &Arc<Gateway>,
+    door: &Door,
+    end: impl Future<Output = T>,
+) -> T {
+    let edge = &gateway.edge;
+    let mut end = pin!(end);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            ended = end.as_mut() => return ended,
+            accepted = listener.accept() => accepted,
+        };
         match accepted {
             Ok((stream, peer)) => match door.enter(peer.ip()) {
                 Ok(place) => {
-                    edge.tasks.spawn(serve(Arc::clone(&gateway), stream, place));
+                    edge.tasks.spawn(serve(Arc::clone(gateway), stream, place));
                 }
-                Err(problem) => door.turn_away(&edge, stream, &problem),
+                Err(problem) => door.turn_away(edge, stream, &problem),
             },
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
-    drop(listener);
-    edge.drain.cancel();
-    edge.tasks.close();
-    if timeout(DRAIN_WAIT_MAX + edge.options.limits.patience.tick, edge.tasks.wait()).await.is_err()
-    {
-        tracing::warn!(n_tasks = edge.tasks.len(), "connections did not end in time");
     }
 }
 
@@ -89,15 +120,13 @@ async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
         .serve_connection(io, service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    // Of its own, so that connections do not queue at one lock whenever they are polled.
-    let drain = gateway.edge.drain.child_token();
-    let mut drained = pin!(drain.cancelled());
+    // Of their own, so that connections do not queue at one lock whenever they are polled.
+    let (closing, drain) = (gateway.edge.closing.child_token(), gateway.edge.drain.child_token());
+    let (mut closing, mut drain) = (pin!(closing.cancelled()), pin!(drain.cancelled()));
+    let (mut is_closing, mut drained_for) = (false, None);
     let patience = gateway.edge.options.limits.patience;
     let mut watchdog = Watchdog::new(patience);
-    let mut ticks = interval(patience.tick);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks.reset();
-    let mut draining_for = None;
+    let mut ticks = every(patience.tick);
     loop {
         tokio::select! {
             biased;
@@ -107,20 +136,30 @@ async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
                 }
                 return;
             }
-            () = drained.as_mut(), if draining_for.is_none() => {
-                connection.as_mut().graceful_shutdown();
-                draining_for = Some(Duration::ZERO);
-                ticks = interval(DRAIN_TICK);
-                ticks.reset();
+            () = closing.as_mut(), if !is_closing => {
+                is_closing = true;
+                // From this look on, being idle counts.
+                watchdog.is_still(&watch);
+                ticks = every(IDLE_GRACE);
+            }
+            () = drain.as_mut(), if drained_for.is_none() => {
+                drained_for = Some(Duration::ZERO);
+                if watch.carries_live() {
+                    // After its goodbye there is nothing more to ask on this connection.
+                    connection.as_mut().graceful_shutdown();
+                }
             }
             _ = ticks.tick() => {
-                draining_for = draining_for.map(|time| time + DRAIN_TICK);
-                let is_over = match draining_for {
-                    Some(time) => time >= DRAIN_WAIT_MAX || watchdog.is_still(&watch),
-                    None => watchdog.is_stuck(&watch),
+                drained_for = drained_for.map(|time| time + IDLE_GRACE);
+                let is_late = drained_for.is_some_and(|time| time >= DRAIN_WAIT_MAX);
+                let is_over = match is_closing {
+                    false => watchdog.is_stuck(&watch),
+                    // A quiet subscription is not idle; it ends with its goodbye.
+                    true if drained_for.is_none() && watch.carries_live() => false,
+                    true => watchdog.is_still(&watch),
                 };
-                if is_over {
-                    tracing::debug!(is_draining = draining_for.is_some(), "a connection was cut");
+                if is_over || is_late {
+                    tracing::debug!(is_closing, is_late, "a connection was cut");
                     return;
                 }
             }
@@ -132,6 +171,14 @@ async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)
+}
+
+/// Ticks of which the first comes after one `period`.
+fn every(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.reset();
+    ticks
 }
 
 /// Counts a connection while it lives.

@@ -12,11 +12,11 @@ use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, TRANSFER_ENCODING,
+    UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::uri::{PathAndQuery, Uri};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use tower::ServiceExt;
 
 use crate::error::Kind;
@@ -30,6 +30,8 @@ use crate::watch::{Phase, Watch};
 
 /// A JSON answer that is opened in a browser tab may do nothing.
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+/// What answers say once the server ends.
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// Answers one request. Never fails: what goes wrong is a problem+json answer.
 pub(crate) async fn answer<B>(
@@ -59,6 +61,11 @@ where
     };
     response.headers_mut().insert(request_id::HEADER.clone(), request_id);
     edge.requests.record(class, response.status(), begun.elapsed());
+    // Told with an answer, a client cannot have sent the next request already, as it could have before a mere close.
+    // A switch to another protocol says `Connection: upgrade` itself.
+    if edge.closing.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, CLOSE);
+    }
     watch.enter(Phase::Open);
     Ok(response)
 }

@@ -76,6 +76,11 @@ impl Watch {
         self.is_body_too_slow.load(Relaxed)
     }
 
+    /// Whether this connection carries live messages.
+    pub(crate) fn carries_live(&self) -> bool {
+        self.is_live.load(Relaxed)
+    }
+
     /// This connection carries live messages from now on.
     pub(crate) fn is_live(&self) {
         self.is_live.store(true, Relaxed);

@@ -111,7 +111,7 @@ fn judge(posted: Result<Answer, ClientError>) -> Result<Answer, Failure> {
         Ok(answer) if answer.status.is_success() => return Ok(answer),
         Ok(answer) => answer,
         Err(error) => {
-            let is_unknown = matches!(error, ClientError::Lost(_));
+            let is_unknown = error.is_unknown();
             let cause = error.cause().to_owned();
             return Err(Failure::Again { cause, is_unknown, retry_after: None });
         }

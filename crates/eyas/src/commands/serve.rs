@@ -1,9 +1,12 @@
 //! Runs the server: opens the data directory, wires the rooms, waits for a signal, stops in order.
 //!
 //! ```text
-//!   lock ─> database ─> log ─> consumer's check ─> listen ─> ready … signal or failed fsync
+//!   lock ─> listen ─> database ─> log ─> consumer's check ─> ready … signal or failed fsync
 //!   not ready ─> requests in flight ─> rest of the log into the database ─> seal the log ─> 0
 //! ```
+//!
+//! A hand-over ends the same way, but keeps the listening socket open and becomes the program on disk
+//! ([`crate::handover`]). Invariant: when the log is closed, no connection is left that could append.
 
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
@@ -12,28 +15,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{Gateway, GatewayOptions, GatewayParts};
-use live::{Live, LiveOptions};
+use gateway::{Ending, Gateway, GatewayOptions, GatewayParts};
+use live::{Live, LiveError, LiveOptions};
 use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, StartError};
 use queue::{Queue, QueueError};
-use rustix::fs::{FlockOperation, flock};
 use store::StoreError;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::banner::Banner;
 use crate::config::Config;
 use crate::descriptors;
 use crate::exit::CommandError;
-use crate::wiring;
+use crate::handover::Program;
+use crate::lock::{Lock, Note};
+use crate::signals::{Signals, Wanted};
+use crate::{listen, notify, wiring};
 
 /// How long the consumer may go on after the last request has been answered.
-const DRAIN_MAX: Duration = Duration::from_secs(10);
+const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
+/// The same before a hand-over, where newcomers wait meanwhile, and the next program goes on with the rest.
+const HANDOVER_APPLY_MAX: Duration = Duration::from_secs(1);
 /// After a failed write nothing more can be saved: requests get just the time to be answered.
 const POISONED_DRAIN_MAX: Duration = Duration::from_secs(2);
 
@@ -53,24 +60,50 @@ const LIVE: LiveOptions = LiveOptions {
     idle_progress_wait: Duration::from_secs(15),
 };
 
-/// Serves until SIGTERM or SIGINT.
-pub(crate) async fn run(config: Config, json: bool) -> Result<(), CommandError> {
+/// What stays the same when the server inside this process ends and begins anew.
+struct Process {
+    lock: Lock,
+    signals: Signals,
+    program: Program,
+    json: bool,
+}
+
+/// Serves until SIGTERM or SIGINT, on the socket that was `inherited`, else on one of its own.
+pub(crate) async fn run(
+    config: Config,
+    inherited: Option<std::net::TcpListener>,
+    json: bool,
+) -> Result<(), CommandError> {
+    let signals = Signals::listen()?;
     start_logging();
     for warning in &config.warnings {
         warn!("{warning}");
     }
     raise_file_limit();
+    let program = Program::current()?;
     let data_dir = open_data_dir(&config.data_dir)?;
-    let _lock = lock(&data_dir)?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| {
-        format!(
-            "cannot listen on {}; is another program using it? choose one with --listen",
-            config.listen
-        )
-    })?;
-    let address = listener.local_addr().context("no local address")?;
-    let server = Server::open(Config { data_dir, ..config }).await?;
-    server.run(listener, address, json).await
+    let lock = Lock::take(&data_dir).await?;
+    let mut process = Process { lock, signals, program, json };
+    let mut listener = listen::open(config.listen, inherited)?;
+    let config = Config { data_dir, ..config };
+    loop {
+        let server = tokio::select! {
+            opened = Server::open(config.clone()) => opened?,
+            // Nothing has begun yet that would have to be finished.
+            name = process.signals.stop() => {
+                info!(signal = name, "stopped at the start");
+                return Ok(());
+            }
+        };
+        let Some(kept) = server.run(listener, &mut process).await? else { return Ok(()) };
+        if time::timeout(Duration::ZERO, process.signals.stop()).await.is_ok() {
+            info!("stopped instead of handing over");
+            return Ok(());
+        }
+        let error = process.program.take_over(&kept);
+        error!(%error, "the program on disk could not take over; this one goes on");
+        listener = kept;
+    }
 }
 
 fn start_logging() {
@@ -113,19 +146,6 @@ fn open_data_dir(path: &Path) -> Result<PathBuf, CommandError> {
         }
     }
     Ok(path.canonicalize().with_context(|| path.display().to_string())?)
-}
-
-/// One process on one directory: two would write one log.
-pub(crate) fn lock(data_dir: &Path) -> Result<File, CommandError> {
-    let path = data_dir.join("lock");
-    let file = File::create(&path).with_context(|| path.display().to_string())?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-        CommandError::Locked(format!(
-            "another eyas is running on {}; stop it first, or choose another folder with --data-dir",
-            data_dir.display()
-        ))
-    })?;
-    Ok(file)
 }
 
 /// Everything that runs, wired and checked, not yet listening.
@@ -175,13 +195,15 @@ impl Server {
         Ok(Self { config, instance, stores, queue, meters, intake, consumer, tasks })
     }
 
+    /// Serves until it is told to end. After a hand-over the listening socket comes back.
     async fn run(
         self,
         listener: TcpListener,
-        address: std::net::SocketAddr,
-        json: bool,
-    ) -> Result<(), CommandError> {
-        let stop_edge = CancellationToken::new();
+        process: &mut Process,
+    ) -> Result<Option<TcpListener>, CommandError> {
+        let address = listener.local_addr().context("no local address")?;
+        let url = self.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let ending = Ending { delay: self.config.drain_delay, ..Ending::default() };
         let stop_rest = CancellationToken::new();
         let (live, tail) = Live::new(
             Arc::clone(&self.queue),
@@ -189,9 +211,6 @@ impl Server {
             self.meters.applied_changes(),
             LIVE,
         );
-        let mut tail = self.tasks.spawn(tail.run(stop_rest.clone()));
-        let mut consumer = self.tasks.spawn(self.consumer.run(stop_rest.clone()));
-        let url = self.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let gateway = Gateway::new(GatewayParts {
             intake: self.intake.clone(),
             live,
@@ -207,46 +226,101 @@ impl Server {
             },
             data_dir: self.config.data_dir.clone(),
         });
-        let mut edge = self.tasks.spawn(gateway::run(listener, gateway, stop_edge.clone()));
-        // Order matters: whoever reads that the server is ready may send a signal at once, and one that nobody
-        // listens to ends the process on the spot.
-        let stopped = signalled()?;
-        announce(&self.config, &self.instance, &*self.queue, &url, json);
+        let mut parts = Parts {
+            tail: self.tasks.spawn(tail.run(stop_rest.clone())),
+            consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
+            edge: self.tasks.spawn(gateway::run(listener, gateway, ending.clone())),
+        };
+        announce(&self.config, &self.instance, &*self.queue, &url, process.json);
+        notify::ready();
+        let ready_at = pipeline::now().to_string();
+        let pid = std::process::id() as i32;
+        process.tell(&Note { pid, url, ready_at, ..Note::default() });
         let mut poisoned = self.queue.poisoned();
         let ended = tokio::select! {
-            name = stopped => {
-                info!(signal = name, "stopping");
-                Ok(())
-            }
-            _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Ok(()),
-            ended = &mut edge => Err(anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}")),
-            ended = &mut consumer => Err(anyhow::anyhow!("the consumer ended by itself: {ended:?}")),
-            // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
-            Err(panic) = &mut tail => Err(anyhow::anyhow!("the live tail broke: {panic}")),
+            wanted = process.wanted() => Ok(wanted),
+            _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Err(poison()),
+            broken = parts.broken() => Err(CommandError::Failed(broken)),
         };
-        stop_edge.cancel();
+        match ended {
+            Ok(Wanted::HandOver) => ending.hand_over.cancel(),
+            Ok(Wanted::Stop(_)) | Err(_) => ending.stop.cancel(),
+        }
         if *poisoned.borrow() {
-            let _ = time::timeout(POISONED_DRAIN_MAX, &mut edge).await;
+            let _ = time::timeout(POISONED_DRAIN_MAX, &mut parts.edge).await;
             return Err(poison());
         }
-        if let Err(error) = ended {
-            // A part of us is broken. What was acknowledged is in the log; the next start does the rest.
-            return Err(CommandError::Failed(error));
-        }
-        edge.await.context("the HTTP edge panicked")?;
+        // Where a part of us is broken: what was acknowledged is in the log; the next start does the rest.
+        let apply_max =
+            if ended? == Wanted::HandOver { HANDOVER_APPLY_MAX } else { STOP_APPLY_MAX };
+        let kept = parts.edge.await.context("the HTTP edge panicked")?;
         stop_rest.cancel();
-        if time::timeout(DRAIN_MAX, consumer).await.is_err() {
-            warn!("the database is still behind; the rest is applied after the next start");
+        if time::timeout(apply_max, parts.consumer).await.is_err() {
+            info!("the database is still behind; the rest is applied after the next start");
         }
-        if !tail.is_finished() {
-            let _ = time::timeout(DRAIN_MAX, tail).await;
+        if !parts.tail.is_finished() {
+            let _ = time::timeout(STOP_APPLY_MAX, parts.tail).await;
         }
         let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
-        sealed.map_err(|error| match error {
-            QueueError::Poisoned(_) => poison(),
-            error => CommandError::Failed(error.into()),
-        })
+        match sealed {
+            Ok(()) => Ok(kept),
+            Err(QueueError::Poisoned(_)) => Err(poison()),
+            Err(error) => Err(CommandError::Failed(error.into())),
+        }
+    }
+}
+
+/// The tasks of a running server.
+struct Parts {
+    edge: JoinHandle<Option<TcpListener>>,
+    consumer: JoinHandle<()>,
+    tail: JoinHandle<Result<(), LiveError>>,
+}
+
+impl Parts {
+    /// Waits until one of them ends by itself, which none should.
+    async fn broken(&mut self) -> anyhow::Error {
+        tokio::select! {
+            ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
+            ended = &mut self.consumer => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
+            // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
+            Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
+        }
+    }
+}
+
+impl Process {
+    /// Waits for a signal that is to be obeyed: a hand-over only to a program that is fit for it.
+    async fn wanted(&mut self) -> Wanted {
+        loop {
+            match self.signals.next().await {
+                Wanted::Stop(name) => {
+                    info!(signal = name, "stopping");
+                    notify::stopping();
+                    return Wanted::Stop(name);
+                }
+                Wanted::HandOver => match self.program.check().await {
+                    Ok(()) => {
+                        info!("handing over to the program on disk");
+                        notify::reloading();
+                        return Wanted::HandOver;
+                    }
+                    Err(reason) => {
+                        error!(%reason, "no hand-over, this program goes on");
+                        let note = self.lock.note();
+                        let n_refused = note.n_refused + 1;
+                        self.tell(&Note { n_refused, refused: reason, ..note });
+                    }
+                },
+            }
+        }
+    }
+
+    fn tell(&self, note: &Note) {
+        if let Err(error) = self.lock.tell(note) {
+            warn!("{error:#}");
+        }
     }
 }
 
@@ -291,18 +365,6 @@ fn poison() -> CommandError {
          acknowledged is on disk: check the disk, then start again"
             .to_owned(),
     )
-}
-
-/// Listens to SIGTERM and SIGINT from now on; resolves with the signal's name.
-fn signalled() -> anyhow::Result<impl Future<Output = &'static str>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    })
 }
 
 /// Says where the server is: JSON on stdout for programs, a banner on stderr for people.

@@ -76,7 +76,7 @@ impl Follower<'_> {
         }
         let mut backoff = Backoff::new();
         loop {
-            let opened = self.client.open_events(&self.path()).await;
+            let opened = self.client.open(&self.path(), "text/event-stream").await;
             let end = match opened {
                 Ok(response) if response.status().is_success() => {
                     check_type(&response)?;

@@ -46,6 +46,8 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
 struct Process {
     child: Child,
     stderr: Arc<Mutex<String>>,
+    /// Every line of stdout so far.
+    lines: Arc<Mutex<Vec<String>>>,
     /// Ends when stderr has ended.
     listener: JoinHandle<()>,
 }
@@ -61,17 +63,21 @@ impl Drop for Process {
 impl Process {
     /// Starts it, and hands back the first line that it prints.
     fn start(command: &mut Command) -> (Self, oneshot::Receiver<String>) {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary under test can be started");
         let (tell, first_line) = oneshot::channel();
-        let mut out = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let out = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&lines);
+        // Reads to the end, so that the child can never be held up by a full pipe.
         std::thread::spawn(move || {
-            let mut line = String::new();
-            if out.read_line(&mut line).is_ok_and(|n| n > 0) {
-                let _ = tell.send(line);
+            let mut tell = Some(tell);
+            for line in out.lines().map_while(Result::ok) {
+                if let Some(tell) = tell.take() {
+                    let _ = tell.send(line.clone());
+                }
+                heard.lock().unwrap().push(line);
             }
-            // Read on, so that the child can never be held up by a full pipe.
-            let _ = std::io::copy(&mut out, &mut std::io::sink());
         });
         let stderr = Arc::new(Mutex::new(String::new()));
         let (mut err, text) = (child.stderr.take().expect("stderr is piped"), Arc::clone(&stderr));
@@ -81,7 +87,7 @@ impl Process {
                 text.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..n]));
             }
         });
-        (Self { child, stderr, listener }, first_line)
+        (Self { child, stderr, lines, listener }, first_line)
     }
 
     async fn exit(&mut self, within: Duration) -> Option<ExitStatus> {
@@ -124,6 +130,10 @@ pub(crate) struct Launch {
     /// 0 lets the system choose.
     port: u16,
     env: Vec<(String, String)>,
+    /// Another binary than the one under test.
+    program: Option<PathBuf>,
+    /// A listening socket that it is started with.
+    socket: Option<Arc<TcpListener>>,
 }
 
 impl Launch {
@@ -136,7 +146,7 @@ impl Launch {
         );
         let dir = tempfile::Builder::new().prefix("eyas-it-").tempdir().expect("a folder");
         let dir = Arc::new(Folder { dir, is_kept_after_failure: false });
-        Self { dir, port: 0, env: Vec::new() }
+        Self { dir, port: 0, env: Vec::new(), program: None, socket: None }
     }
 
     /// A failed test leaves its data directory, and says where.
@@ -163,6 +173,20 @@ impl Launch {
         self
     }
 
+    /// From a copy of the binary, which a test may replace.
+    pub(crate) fn of_a_copy(mut self) -> Self {
+        let copy = self.dir().join("eyas");
+        std::fs::copy(binary(), &copy).expect("the binary can be copied");
+        self.program = Some(copy);
+        self
+    }
+
+    /// With a listening socket, as a service manager hands it over; here it is standard input.
+    pub(crate) fn with_socket(mut self, socket: TcpListener) -> Self {
+        self.socket = Some(Arc::new(socket));
+        self
+    }
+
     /// The port asked for.
     pub(crate) fn port(&self) -> u16 {
         self.port
@@ -174,7 +198,7 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(self.program.as_deref().unwrap_or(Path::new(binary())));
         command.args(["serve", "--json"]).current_dir(self.dir()).env("NO_COLOR", "1");
         for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("EYAS_")) {
             command.env_remove(key);
@@ -182,6 +206,14 @@ impl Launch {
         command.env("EYAS_LISTEN", format!("127.0.0.1:{}", self.port));
         command.env("EYAS_DATA_DIR", self.dir());
         command.envs(self.env.iter().map(|(key, value)| (key, value)));
+        match &self.socket {
+            None => command.stdin(Stdio::null()),
+            Some(socket) => {
+                command.env("LISTEN_FDS", "1").env("LISTEN_FDS_FIRST_FD", "0");
+                let socket = socket.try_clone().expect("a socket can be cloned");
+                command.stdin(Stdio::from(std::os::fd::OwnedFd::from(socket)))
+            }
+        };
         command
     }
 
@@ -254,8 +286,18 @@ impl TestApp {
 
     /// SIGTERM, without waiting.
     pub(crate) fn signal_stop(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Any signal.
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.process.child);
-        kill_process(pid, Signal::TERM).expect("a running child can be signalled");
+        kill_process(pid, signal).expect("a running child can be signalled");
+    }
+
+    /// The lines that it has printed on stdout, one for each time that it became ready.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.process.lines.lock().unwrap().clone()
     }
 
     /// Waits for the end after a signal; it must be exit code 0.

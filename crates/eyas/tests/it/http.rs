@@ -43,6 +43,11 @@ impl Http {
         Self { client, addr }
     }
 
+    /// The same client without its connections.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.addr)
+    }
+
     /// A request that may fail.
     pub(crate) async fn try_send(
         &self,

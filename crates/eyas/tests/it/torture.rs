@@ -139,7 +139,7 @@ impl Subscriber {
 }
 
 /// What the database gave up on. There is no page for it yet, so its table is read.
-fn dead_letters(app: &TestApp) -> Vec<Kept> {
+pub(crate) fn dead_letters(app: &TestApp) -> Vec<Kept> {
     let database = Connection::open(app.path("eyas.db")).unwrap();
     let mut select = database.prepare("SELECT seq, record FROM dead_letters ORDER BY seq").unwrap();
     let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)));
@@ -158,7 +158,7 @@ fn dead_letters(app: &TestApp) -> Vec<Kept> {
         .collect()
 }
 
-async fn everything_kept(app: &TestApp) -> Vec<Kept> {
+pub(crate) async fn everything_kept(app: &TestApp) -> Vec<Kept> {
     let mut kept = Vec::new();
     for path in ["/events", "/streams/raw"] {
         let lines = app.export_of(path).await;
@@ -211,7 +211,7 @@ fn spawn_producers(app: &TestApp, seed: u64, journals: &Path, shared: &Arc<Share
 }
 
 /// One over WebSocket that wants everything, one over SSE that wants a third of the stream `events`.
-fn spawn_subscribers(
+pub(crate) fn spawn_subscribers(
     app: &TestApp,
     up: &watch::Receiver<bool>,
     finish: &watch::Receiver<bool>,

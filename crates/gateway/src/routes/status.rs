@@ -207,7 +207,7 @@ pub(crate) async fn healthz() -> Response {
 /// Ready to take events. A consumer that stands still is shown but does not count: the log takes events
 /// without it.
 pub(crate) async fn readyz(State(edge): State<Arc<Edge>>) -> Result<Response, Problem> {
-    if edge.drain.is_cancelled() {
+    if edge.is_stopping.load(Ordering::Relaxed) {
         return Err(Kind::ShuttingDown.problem("The server is shutting down."));
     }
     Ok(json(&Ready { status: "ready", consumer: consumer(&edge) }))

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::edge::{Edge, GatewayOptions};
+use crate::ending::Ending;
 use crate::gateway::{Gateway, GatewayParts};
 use crate::limits::Limits;
 use crate::server::run;
@@ -28,7 +29,9 @@ pub(crate) struct App {
     pub(crate) log: LogId,
     pub(crate) meters: Arc<Meters>,
     pub(crate) shutdown: CancellationToken,
-    pub(crate) server: JoinHandle<()>,
+    pub(crate) server: JoinHandle<Option<TcpListener>>,
+    /// Ends the server, but not its listening socket.
+    pub(crate) hand_over: CancellationToken,
     pub(crate) edge: Arc<Edge>,
     background: CancellationToken,
     _dir: tempfile::TempDir,
@@ -136,10 +139,11 @@ impl App {
         let (gateway, dir, background, meters) = gateway(limits).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let shutdown = CancellationToken::new();
+        let ending = Ending::default();
+        let (shutdown, hand_over) = (ending.stop.clone(), ending.hand_over.clone());
         let (log, edge) = (gateway.edge.intake.log().log, Arc::clone(&gateway.edge));
-        let server = tokio::spawn(run(listener, gateway, shutdown.clone()));
-        Self { address, log, meters, shutdown, server, edge, background, _dir: dir }
+        let server = tokio::spawn(run(listener, gateway, ending));
+        Self { address, log, meters, shutdown, server, hand_over, edge, background, _dir: dir }
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

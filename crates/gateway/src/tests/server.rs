@@ -155,13 +155,51 @@ async fn shutdown_finishes_what_is_in_flight() {
     idle.write_all(&post("1")).await.unwrap();
     read_one(&mut idle).await;
     app.shutdown.cancel();
-    // The idle one is closed at once; its end says that draining has begun.
+    // The idle one is closed soon; its end says that the server is ending.
     assert_eq!(timeout(DEADLINE, idle.read(&mut [0; 1])).await.unwrap().unwrap(), 0);
     assert!(!app.server.is_finished());
     stream.write_all(b"\"").await.unwrap();
     let last = read_one(&mut stream).await;
     assert_eq!((last.status, &last.json()["seq"]), (202, &json!(2)));
+    let kept = timeout(DEADLINE, &mut app.server).await.unwrap().unwrap();
+    assert!(kept.is_none(), "a server that stops refuses newcomers");
+}
+
+#[tokio::test]
+async fn after_a_hand_over_newcomers_wait_for_the_next_server() {
+    let mut app = App::start().await;
+    let mut in_use = app.connect().await;
+    in_use.write_all(&post("1")).await.unwrap();
+    assert_eq!(read_one(&mut in_use).await.header("connection"), None);
+    app.hand_over.cancel();
+    app.edge.closing.cancelled().await;
+    // In use: told with the next answer, not cut before it.
+    in_use.write_all(&post("2")).await.unwrap();
+    let told = read_one(&mut in_use).await;
+    assert_eq!((told.status, told.header("connection")), (202, Some("close")));
+    assert_eq!(in_use.read(&mut [0; 1]).await.unwrap(), 0);
+    // It goes on taking connections meanwhile, and stays ready.
+    assert_eq!(app.get("/readyz").await.status, 200);
+    app.edge.drain.cancelled().await;
+    let mut newcomer = app.connect().await;
+    newcomer.write_all(&post("3")).await.unwrap();
+    let listener = timeout(DEADLINE, &mut app.server).await.unwrap().unwrap();
+    let listener = listener.expect("the listening socket comes back");
+    let (mut accepted, _) = timeout(DEADLINE, listener.accept()).await.unwrap().unwrap();
+    let mut request = vec![0; post("3").len()];
+    accepted.read_exact(&mut request).await.unwrap();
+    assert_eq!(request, post("3"), "nothing of it is lost");
+}
+
+#[tokio::test]
+async fn a_connection_without_requests_does_not_hold_up_the_end() {
+    let mut app = App::start().await;
+    let _silent = app.connect().await;
+    let mut begun = app.connect().await;
+    begun.write_all(b"GET /status HTT").await.unwrap();
+    app.shutdown.cancel();
     timeout(DEADLINE, &mut app.server).await.unwrap().unwrap();
+    assert!(app.edge.is_stopping.load(Ordering::Relaxed));
 }
 
 #[tokio::test]

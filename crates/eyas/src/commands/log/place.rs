@@ -2,17 +2,15 @@
 //!
 //! Invariant: whoever changes something holds the lock of the data directory, as a server does.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use model::LogId;
 use queue::{Found, OpenError, Survey};
-use rustix::fs::{FlockOperation, flock};
 use store::Lease;
 
-use crate::commands::serve;
 use crate::config::Config;
 use crate::exit::CommandError;
+use crate::lock::{self, Lock};
 use crate::wiring;
 
 /// Log and database of one data directory.
@@ -27,24 +25,21 @@ pub(crate) struct Place {
     pub(crate) has_database: bool,
     /// A server has the data directory.
     pub(crate) is_served: bool,
-    _lock: Option<File>,
+    _lock: Option<Lock>,
 }
 
 impl Place {
     /// To look only: a server may run.
     pub(crate) fn look(config: Config) -> Result<Self, CommandError> {
         let mut place = Self::open(config)?;
-        let lock = File::open(place.config.data_dir.join("lock"));
-        // Let go at once: a server that starts meanwhile must not be refused.
-        place.is_served =
-            lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared).is_err());
+        place.is_served = lock::holder(&place.config.data_dir)?.is_some();
         Ok(place)
     }
 
     /// To change something: refuses while a server runs, and keeps one from starting.
-    pub(crate) fn take(config: Config) -> Result<Self, CommandError> {
+    pub(crate) async fn take(config: Config) -> Result<Self, CommandError> {
         let place = Self::open(config)?;
-        let lock = serve::lock(&place.config.data_dir)?;
+        let lock = Lock::take(&place.config.data_dir).await?;
         // Read again: the server that has just ended may have gone on.
         Ok(Self { _lock: Some(lock), ..Self::open(place.config)? })
     }

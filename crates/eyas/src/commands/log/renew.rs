@@ -59,7 +59,7 @@ pub(crate) async fn run(
     is_accepted: bool,
     json: bool,
 ) -> Result<(), CommandError> {
-    let place = Place::take(config)?;
+    let place = Place::take(config).await?;
     let finding = find(&place)?;
     let data_dir = place.config.data_dir.display();
     match (&finding.verdict, task) {
