@@ -1,5 +1,6 @@
 //! A full disk, and one that fails, for real: refused is not stored, accepted is, and with room again all goes on.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -37,11 +38,9 @@ impl Sender {
         let (mut intents, mut body) = (Vec::new(), String::new());
         for order in orders.clone() {
             let id = format!("e{order}");
-            let hash = fingerprint(&data(order));
-            body += &format!(
-                "{{\"id\":\"{id}\",\"category\":\"c\",\"name\":\"n\",\"data\":{}}}\n",
-                data(order)
-            );
+            let data = data(order);
+            let hash = fingerprint(&data);
+            let _ = writeln!(body, r#"{{"id":"{id}","category":"c","name":"n","data":{data}}}"#);
             intents.push(Intent { order, session: "all".to_owned(), id: Some(id), hash });
         }
         self.journal.intend(&intents);

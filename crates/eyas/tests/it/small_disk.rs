@@ -84,8 +84,7 @@ impl SmallDisk {
     pub(crate) fn break_behind(&self, file: &Path, offset: u64) {
         let image = fs::File::options().write(true).open(self.image()).unwrap();
         for (logical, physical, n_blocks) in extents(file) {
-            let n_kept =
-                (offset.next_multiple_of(BLOCK_BYTES) / BLOCK_BYTES).saturating_sub(logical);
+            let n_kept = offset.div_ceil(BLOCK_BYTES).saturating_sub(logical);
             if n_kept < n_blocks {
                 let start = (physical + n_kept) * BLOCK_BYTES;
                 let n_bytes = (n_blocks - n_kept) * BLOCK_BYTES;

@@ -75,7 +75,7 @@ async fn a_log_that_lacks_what_the_database_has_is_refused() {
     queue.append(vec![Bytes::from_static(b"x")]).await.unwrap();
     queue.close().await.unwrap();
     drop(queue);
-    assert!(matches!(open(&dir, seq(2)).err(), Some(QueueError::Corrupt(_))));
+    assert!(matches!(open(&dir, seq(2)).err(), Some(QueueError::Behind(_))));
 }
 
 /// Leaves the beginning of a commit behind the last one, as a power cut would.

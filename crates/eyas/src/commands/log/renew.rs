@@ -9,6 +9,7 @@
 //! then a start refuses, and `adopt` finishes the work. The new log has another id, so every cursor that anybody
 //! holds is answered by a gap.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -102,10 +103,9 @@ pub(crate) async fn run(
         text("report"),
     );
     if Path::new(&text("old_log_dir")).exists() {
-        words += &format!(
-            "\nthe old log is kept in {}; delete it when you need it no more",
-            text("old_log_dir")
-        );
+        let kept = text("old_log_dir");
+        let _ =
+            write!(words, "\nthe old log is kept in {kept}; delete it when you need it no more");
     }
     say(json, &done, &words)
 }
