@@ -130,16 +130,15 @@ impl Committer {
         self.is_sealed = false;
         self.write(first, seq)?;
         let mut seq = first;
-        let mut n_answered_bytes = 0;
         self.linger.n_appends = self.in_flight.len();
+        // Order matters: release, then answer. A caller that comes back at once must not be refused for its own bytes.
+        self.shared.queue.release(self.in_flight.iter().map(|pending| pending.frame_bytes).sum());
         for pending in self.in_flight.drain(..) {
             let end = seq + pending.records.len() as u64;
-            n_answered_bytes += pending.frame_bytes;
             // A caller that has gone is told nothing; its records are there all the same.
             let _ = pending.answer.send(Ok((seq, end - 1)));
             seq = end;
         }
-        self.shared.queue.release(n_answered_bytes);
         Ok(())
     }
 
