@@ -24,6 +24,8 @@ mod reader;
 mod recovery;
 mod segment;
 mod shared;
+#[cfg(any(test, feature = "sim"))]
+mod sim;
 mod spare;
 #[cfg(test)]
 mod tests;
@@ -36,4 +38,9 @@ pub use crate::options::Options;
 pub use crate::queue::AppendError;
 pub use crate::reader::{ReadError, Reader};
 pub use crate::recovery::Recovered;
+#[cfg(any(test, feature = "sim"))]
+pub use crate::sim::{
+    disk::SimDisk,
+    plan::{Call, Caller, Fault, Rule},
+};
 pub use crate::verdict::OpenError;
