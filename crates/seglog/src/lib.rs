@@ -41,6 +41,7 @@ pub use crate::recovery::Recovered;
 #[cfg(any(test, feature = "sim"))]
 pub use crate::sim::{
     disk::SimDisk,
+    fuzz::{fuzz_frame, fuzz_recovery},
     plan::{Call, Caller, Fault, Rule},
 };
 pub use crate::verdict::OpenError;

@@ -6,9 +6,12 @@
 //! names   folders and names: as seen, as durable             cut     what a power cut leaves of the rest
 //! state   all of one disk: files, names, faults met           inode   a file's bytes: page cache, platter, dirty sectors
 //! ```
+//!
+//! `fuzz` is what the fuzz targets of this crate do.
 
 mod cut;
 pub(crate) mod disk;
+pub(crate) mod fuzz;
 mod inode;
 mod names;
 pub(crate) mod plan;

@@ -2,6 +2,7 @@
 //! fails on demand.
 
 mod append;
+mod corpus;
 mod crash;
 mod fault;
 mod fixture;
