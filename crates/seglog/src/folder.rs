@@ -93,22 +93,31 @@ fn prepare(io: &dyn Io, dir: &Path) -> io::Result<()> {
         Some(parent) => parent,
         None => return Ok(()),
     };
-    let made = match io.create_dir(dir) {
+    match io.create_dir(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             prepare(io, parent)?;
-            io.create_dir(dir)
+            io.create_dir(dir).and_then(|()| io.sync_dir(dir)).and_then(|()| io.sync_dir(parent))
         }
-        made => made,
-    };
-    match made {
-        Ok(()) => io.sync_dir(dir).and_then(|()| io.sync_dir(parent)),
-        // It may have been made by a start that crashed before its fsync, so the parent is synced
-        // again. A parent that we may not even read is not one we could have made a folder in and
-        // lost it.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => match io.sync_dir(parent) {
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
-            synced => synced,
-        },
+        Ok(()) => io.sync_dir(dir).and_then(|()| sync_above(io, dir)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => sync_above(io, dir),
         Err(error) => Err(error),
     }
+}
+
+/// fsync of every folder above: any of them may have been made by a start that ended before its fsync, and then a
+/// power cut would take everything below. A folder that we may not even read, or on a disk that we cannot change, is not
+/// one we could have made a name in and lost it.
+fn sync_above(io: &dyn Io, dir: &Path) -> io::Result<()> {
+    for above in dir.ancestors().skip(1) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match io.sync_dir(above) {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+                ) => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
 }

@@ -27,6 +27,8 @@ mod recovery;
 mod room;
 mod segment;
 mod shared;
+#[cfg(any(test, feature = "sim"))]
+mod sim;
 mod spare;
 mod survey;
 #[cfg(test)]
@@ -44,5 +46,11 @@ pub use crate::reader::{ReadError, Reader};
 pub use crate::rebuild::{Plan, Rebuilt, exchange, rebuild};
 pub use crate::recovery::Recovered;
 pub use crate::room::reserve_bytes;
+#[cfg(any(test, feature = "sim"))]
+pub use crate::sim::{
+    disk::SimDisk,
+    fuzz::{fuzz_frame, fuzz_recovery},
+    plan::{Call, Caller, Fault, Rule},
+};
 pub use crate::survey::survey;
 pub use crate::verdict::OpenError;

@@ -1,6 +1,7 @@
 //! Appends: what `Ok` promises, what is refused, and what a failed fsync means.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use crate::log::Log;
 use crate::options::Options;
 use crate::queue::AppendError;
+use crate::sim::disk::SimDisk;
 use crate::tests::fault::FaultDisk;
 use crate::tests::fixture::{
     eventually, fill, n_files, open, open_on, options, read_all, record, segments, snapshot,
@@ -104,6 +106,15 @@ async fn too_much_is_refused_at_once() {
     io.0.set_gate(false);
     assert_eq!(waiting.await.unwrap(), Ok((1, 1)));
     assert_eq!(log.append(vec![record(3, 600)]).await, Ok((2, 2)));
+}
+
+#[tokio::test]
+async fn a_caller_that_was_answered_is_not_refused_for_its_own_bytes() {
+    let small = Options { queue_bytes_max: 700, ..options(Path::new("/sim/log")) };
+    let (log, _) = Log::open(Arc::new(SimDisk::new(1)), &small).unwrap();
+    for n in 1..3000 {
+        assert_eq!(log.append(vec![record(n, 600)]).await, Ok((n, n)));
+    }
 }
 
 #[tokio::test]

@@ -2,14 +2,21 @@
 //! fails on demand.
 
 mod append;
+mod corpus;
 mod crash;
 mod fault;
 mod fixture;
+mod follower;
 mod frame;
 mod full;
 mod golden;
+mod model;
+mod nth_call;
 mod reader;
 mod rebuild;
 mod room;
 mod rot;
+mod sim;
+mod sim_disk;
 mod torn;
+mod workload;

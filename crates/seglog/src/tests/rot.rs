@@ -2,13 +2,20 @@
 //! nobody vouched for; it is never silent.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use crate::tests::fixture::{Random, fill, open, read_all, segments, snapshot, try_open};
+use crate::log::Log;
+use crate::sim::disk::SimDisk;
+use crate::tests::fixture::{
+    Random, fill, open, open_on, options, read_all, segments, snapshot, try_open,
+};
 use crate::verdict::OpenError;
+
+const SIM_DIR: &str = "/sim/log";
 
 /// Two segments. Sealed: everything is vouched for; else all but the last commit.
 async fn two_segments(is_sealed: bool) -> (TempDir, Vec<(u64, Bytes)>) {
@@ -44,30 +51,68 @@ fn check(dir: &Path, all: &[(u64, Bytes)], n_safe: usize, what: &str) -> bool {
     }
 }
 
+/// The same two segments on a simulated disk, where thousands of copies cost nothing, after the process has ended.
+async fn on_sim_disk(is_sealed: bool) -> (SimDisk, Vec<(u64, Bytes)>) {
+    let disk = SimDisk::new(11);
+    let log = open_on(Arc::new(disk.clone()), Path::new(SIM_DIR));
+    let all = fill(&log, 9, 1800).await;
+    if is_sealed {
+        log.close().await;
+    }
+    let found = disk.kill();
+    drop(log);
+    assert_eq!(sim_segments(&found).len(), 2);
+    (found, all)
+}
+
+fn sim_segments(disk: &SimDisk) -> Vec<PathBuf> {
+    let mut files = disk.files();
+    files.retain(|path| path.extension().is_some_and(|end| end == "seg"));
+    files
+}
+
+/// Answers whether the log was refused, naming the file and a place at or before the damage; if not, only what nobody vouched
+/// for may be gone, and not silently.
+fn is_refused(disk: SimDisk, damage: (&Path, u64), all: &[(u64, Bytes)], n_safe: usize) -> bool {
+    match Log::open(Arc::new(disk), &options(Path::new(SIM_DIR))) {
+        Ok((log, recovered)) => {
+            let found = read_all(&log);
+            assert!(
+                found.len() >= n_safe && all.starts_with(&found),
+                "{damage:?}: {}",
+                found.len()
+            );
+            let is_told = recovered.n_torn_bytes > 0 && recovered.jumped;
+            assert!(found.len() == all.len() || is_told, "{damage:?}: a silent loss");
+            false
+        }
+        Err(OpenError::Corrupt { file, offset, .. }) => {
+            assert_eq!(
+                (file.as_path(), offset <= damage.1),
+                (damage.0, true),
+                "{offset} {damage:?}"
+            );
+            true
+        }
+        Err(error) => panic!("{damage:?}: {error}"),
+    }
+}
+
 #[tokio::test]
 async fn one_flipped_bit_in_any_sector_is_never_a_silent_loss() {
     for is_sealed in [true, false] {
-        let (dir, all) = two_segments(is_sealed).await;
+        let (disk, all) = on_sim_disk(is_sealed).await;
         let n_safe = if is_sealed { all.len() } else { all.len() - 1 };
         let mut random = Random(11);
         let mut n_refused = 0;
-        for path in segments(dir.path()) {
-            let name = path.file_name().unwrap();
-            let image = fs::read(&path).unwrap();
-            for sector in 0..image.len() / 512 {
+        for path in sim_segments(&disk) {
+            for sector in 0..disk.content(&path).unwrap().len() as u64 / 512 {
                 // The first bytes of a sector are the ones that hold headers.
-                for at in [random.next() as usize % 48, random.next() as usize % 512] {
-                    // Most sectors hold nothing; every third of those will do.
-                    let bytes = &image[sector * 512..(sector + 1) * 512];
-                    if bytes.iter().all(|&byte| byte == 0) && !random.next().is_multiple_of(3) {
-                        continue;
-                    }
-                    let mut rotten = image.clone();
-                    rotten[sector * 512 + at] ^= 1 << (random.next() % 8);
-                    let copy = snapshot(dir.path());
-                    fs::write(copy.path().join(name), rotten).unwrap();
-                    let what = format!("sealed {is_sealed}, {name:?}, sector {sector}, byte {at}");
-                    n_refused += usize::from(check(copy.path(), &all, n_safe, &what));
+                for at in [random.next() % 48, random.next() % 512] {
+                    let byte = sector * 512 + at;
+                    let rotten = disk.kill();
+                    rotten.flip_bit(&path, byte * 8 + random.next() % 8).unwrap();
+                    n_refused += usize::from(is_refused(rotten, (&path, byte), &all, n_safe));
                 }
             }
         }
@@ -77,17 +122,15 @@ async fn one_flipped_bit_in_any_sector_is_never_a_silent_loss() {
 
 #[tokio::test]
 async fn a_file_cut_at_any_sector_is_refused() {
-    let (dir, all) = two_segments(true).await;
-    for path in segments(dir.path()) {
-        let image = fs::read(&path).unwrap();
-        for n_sectors in 0..image.len() / 512 {
-            let copy = snapshot(dir.path());
-            fs::write(copy.path().join(path.file_name().unwrap()), &image[..n_sectors * 512])
-                .unwrap();
-            assert!(
-                check(copy.path(), &all, all.len(), "cut"),
-                "{n_sectors} sectors were accepted"
-            );
+    for is_sealed in [true, false] {
+        let (disk, all) = on_sim_disk(is_sealed).await;
+        for path in sim_segments(&disk) {
+            for n_sectors in 0..disk.content(&path).unwrap().len() as u64 / 512 {
+                let cut = disk.kill();
+                cut.truncate(&path, n_sectors * 512).unwrap();
+                let damage = (path.as_path(), n_sectors * 512);
+                assert!(is_refused(cut, damage, &all, all.len()), "{n_sectors} were accepted");
+            }
         }
     }
 }
