@@ -1,4 +1,4 @@
-//! Repository chores behind one name: `cargo xtask test | tidy | bench | torture | sim`.
+//! Repository chores behind one name: `cargo xtask test | tidy | bench | torture | sim | sockets`.
 //!
 //! They are a program and not scripts, so that they are checked like all other code and say the same on every
 //! machine. Invariant: what can be wrong on a machine is named with the command that mends it, never skipped.
@@ -14,6 +14,7 @@ mod benches;
 mod needs;
 mod runner;
 mod sim;
+mod sockets;
 mod suite;
 mod tidy;
 mod torture;
@@ -28,6 +29,7 @@ use clap::{Parser, Subcommand};
 
 use crate::benches::BenchArgs;
 use crate::sim::SimArgs;
+use crate::sockets::SocketsArgs;
 use crate::torture::TortureArgs;
 
 // The bare limit that the benches compare with runs in this program: it gets the allocator of `eyas`, so that the ratio
@@ -69,6 +71,12 @@ enum Chore {
     /// Runs the test `sim::nothing_acknowledged_is_lost_under_any_seed` of crate `seglog`, optimised. The suite
     /// (`cargo xtask test`) runs the same test with fewer seeds.
     Sim(SimArgs),
+
+    /// Follow the real server with 10,000 WebSockets, let one of a hundred read nothing, and let all come back at once
+    ///
+    /// Runs the integration test `live_many` of crate `eyas`, optimised, and prints what a socket costs and how long an
+    /// event takes. The suite (`cargo xtask test`) runs the same test with 1,000.
+    Sockets(SocketsArgs),
 
     /// Measure Eyas against the bare limit of this machine, in turn and in the same run
     ///
@@ -122,6 +130,7 @@ fn run(chore: Chore) -> anyhow::Result<bool> {
         Chore::Tidy => tidy::check::run(&root),
         Chore::Torture(args) => torture::run(&root, &args),
         Chore::Sim(args) => sim::run(&root, &args),
+        Chore::Sockets(args) => sockets::run(&root, &args),
         #[cfg(feature = "bench")]
         Chore::Bench(args) => bench::run::run(&root, &args),
         #[cfg(not(feature = "bench"))]

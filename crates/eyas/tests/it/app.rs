@@ -323,6 +323,24 @@ impl TestApp {
         self.stopped().await
     }
 
+    /// Memory of the process that is resident now.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/statm", self.process.child.id());
+        let text = std::fs::read_to_string(path).expect("a running process has its numbers");
+        let n_pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
+        n_pages * rustix::param::page_size() as u64
+    }
+
+    /// Processor time that the process has taken so far.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.process.child.id());
+        let text = std::fs::read_to_string(path).expect("a running process has its numbers");
+        // Behind the name, which may hold anything, time in user mode is the 12th field and in the kernel the 13th.
+        let behind_name = text.rsplit(')').next().unwrap().split_whitespace();
+        let n_ticks: u64 = behind_name.skip(11).take(2).map(|n| n.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(n_ticks * 1000 / rustix::param::clock_ticks_per_second())
+    }
+
     /// What it said on stderr so far.
     pub(crate) fn stderr(&self) -> String {
         self.process.stderr()

@@ -270,11 +270,12 @@ async fn bad_questions_are_refused() {
         ("/nowhere", (404, "no_such_route")),
         ("/events/a/b", (404, "no_such_route")),
         ("/events/%ff", (400, "bad_path")),
-        ("/live", (406, "not_acceptable")),
     ];
     for (path, (status, code)) in table {
         check_problem(&app.get(path).await, status, code, path);
     }
+    let image = app.http.get_as("/live", "image/png").await;
+    check_problem(&image, 406, "not_acceptable", "/live");
     for query in ["since=17", "since=yesterday", "colour=red", "valid=x"] {
         let answer = app.http.get_as(&format!("/live?{query}"), "text/event-stream").await;
         assert!((400..=422).contains(&answer.status), "{query}: {answer:?}");

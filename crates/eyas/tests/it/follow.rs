@@ -1,6 +1,6 @@
-//! A subscriber to `/live`, over WebSocket or SSE: one message after the other.
+//! A subscriber to `/live`, over WebSocket, SSE or NDJSON: one message after the other.
 //!
-//! Invariant: both ways hand out the same messages, so tests are written once.
+//! Invariant: all ways hand out the same messages, so tests are written once.
 
 use std::net::SocketAddr;
 
@@ -25,11 +25,17 @@ use crate::http::{Http, Row};
 pub(crate) enum Way {
     WebSocket,
     Sse,
+    Lines,
 }
 
 impl Way {
-    /// Both.
-    pub(crate) const ALL: [Self; 2] = [Self::WebSocket, Self::Sse];
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::WebSocket, Self::Sse, Self::Lines];
+
+    /// What is asked for, and what comes.
+    fn media_type(self) -> &'static str {
+        if self == Self::Sse { "text/event-stream" } else { "application/x-ndjson" }
+    }
 }
 
 /// One message.
@@ -80,7 +86,7 @@ pub(crate) enum Heard {
 /// A subscription in progress.
 pub(crate) enum Follower {
     WebSocket(Box<WebSocketStream<TcpStream>>),
-    Sse { body: Incoming, buffer: Vec<u8> },
+    Http { way: Way, body: Incoming, buffer: Vec<u8> },
 }
 
 impl Follower {
@@ -95,24 +101,25 @@ impl Follower {
             let (socket, _) = knock(addr, query, &[]).await.map_err(|error| error.to_string())?;
             return Ok(Self::WebSocket(Box::new(socket)));
         }
-        let mut headers = vec![("accept", "text/event-stream")];
+        let mut headers = vec![("accept", way.media_type())];
         headers.extend(last_event_id.map(|id| ("last-event-id", id)));
         let opened =
             Http::new(addr).open(Method::GET, &format!("/live?{query}"), &headers, "").await;
         let response = opened.map_err(|error| format!("{error:?}"))?;
         let content_type = response.headers().get("content-type").map(|v| v.to_str().unwrap());
-        if response.status() != 200 || content_type != Some("text/event-stream") {
+        if response.status() != 200 || content_type != Some(way.media_type()) {
             return Err(format!("{} {content_type:?}", response.status()));
         }
-        Ok(Self::Sse { body: response.into_body(), buffer: Vec::new() })
+        Ok(Self::Http { way, body: response.into_body(), buffer: Vec::new() })
     }
 
     /// The next message, without a deadline. Safe to drop between two messages.
     pub(crate) async fn hear(&mut self) -> Heard {
         match self {
             Self::WebSocket(socket) => hear_frames(socket).await,
-            Self::Sse { body, buffer } => loop {
-                if let Some(message) = cut(buffer) {
+            Self::Http { way, body, buffer } => loop {
+                let message = if *way == Way::Sse { cut(buffer) } else { cut_line(buffer) };
+                if let Some(message) = message {
                     return Heard::Message(message);
                 }
                 match body.frame().await {
@@ -231,6 +238,19 @@ async fn hear_frames(socket: &mut WebSocketStream<TcpStream>) -> Heard {
             }
             Some(Ok(_)) => {}
             Some(Err(_)) | None => return Heard::End(None),
+        }
+    }
+}
+
+/// Takes the first whole line that is a message out of the buffer.
+fn cut_line(buffer: &mut Vec<u8>) -> Option<Message> {
+    loop {
+        let at = buffer.iter().position(|byte| *byte == b'\n')?;
+        let line: Vec<u8> = buffer.drain(..=at).collect();
+        // An empty line keeps the connection awake.
+        if at > 0 {
+            let line = String::from_utf8(line).expect("UTF-8");
+            return Some(Message::new(line.trim_end().to_owned(), None));
         }
     }
 }

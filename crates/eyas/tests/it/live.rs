@@ -122,7 +122,7 @@ async fn two_hundred_subscribers_all_get_all() {
     let app = TestApp::start().await;
     let mut followers = Vec::new();
     for n in 0..200 {
-        let way = Way::ALL[n % 2];
+        let way = Way::ALL[n % 3];
         followers.push(app.follow(way, "since=now&stream=raw").await);
     }
     let status = app.get("/status").await.json();

@@ -107,7 +107,7 @@ impl Subscriber {
         // A browser hands its cursor back in a header, others in the query.
         let (since, last_event_id) = match (&self.cursor, self.way) {
             (None, _) => ("beginning", None),
-            (Some(cursor), Way::WebSocket) => (cursor.as_str(), None),
+            (Some(cursor), Way::WebSocket | Way::Lines) => (cursor.as_str(), None),
             (Some(cursor), Way::Sse) => ("now", Some(cursor.as_str())),
         };
         let query = format!("since={since}{}", self.query);

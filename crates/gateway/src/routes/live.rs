@@ -57,7 +57,8 @@ fn spelling(headers: &HeaderMap) -> Result<Spelling, Problem> {
     if headers.contains_key(UPGRADE) {
         return Ok(Spelling::WebSocket);
     }
-    let mut accepted = headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes).peekable();
+    let accepted = headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes);
+    let mut accepted = accepted.filter(|accept| !accept.is_empty()).peekable();
     if accepted.peek().is_none() {
         return Ok(Spelling::Lines);
     }

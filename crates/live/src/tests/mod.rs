@@ -1,5 +1,6 @@
 //! What this crate promises, against the real memory queue and a real SQLite store.
 
+mod crowd;
 mod model;
 mod ring;
 mod settle;

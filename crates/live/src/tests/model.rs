@@ -1,12 +1,18 @@
-//! Random histories against a plain list: what a subscriber sees equals the events of its filter after `since`,
-//! strictly rising, nothing missing, whatever is appended, applied, trimmed, dropped and resumed meanwhile.
+//! Random histories against a plain list: what a subscriber sees equals the events and dead letters of its filter after
+//! `since`, strictly rising, nothing missing, whatever is appended, applied, trimmed, dropped, resumed and restarted
+//! meanwhile. Where something is lost for good, a gap names exactly what.
 
-use model::{Filter, Seq};
+use std::time::Duration;
+
+use model::{Cursor, Filter, Seq};
 use queue::Queue;
 
-use crate::message::{Message, Since};
+use crate::hub::LiveOptions;
+use crate::message::{GapReason, Message, Since};
 use crate::subscription::Subscription;
-use crate::tests::world::{PATIENCE, World, at, cramped, cursor, event, only, others_run};
+use crate::tests::world::{
+    PATIENCE, World, at, cramped, cursor, event, event_with, next, only, others_run,
+};
 
 const N_SEEDS: u64 = 24;
 const N_STEPS: usize = 250;
@@ -90,7 +96,14 @@ impl Run {
             let undecided = self.dice.below(4) == 0;
             if undecided && self.dice.below(2) == 0 && !self.known.is_empty() {
                 let again = &self.known[self.dice.below(self.known.len() as u64) as usize];
-                records.push(event(&again.id, again.stream, true));
+                let (id, stream) = (again.id.clone(), again.stream);
+                if self.dice.below(3) == 0 {
+                    // Other content: a dead letter, which is seen at its place like an event.
+                    records.push(event_with(&id, stream, true, &format!("other-{seq}")));
+                    self.known.push(Known { seq, id, stream });
+                } else {
+                    records.push(event(&id, stream, true));
+                }
                 continue;
             }
             let stream = STREAMS[[0, 0, 0, 1, 1, 1, 1, 2][self.dice.below(8) as usize]];
@@ -154,10 +167,22 @@ impl Run {
 
     fn resume(&mut self) {
         let at = self.dice.below(self.listeners.len().max(1) as u64) as usize;
+        self.resume_one(at);
+    }
+
+    fn resume_one(&mut self, at: usize) {
         let Some(listener) = self.listeners.get_mut(at) else { return };
         let since = Since::After(listener.subscription.cursor());
         let filter = Listener::filter(listener.stream);
         listener.subscription = self.world.live.subscribe(since, filter);
+    }
+
+    /// The process starts again; everybody resumes by cursor.
+    async fn restart(&mut self) {
+        self.world.restart().await;
+        for at in 0..self.listeners.len() {
+            self.resume_one(at);
+        }
     }
 
     async fn step(&mut self) {
@@ -168,6 +193,7 @@ impl Run {
             40..46 if self.listeners.len() < 6 => self.subscribe(),
             46..52 => self.resume(),
             52 => self.listeners.clear(),
+            53 => self.restart().await,
             _ => self.listen().await,
         }
     }
@@ -198,12 +224,74 @@ impl Run {
 async fn what_is_seen_equals_what_was_appended() {
     for seed in 1..=N_SEEDS {
         println!("seed {seed}");
-        let world = World::start(cramped()).await;
+        // Every other history says at once how far each scan is, so that resuming begins there, too.
+        let quick = Duration::ZERO;
+        let options = match seed % 2 {
+            0 => LiveOptions { progress_wait: quick, idle_progress_wait: quick, ..cramped() },
+            _ => cramped(),
+        };
+        let world = World::start(options).await;
         let dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let mut run = Run { world, dice, known: Vec::new(), listeners: Vec::new() };
         for _ in 0..N_STEPS {
             run.step().await;
         }
         run.settle_accounts(seed).await;
+    }
+}
+
+/// What is applied stands in the database, what the log no longer keeps beyond that is gone: the one and only case of a gap.
+async fn loss(seed: u64) {
+    // Nobody decides about repetitions here, so nobody waits for it.
+    let options = LiveOptions { settle_wait: Duration::ZERO, ..cramped() };
+    let world = World::start(options).await;
+    let dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let mut run = Run { world, dice, known: Vec::new(), listeners: Vec::new() };
+    for _ in 0..30 {
+        run.append().await;
+    }
+    run.apply().await;
+    let applied = *run.world.applied.borrow();
+    let head = run.world.live.head().seq;
+    let before = at(applied.get() + 1 + run.dice.below(head.get() - applied.get()));
+    run.world.queue.trim(before).await.unwrap();
+    let first = run.world.queue.bounds().first;
+    // What the consumer never saw it cannot drop either: what is kept in the log is shown as it is.
+    run.world.applied.send_replace(applied);
+    for _ in 0..12 {
+        let since = at(1 + run.dice.below(head.get()));
+        let stream = [None, Some("a"), Some("rare")][run.dice.below(3) as usize];
+        let filter = Listener::filter(stream);
+        let mut subscription = run.world.live.subscribe(Since::After(cursor(since)), filter);
+        let (mut seen, mut gaps) = (Vec::new(), Vec::<(Cursor, Cursor, GapReason)>::new());
+        while subscription.cursor().seq < head {
+            for message in next(&mut subscription).await {
+                match message {
+                    Message::Gap { from, to, why } => gaps.push((from, to, why)),
+                    Message::Event { seq, .. } => seen.push(seq),
+                    Message::Progress { .. } | Message::CaughtUp { .. } => {}
+                }
+            }
+        }
+        let from = since.max(applied);
+        let has_gap = from.next() < first;
+        let expected = has_gap.then(|| (cursor(from), cursor(first.prev()), GapReason::Trimmed));
+        assert_eq!(gaps, Vec::from_iter(expected), "seed {seed}, since {since}, applied {applied}");
+        assert!(seen.is_sorted_by(|a, b| a < b), "seed {seed}");
+        let is_kept = |seq: Seq| seq > since && (seq <= applied || seq >= first);
+        assert!(seen.iter().all(|seq| is_kept(*seq)));
+        for event in run.known.iter().filter(|event| is_kept(event.seq)) {
+            let is_wanted = stream.is_none_or(|stream| stream == event.stream);
+            let is_seen = seen.binary_search(&event.seq).is_ok();
+            assert_eq!(is_seen, is_wanted, "seed {seed}: {}", event.seq);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_lost_is_named_exactly() {
+    for seed in 1..=N_SEEDS {
+        println!("seed {seed}");
+        loss(seed).await;
     }
 }

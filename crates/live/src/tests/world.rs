@@ -52,6 +52,7 @@ pub(crate) fn cramped() -> LiveOptions {
 pub(crate) struct World {
     pub(crate) queue: MemoryQueue,
     pub(crate) store: Arc<SqliteStore>,
+    options: LiveOptions,
     pub(crate) applied: watch::Sender<Seq>,
     pub(crate) live: Live,
     pub(crate) shutdown: CancellationToken,
@@ -73,11 +74,24 @@ impl World {
         let (now, until) = (Timestamp::from_micros(0), Timestamp::from_micros(i64::MAX));
         store.claim(Claim { holder: "test".to_owned(), log: log(), now, until }).await.unwrap();
         let applied = watch::Sender::new(Seq::ZERO);
-        let (live, tail) =
-            Live::new(Arc::new(queue.clone()), store.clone(), applied.subscribe(), options);
+        let shared: Arc<dyn Queue> = Arc::new(queue.clone());
+        let (live, tail) = Live::new(shared, store.clone(), applied.subscribe(), options.clone());
         let shutdown = CancellationToken::new();
         let tail = tokio::spawn(tail.run(shutdown.clone()));
-        Self { queue, store, applied, live, shutdown, tail, _dir: dir }
+        Self { queue, store, options, applied, live, shutdown, tail, _dir: dir }
+    }
+
+    /// What a restart of the process does to the push path: nothing is left of it but the log and the database, and the
+    /// consumer says anew how far the database is. Subscriptions of before end.
+    pub(crate) async fn restart(&mut self) {
+        self.shutdown.cancel();
+        self.applied = watch::Sender::new(self.store.lease().await.unwrap().applied);
+        let queue: Arc<dyn Queue> = Arc::new(self.queue.clone());
+        let applied = self.applied.subscribe();
+        let (live, tail) = Live::new(queue, self.store.clone(), applied, self.options.clone());
+        self.live = live;
+        self.shutdown = CancellationToken::new();
+        self.tail = tokio::spawn(tail.run(self.shutdown.clone()));
     }
 
     /// Appends records in one go; the position of the last one.
@@ -139,7 +153,12 @@ pub(crate) fn cursor(seq: Seq) -> Cursor {
 
 /// Some 200 bytes. The same arguments give the same content.
 pub(crate) fn event(id: &str, stream: &str, undecided: bool) -> Bytes {
-    let mut data = format!("{{\"id\":\"{id}\",\n\"filling\":\"");
+    event_with(id, stream, undecided, id)
+}
+
+/// The same id with another word is another content: the consumer makes a dead letter of it.
+pub(crate) fn event_with(id: &str, stream: &str, undecided: bool, word: &str) -> Bytes {
+    let mut data = format!("{{\"id\":\"{word}\",\n\"filling\":\"");
     write!(data, "{}\"}}", "x".repeat(100)).unwrap();
     Event::encode(&Draft {
         id,
