@@ -1,4 +1,4 @@
-//! Repository chores behind one name: `cargo xtask test | tidy | bench | torture`.
+//! Repository chores behind one name: `cargo xtask test | tidy | bench | torture | schemathesis`.
 //!
 //! They are a program and not scripts, so that they are checked like all other code and say the same on every
 //! machine. Invariant: what can be wrong on a machine is named with the command that mends it, never skipped.
@@ -13,6 +13,7 @@ mod bench;
 mod benches;
 mod needs;
 mod runner;
+mod schemathesis;
 mod suite;
 mod tidy;
 mod torture;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::benches::BenchArgs;
+use crate::schemathesis::SchemathesisArgs;
 use crate::torture::TortureArgs;
 
 // The bare limit that the benches compare with runs in this program: it gets the allocator of `eyas`, so that the ratio
@@ -61,6 +63,12 @@ enum Chore {
     /// Runs the integration test `torture::acknowledged_events_survive_kill` of crate `eyas`, optimised. The suite
     /// (`cargo xtask test`) runs the same test with 20 kills.
     Torture(TortureArgs),
+
+    /// Ask the real server questions made from openapi.json, and find no answer that contradicts it
+    ///
+    /// Builds `eyas`, installs the pinned schemathesis below `target/`, and runs all its checks. The suite
+    /// (`cargo xtask test`) asks fewer questions, always the same ones.
+    Schemathesis(SchemathesisArgs),
 
     /// Measure Eyas against the bare limit of this machine, in turn and in the same run
     ///
@@ -113,6 +121,7 @@ fn run(chore: Chore) -> anyhow::Result<bool> {
         Chore::Test => Ok(suite::run(&root)),
         Chore::Tidy => tidy::check::run(&root),
         Chore::Torture(args) => torture::run(&root, &args),
+        Chore::Schemathesis(args) => suite::ask(&root, &args),
         #[cfg(feature = "bench")]
         Chore::Bench(args) => bench::run::run(&root, &args),
         #[cfg(not(feature = "bench"))]
