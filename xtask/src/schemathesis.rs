@@ -15,12 +15,12 @@ use clap::Args;
 use crate::runner::{headline, pass_through, spelled};
 
 /// Questions for each operation and phase in the suite: about a minute.
-const EXAMPLES: u32 = 200;
+const EXAMPLES: u32 = 100;
 
 /// Arguments of `schemathesis`.
 #[derive(Args)]
 pub(crate) struct SchemathesisArgs {
-    /// Most questions for each operation and phase. The suite asks 200
+    /// Most questions for each operation and phase. The suite asks 100
     #[arg(long, default_value_t = 1_000)]
     examples: u32,
 
