@@ -1,4 +1,4 @@
-//! Repository chores behind one name: `cargo xtask test | tidy | bench | torture | sim | sockets`.
+//! Repository chores behind one name: `cargo xtask test | tidy | bench | torture | sim | sockets | schemathesis`.
 //!
 //! They are a program and not scripts, so that they are checked like all other code and say the same on every
 //! machine. Invariant: what can be wrong on a machine is named with the command that mends it, never skipped.
@@ -13,6 +13,7 @@ mod bench;
 mod benches;
 mod needs;
 mod runner;
+mod schemathesis;
 mod sim;
 mod sockets;
 mod suite;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::benches::BenchArgs;
+use crate::schemathesis::SchemathesisArgs;
 use crate::sim::SimArgs;
 use crate::sockets::SocketsArgs;
 use crate::torture::TortureArgs;
@@ -77,6 +79,12 @@ enum Chore {
     /// Runs the integration test `live_many` of crate `eyas`, optimised, and prints what a socket costs and how long an
     /// event takes. The suite (`cargo xtask test`) runs the same test with 1,000.
     Sockets(SocketsArgs),
+
+    /// Ask the real server questions made from openapi.json, and find no answer that contradicts it
+    ///
+    /// Builds `eyas`, installs the pinned schemathesis below `target/`, and runs all its checks. The suite
+    /// (`cargo xtask test`) asks fewer questions, always the same ones.
+    Schemathesis(SchemathesisArgs),
 
     /// Measure Eyas against the bare limit of this machine, in turn and in the same run
     ///
@@ -131,6 +139,7 @@ fn run(chore: Chore) -> anyhow::Result<bool> {
         Chore::Torture(args) => torture::run(&root, &args),
         Chore::Sim(args) => sim::run(&root, &args),
         Chore::Sockets(args) => sockets::run(&root, &args),
+        Chore::Schemathesis(args) => suite::ask(&root, &args),
         #[cfg(feature = "bench")]
         Chore::Bench(args) => bench::run::run(&root, &args),
         #[cfg(not(feature = "bench"))]

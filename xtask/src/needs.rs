@@ -43,6 +43,7 @@ pub(crate) fn prepare(root: &Path) -> anyhow::Result<bool> {
         install(&missing)?;
     }
     may_mount()?;
+    python()?;
     npm_packages(&root.join("ui"))?;
     for (program, _) in PROGRAMS {
         let path = find(program).with_context(|| format!("`{program}` is still not in PATH"))?;
@@ -92,6 +93,19 @@ pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
             bail!("`apt-get {}` failed. By hand: {by_hand}", arguments[0]);
         }
     }
+    Ok(())
+}
+
+/// Python, with what `python3 -m venv` needs to put pip into an environment: Debian ships that apart.
+///
+/// # Errors
+/// Names what is missing and the command that installs it.
+pub(crate) fn python() -> anyhow::Result<()> {
+    let works = || quiet(Command::new("python3").args(["-c", "import ensurepip, venv"]));
+    if !works() {
+        install(&["python3", "python3-venv"])?;
+    }
+    ensure!(works(), "`python3 -m venv` cannot make an environment with pip");
     Ok(())
 }
 

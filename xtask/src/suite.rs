@@ -8,6 +8,7 @@ use std::process::Command;
 
 use crate::needs;
 use crate::runner::{Outcome, step};
+use crate::schemathesis::{self, SUITE, SchemathesisArgs};
 use crate::tidy::check;
 
 /// The whole workspace with the code behind features, which would otherwise be checked by nobody.
@@ -52,14 +53,32 @@ fn steps(root: &Path) -> Vec<Outcome> {
     let binary = step("binary", cargo(&["build", "--bins"]).args(EVERYTHING));
     let binary_ok = binary.ok;
     outcomes.push(binary);
+    let eyas = target(root).join("debug/eyas");
+    outcomes.push(if binary_ok {
+        Outcome::of("schemathesis", || schemathesis::run(root, &target(root), &eyas, &SUITE))
+    } else {
+        Outcome::of("schemathesis", || anyhow::bail!("not run: the binary did not build"))
+    });
     outcomes.push(step("ui types", &mut npm("check")));
     outcomes.push(step("ui unit", &mut npm("test:unit")));
     outcomes.push(if binary_ok {
-        step("ui browser", npm("test:browser").env("EYAS_BIN", target(root).join("debug/eyas")))
+        step("ui browser", npm("test:browser").env("EYAS_BIN", &eyas))
     } else {
         Outcome::of("ui browser", || anyhow::bail!("not run: the binary did not build"))
     });
     outcomes
+}
+
+/// Builds the binary and asks it more than the suite does.
+///
+/// # Errors
+/// When the binary does not build, or schemathesis cannot run.
+pub(crate) fn ask(root: &Path, args: &SchemathesisArgs) -> anyhow::Result<bool> {
+    needs::python()?;
+    let mut build = Command::new("cargo");
+    build.current_dir(root).args(["build", "--package", "eyas"]);
+    anyhow::ensure!(step("binary", &mut build).ok, "the binary did not build");
+    schemathesis::run(root, &target(root), &target(root).join("debug/eyas"), args)
 }
 
 /// Where cargo builds.

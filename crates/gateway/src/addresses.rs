@@ -12,8 +12,8 @@ use crate::limits::Limits;
 /// Connections by address.
 #[derive(Debug)]
 pub(crate) struct Addresses {
-    n_per_address_max: usize,
-    n_per_loopback_max: usize,
+    per_address_max: usize,
+    per_loopback_max: usize,
     /// A lock: it is taken twice for each connection, for some nanoseconds, and never across an await.
     n_held: Mutex<HashMap<IpAddr, usize>>,
 }
@@ -29,8 +29,8 @@ impl Addresses {
     /// With the bounds of `limits`.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            n_per_address_max: limits.connections_per_address_max,
-            n_per_loopback_max: limits.connections_per_loopback_max,
+            per_address_max: limits.connections_per_address_max,
+            per_loopback_max: limits.connections_per_loopback_max,
             n_held: Mutex::default(),
         }
     }
@@ -39,7 +39,7 @@ impl Addresses {
     pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Share, usize> {
         let address = one_client(peer);
         let n_max =
-            if address.is_loopback() { self.n_per_loopback_max } else { self.n_per_address_max };
+            if address.is_loopback() { self.per_loopback_max } else { self.per_address_max };
         let mut n_held = self.n_held.lock().unwrap_or_else(PoisonError::into_inner);
         let n_own = n_held.get(&address).copied().unwrap_or(0);
         if n_own >= n_max {

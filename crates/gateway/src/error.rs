@@ -132,7 +132,6 @@ impl Kind {
     }
 
     /// The stable code.
-    #[cfg(test)]
     pub(crate) const fn code(self) -> &'static str {
         self.facts().1
     }

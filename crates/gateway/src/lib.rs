@@ -17,6 +17,8 @@ mod door;
 mod edge;
 mod ending;
 mod error;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod gateway;
 mod health;
 mod hosts;

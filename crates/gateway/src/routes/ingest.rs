@@ -120,10 +120,17 @@ impl Taken {
     }
 }
 
+/// Good events whose ids are all taken are a conflict, as one of them alone would be.
 fn nothing_accepted(rejected: Vec<Rejected>) -> Problem {
-    let detail =
-        format!("None of the {} events can be accepted; nothing was stored.", rejected.len());
-    Kind::NothingAccepted.problem(detail).with(|facts| facts.rejected = rejected)
+    let n_events = rejected.len();
+    let is_conflict = rejected.iter().all(|rejected| rejected.code == Kind::IdConflict.code());
+    let problem = if is_conflict {
+        Kind::IdConflict.problem(format!("The ids of all {n_events} events name others already."))
+    } else {
+        Kind::NothingAccepted
+            .problem(format!("None of the {n_events} events can be accepted; nothing was stored."))
+    };
+    problem.with(|facts| facts.rejected = rejected)
 }
 
 /// A conflict names its event.

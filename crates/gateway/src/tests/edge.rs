@@ -88,6 +88,13 @@ async fn skip_takes_the_good_ones_and_names_the_others() {
     let none = app.post("/events?on_error=skip", "[1,2]").await;
     assert_eq!((none.status, &none.json()["code"]), (422, &json!("nothing_accepted")));
     assert_eq!(none.json()["rejected"].as_array().unwrap().len(), 2);
+    let id = |name: &str| format!(r#"{{"id":"x","category":"c","name":"{name}"}}"#);
+    app.post("/events", &id("first")).await;
+    let taken = app.post("/events?on_error=skip", &format!("[{},{}]", id("b"), id("c"))).await;
+    assert_eq!((taken.status, &taken.json()["code"]), (409, &json!("id_conflict")));
+    assert_eq!(taken.json()["rejected"].as_array().unwrap().len(), 2);
+    let mixed = app.post("/events?on_error=skip", &format!("[{},1]", id("b"))).await;
+    assert_eq!((mixed.status, &mixed.json()["code"]), (422, &json!("nothing_accepted")));
     let single = app.post("/events?on_error=skip", "1").await;
     assert_eq!((single.status, &single.json()["code"]), (422, &json!("wrong_type")));
     assert_eq!(app.post("/events?on_eror=skip", EVENT).await.json()["code"], "unknown_parameter");

@@ -3,6 +3,7 @@
 mod addresses;
 mod app;
 mod assets;
+mod corpus;
 mod edge;
 mod envelope;
 mod frames;

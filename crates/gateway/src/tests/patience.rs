@@ -14,7 +14,7 @@ use crate::tests::app::{Answer, App, DEADLINE, answer};
 
 /// All waits are far beyond the deadline of a test, but the one that it is about.
 fn with(change: impl FnOnce(&mut Patience)) -> Limits {
-    let never = Duration::from_secs(3600);
+    let never = Duration::from_hours(1);
     let mut patience = Patience {
         tick: Duration::from_millis(20),
         head_max: never,
@@ -152,7 +152,7 @@ async fn a_live_client_that_does_not_read_is_cut_by_its_own_bound() {
     let limits = with(|patience| {
         patience.live_stall_max = SHORT;
         // Not by this one.
-        patience.write_stall_max = Duration::from_secs(3600);
+        patience.write_stall_max = Duration::from_hours(1);
     });
     let app = App::with(limits).await;
     filled(&app).await;
