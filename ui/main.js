@@ -1,16 +1,42 @@
-// The console's entry: puts the frame and the Live screen on the page and starts the feed.
+// The console's entry: puts the frame and the screen that the address names on the page, and starts the
+// feed, which goes on while other screens are shown.
 
-import { html, render } from './vendor/preact.js';
+import { effect, html, render } from './vendor/preact.js';
 
+import { EventPage } from './event/page.js';
 import { Header } from './frame/header.js';
 import { Help } from './frame/help.js';
 import { listenToKeys } from './frame/keys.js';
+import { listenToNavigation, route } from './frame/navigate.js';
 import { Said } from './frame/say.js';
+import { HealthScreen } from './health/screen.js';
+import { plain } from './lib/escape.js';
 import { startLive } from './live/live.js';
 import { LiveScreen } from './live/screen.js';
+import { SessionScreen } from './session/screen.js';
+
+/** @typedef {import('./lib/route.js').Screen} Screen */
+
+/** @type {Map<Screen, { title: string, screen: () => any }>} */
+const SCREENS = new Map([
+  ['live', { title: 'Live', screen: LiveScreen }],
+  ['event', { title: 'Event', screen: EventPage }],
+  ['session', { title: 'Session', screen: SessionScreen }],
+  ['health', { title: 'Health', screen: HealthScreen }],
+]);
+
+function Missing() {
+  return html`<main class="page"><div class="empty" data-test="no-screen">
+    <h1 tabindex="-1">There is no such screen</h1>
+    <p>This address names no part of the console.</p>
+    <p><a href="/ui/">Live</a> · <a href="/ui/health">Health</a> · <a href="/docs">API</a></p>
+  </div></main>`;
+}
 
 function App() {
-  return html`<${Header} /><${LiveScreen} /><${Help} /><${Said} />`;
+  const { screen, id } = route.value;
+  const shown = SCREENS.get(screen)?.screen ?? Missing;
+  return html`<${Header} /><${shown} key=${`${screen} ${id}`} /><${Help} /><${Said} />`;
 }
 
 const root = document.getElementById('app');
@@ -18,5 +44,11 @@ if (root !== null) {
   root.replaceChildren();
   render(html`<${App} />`, root);
   listenToKeys();
+  listenToNavigation();
   startLive();
+  effect(() => {
+    const { screen, id } = route.value;
+    const title = SCREENS.get(screen)?.title ?? 'No such screen';
+    document.title = `${title}${id === '' ? '' : ` ${plain(id.slice(0, 60))}`} · Eyas`;
+  });
 }

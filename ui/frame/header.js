@@ -2,15 +2,18 @@
 
 import { html } from '../vendor/preact.js';
 
+import { lagKind } from '../lib/series.js';
 import { frame, model } from '../live/live.js';
 import { helpOpen } from './help.js';
+import { route } from './navigate.js';
 import { nextTheme, nextTimeMode, theme, timeMode } from './settings.js';
 import { count } from './text.js';
 
 /** Only screens that have landed. */
 const SCREENS = [
-  { name: 'Live', href: '/ui/', isHere: true },
-  { name: 'API', href: '/docs', isHere: false },
+  { name: 'Live', href: '/ui/', screen: 'live' },
+  { name: 'Health', href: '/ui/health', screen: 'health' },
+  { name: 'API', href: '/docs', screen: null },
 ];
 
 export function Header() {
@@ -46,7 +49,7 @@ function Mark() {
 function Navigation() {
   return html`<nav class="nav" aria-label="Screens">
     ${SCREENS.map(
-      ({ name, href, isHere }) => html`<a href=${href} aria-current=${isHere ? 'page' : undefined}>${name}</a>`,
+      ({ name, href, screen }) => html`<a href=${href} aria-current=${screen === route.value.screen ? 'page' : undefined}>${name}</a>`,
     )}
   </nav>`;
 }
@@ -83,7 +86,7 @@ function Lag() {
   void frame.value;
   const { stats } = model;
   if (stats === null) return null;
-  const kind = stats.lag_s > 10 ? 'bad' : stats.lag_s > 1 ? 'warn' : 'calm';
+  const kind = lagKind(stats.lag_s);
   return html`<span
     class=${`lag lag-${kind}`}
     title=${`The database is ${count(stats.lag_records)} events and ${stats.lag_s.toFixed(1)} s behind the log.`}

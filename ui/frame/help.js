@@ -6,20 +6,30 @@ import { announcing, letterKeys } from './settings.js';
 
 export const helpOpen = signal(false);
 
-/** @type {[string[], string][]} */
+/** @type {[string, [string[], string][]][]} */
 const KEYS = [
-  [['?'], 'this help'],
-  [['/'], 'write a filter'],
-  [['Space'], 'pause and resume, while the list has the focus'],
-  [['.'], 'resume and jump to the newest'],
-  [['j', 'k'], 'next and previous row; so do ↓ and ↑ in the list'],
-  [['Enter'], 'open the row'],
-  [['[', ']'], 'newer and older event while one is open'],
-  [['c'], 'copy the event as JSON'],
-  [['Esc'], 'close, and back to the row'],
-  [['t'], 'relative, local or UTC time'],
-  [['g', 'l'], 'go to Live'],
-  [['g', 'o'], 'go to the API’s pages'],
+  ['Everywhere', [
+    [['?'], 'this help'],
+    [['g', 'l'], 'go to Live'],
+    [['g', 'h'], 'go to Health'],
+    [['g', 'o'], 'go to the API’s pages'],
+    [['t'], 'relative, local or UTC time'],
+  ]],
+  ['On Live', [
+    [['/'], 'write a filter'],
+    [['Space'], 'pause and resume, while the list has the focus'],
+    [['.'], 'resume and jump to the newest'],
+    [['j', 'k'], 'next and previous row; so do ↓ and ↑ in the list'],
+    [['Enter'], 'open the row'],
+    [['Esc'], 'close, and back to the row'],
+  ]],
+  ['With an event open', [
+    [['[', ']'], 'newer and older event'],
+    [['c'], 'copy the event as JSON'],
+    [['Shift', 'C'], 'copy the curl command that sends it'],
+    [['y'], 'copy its link'],
+    [['←', '→'], 'close and open a part of the tree, while it has the focus'],
+  ]],
 ];
 
 export function Help() {
@@ -42,14 +52,15 @@ export function Help() {
         <code>session:…</code>, <code>stream:…</code> or <code>app:…</code> and press Enter. Different fields
         are joined by “and”, values of one field by “or”. A <code>*</code> at the end matches a beginning.
       </p>
-      <h3>Keys</h3>
-      <dl class="keys">
-        ${KEYS.map(
-          ([keys, what]) =>
-            html`<dt>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dt>
-              <dd>${what}</dd>`,
-        )}
-      </dl>
+      ${KEYS.map(
+        ([where, keys]) => html`<h3>${where}</h3>
+          <dl class="keys">
+            ${keys.map(
+              ([signs, what]) => html`<dt>${signs.map((sign) => html`<kbd>${sign}</kbd>`)}</dt>
+                <dd>${what}</dd>`,
+            )}
+          </dl>`,
+      )}
       <h3>Settings</h3>
       <label class="check">
         <input type="checkbox" checked=${letterKeys.value === 'on'} onChange=${toggle(letterKeys)} />

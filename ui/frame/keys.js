@@ -1,10 +1,13 @@
-// The keys that work everywhere on the page. Keys of the list are in live/list.js.
+// The keys that work everywhere on the page, and those that a screen adds. Keys of the list are in
+// live/list.js, keys of the tree in event/tree.js.
 //
 // Off inside fields, off with a modifier, and off wholesale when a person has switched them off;
 // Escape always works.
 
-import { closeRow, copyOpen, jumpToNewest, moveActive, openNeighbour, openRow } from '../live/live.js';
+import { useEffect, useRef } from '../vendor/preact.js';
+
 import { helpOpen } from './help.js';
+import { go } from './navigate.js';
 import { letterKeys, nextTimeMode } from './settings.js';
 
 /** How long `g` waits for its second letter. */
@@ -12,25 +15,40 @@ const CHORD_MS_MAX = 1500;
 
 let chordAtMs = 0;
 
-/** @type {Map<string, () => void>} */
-const ACTIONS = new Map([
+/** @typedef {Map<string, () => unknown>} Actions */
+
+/** @type {Actions} */
+const EVERYWHERE = new Map([
   ['?', () => void (helpOpen.value = true)],
-  ['/', () => document.getElementById('filter')?.focus()],
-  ['.', jumpToNewest],
-  ['j', () => moveActive(1)],
-  ['k', () => moveActive(-1)],
-  ['[', () => openNeighbour(-1)],
-  [']', () => openNeighbour(1)],
-  ['c', copyOpen],
   ['t', nextTimeMode],
   ['g', () => void (chordAtMs = Date.now())],
 ]);
 
-/** @type {Map<string, string>} */
+/** @type {Actions} */
 const PLACES = new Map([
-  ['l', '/ui/'],
-  ['o', '/docs'],
+  ['l', () => go('/ui/')],
+  ['h', () => go('/ui/health')],
+  ['o', () => location.assign('/docs')],
 ]);
+
+/** The keys of the screen that is shown. @type {Actions} */
+let ofScreen = new Map();
+
+/**
+ * Gives keys to a screen for as long as it is shown.
+ * @param {[string, () => unknown][]} actions
+ */
+export function useKeys(actions) {
+  const newest = useRef(actions);
+  newest.current = actions;
+  useEffect(() => {
+    const ours = new Map(actions.map(([key], at) => [key, () => newest.current[at]?.[1]()]));
+    ofScreen = ours;
+    return () => {
+      if (ofScreen === ours) ofScreen = new Map();
+    };
+  }, []);
+}
 
 /** @param {EventTarget | null} target */
 function isField(target) {
@@ -41,7 +59,7 @@ function isField(target) {
 function onKey(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (helpOpen.value || isField(event.target)) return;
-  if (event.key === 'Escape' && openRow.value !== null) closeRow();
+  if (event.key === 'Escape') ofScreen.get('Escape')?.();
   else if (letterKeys.value === 'on') onLetter(event);
 }
 
@@ -49,11 +67,7 @@ function onKey(event) {
 function onLetter(event) {
   const place = Date.now() - chordAtMs < CHORD_MS_MAX ? PLACES.get(event.key) : undefined;
   chordAtMs = 0;
-  if (place !== undefined) {
-    location.assign(place);
-    return;
-  }
-  const action = ACTIONS.get(event.key);
+  const action = place ?? ofScreen.get(event.key) ?? EVERYWHERE.get(event.key);
   if (action === undefined) return;
   event.preventDefault();
   action();

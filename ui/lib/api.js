@@ -6,11 +6,13 @@ export class ApiError extends Error {
    * @param {number} status
    * @param {string} requestId
    * @param {string} detail
+   * @param {string[]} [streams] those that an ambiguous id may mean
    */
-  constructor(status, requestId, detail) {
+  constructor(status, requestId, detail, streams = []) {
     super(detail);
     this.status = status;
     this.requestId = requestId;
+    this.streams = streams;
   }
 }
 
@@ -34,19 +36,22 @@ export async function request(path, init) {
   }
   if (response.ok) return text;
   const requestId = response.headers.get('x-request-id') ?? '';
-  throw new ApiError(response.status, requestId, problemText(text, response.statusText));
+  const { detail, streams } = problemOf(text, response.statusText);
+  throw new ApiError(response.status, requestId, detail, streams);
 }
 
 /**
  * @param {string} text the body, `application/problem+json` if all is well
  * @param {string} otherwise
+ * @returns {{ detail: string, streams: string[] }}
  */
-function problemText(text, otherwise) {
+function problemOf(text, otherwise) {
   try {
     const problem = JSON.parse(text);
     const words = [problem.detail ?? problem.title, problem.hint].filter((word) => typeof word === 'string');
-    return words.length > 0 ? words.join(' ') : otherwise;
+    const streams = Array.isArray(problem.streams) ? problem.streams.map(String) : [];
+    return { detail: words.length > 0 ? words.join(' ') : otherwise, streams };
   } catch {
-    return otherwise || 'The answer was no JSON.';
+    return { detail: otherwise || 'The answer was no JSON.', streams: [] };
   }
 }

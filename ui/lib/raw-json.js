@@ -20,6 +20,7 @@
  * @property {string | null} timestamp
  * @property {string} received_at
  * @property {boolean} valid
+ * @property {'queued' | 'stored' | 'invalid'} [state] only where one event was asked for
  * @property {{ pointer?: string, rule?: string, message?: string }[]} errors
  */
 
@@ -118,25 +119,33 @@ export function* members(text, at = 0) {
 }
 
 /**
+ * The elements of the array that begins at `at`, one after the other.
+ * @param {string} text
+ * @param {number} at
+ * @returns {Generator<{ from: number, to: number }, void, void>}
+ */
+export function* items(text, at) {
+  if (text.charAt(at) !== '[') throw fault(at);
+  at = skipSpace(text, at + 1);
+  if (text.charAt(at) === ']') return;
+  for (;;) {
+    const to = skipValue(text, at);
+    yield { from: at, to };
+    at = skipSpace(text, to);
+    if (text.charAt(at) === ']') return;
+    if (text.charAt(at) !== ',') throw fault(at);
+    at = skipSpace(text, at + 1);
+  }
+}
+
+/**
  * The texts of the elements of the array that begins at `at`.
  * @param {string} text
  * @param {number} at
  * @returns {string[]}
  */
 export function elements(text, at) {
-  /** @type {string[]} */
-  const found = [];
-  if (text.charAt(at) !== '[') throw fault(at);
-  at = skipSpace(text, at + 1);
-  if (text.charAt(at) === ']') return found;
-  for (;;) {
-    const end = skipValue(text, at);
-    found.push(text.slice(at, end));
-    at = skipSpace(text, end);
-    if (text.charAt(at) === ']') return found;
-    if (text.charAt(at) !== ',') throw fault(at);
-    at = skipSpace(text, at + 1);
-  }
+  return [...items(text, at)].map(({ from, to }) => text.slice(from, to));
 }
 
 /**

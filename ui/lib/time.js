@@ -23,6 +23,29 @@ export function duration(ms) {
   return pair(Math.floor(s / 86_400), 'd', Math.floor((s % 86_400) / 3600), 'h');
 }
 
+/**
+ * The same, and below a minute to the millisecond: "120 ms", "3.42 s".
+ * @param {number} ms
+ */
+export function delta(ms) {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  return ms < 60_000 ? `${Math.floor(ms / 10) / 100} s` : duration(ms);
+}
+
+/** A client's clock that is further off than this is worth a word. */
+const SKEW_MS = 5 * 60_000;
+
+/**
+ * By how much an event's own time is ahead of its receipt (behind, if negative); null if that is little
+ * enough to be the way to the server.
+ * @param {string} timestamp
+ * @param {string} receivedAt
+ */
+export function skewMs(timestamp, receivedAt) {
+  const ms = Date.parse(timestamp) - Date.parse(receivedAt);
+  return Math.abs(ms) > SKEW_MS ? ms : null;
+}
+
 /** @param {number} large @param {string} unit @param {number} small @param {string} part */
 function pair(large, unit, small, part) {
   return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${part}`;

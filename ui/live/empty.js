@@ -4,6 +4,7 @@
 import { html, signal } from '../vendor/preact.js';
 
 import { ApiError } from '../lib/api.js';
+import { Failure } from '../frame/failure.js';
 import { copy } from '../frame/say.js';
 import { count, Untrusted } from '../frame/text.js';
 import { sendEvent } from './feed.js';
@@ -14,25 +15,14 @@ const isSending = signal(false);
 
 export function Empty() {
   void frame.value;
-  if (model.failure !== null) return html`<${Failed} failure=${model.failure} />`;
+  if (model.failure !== null) {
+    return html`<${Failure} facts=${model.failure} onRetry=${retry}>
+      ${terms.value.length > 0 && html`<button onClick=${() => commitFilter([])}>Clear filter</button>`}
+    <//>`;
+  }
   if (model.connection === 'loading') return html`<div class="empty" data-test="loading"><p>Loading the newest events…</p></div>`;
   if (model.connection === 'offline' && model.stats === null) return html`<${Unreachable} />`;
   return terms.value.length > 0 ? html`<${NoMatch} />` : html`<${First} />`;
-}
-
-/** @param {{ failure: import('./model.js').Failure }} props */
-function Failed({ failure: { what, status, requestId, detail } }) {
-  const details = `${what}\nStatus ${status}\nRequest ${requestId}\n${detail}`;
-  return html`<div class="empty" role="alert" data-test="failed">
-    <h2>${what}</h2>
-    <p><${Untrusted} text=${detail} /></p>
-    <p class="muted">Status ${status}${requestId !== '' && html` · request <${Untrusted} text=${requestId} />`}</p>
-    <p class="actions">
-      <button class="primary" onClick=${retry}>Retry</button>
-      <button onClick=${() => copy(details, 'The details')}>Copy details</button>
-      ${terms.value.length > 0 && html`<button onClick=${() => commitFilter([])}>Clear filter</button>`}
-    </p>
-  </div>`;
 }
 
 function Unreachable() {

@@ -1,12 +1,13 @@
 // The Live screen's one state, and everything that a person can do to it. Components read `frame` and
 // the model, and call these functions; nothing else changes the model but the feed.
 
-import { effect, signal } from '../vendor/preact.js';
+import { batch, effect, signal, untracked } from '../vendor/preact.js';
 
 import { createDrawing } from '../lib/draw.js';
-import { fromQuery, toQuery, withTerm } from '../lib/filter.js';
-import { eventText } from '../lib/raw-json.js';
-import { copy, say } from '../frame/say.js';
+import { fromQuery, toQuery, toText } from '../lib/filter.js';
+import { liveHref } from '../lib/route.js';
+import { go, route } from '../frame/navigate.js';
+import { say } from '../frame/say.js';
 import { announcing } from '../frame/settings.js';
 import { count } from '../frame/text.js';
 import { Feed } from './feed.js';
@@ -29,8 +30,10 @@ export const drawing = createDrawing(() => void (frame.value += 1), () => (calm.
 const feed = new Feed(model, drawing.invalidate);
 
 /** @type {import('../vendor/preact.js').Signal<Term[]>} */
-export const terms = signal(fromQuery(location.search));
-/** The event in the detail panel. @type {import('../vendor/preact.js').Signal<Row | null>} */
+export const terms = signal(route.value.screen === 'live' ? fromQuery(route.value.query) : []);
+/** Id of the event in the panel. @type {import('../vendor/preact.js').Signal<string | null>} */
+export const openId = signal(/** @type {string | null} */ (null));
+/** The same event, if it is in the list. @type {import('../vendor/preact.js').Signal<Row | null>} */
 export const openRow = signal(/** @type {Row | null} */ (null));
 /** Arrival number of the row that has the keyboard, and whether the focus shall follow it. */
 export const active = signal({ n: /** @type {number | null} */ (null), focus: false });
@@ -82,17 +85,23 @@ export function moveActive(step) {
   active.value = { n: model.row(index)?.n ?? null, focus: true };
 }
 
-/** @param {Row} row */
-export function open(row) {
+/** @param {Row} row @param {{ replace?: boolean }} [options] */
+export function open(row, options) {
   pause('open');
-  active.value = { n: row.n, focus: false };
-  openRow.value = row;
+  batch(() => {
+    active.value = { n: row.n, focus: false };
+    openRow.value = row;
+    openId.value = row.envelope.id;
+  });
+  const query = toQuery(terms.value);
+  query.set('event', row.envelope.id);
+  go(liveHref(query), options);
 }
 
 /** Closes the panel; the focus goes back to the row. */
 export function closeRow() {
   const row = openRow.value;
-  openRow.value = null;
+  go(liveHref(toQuery(terms.value)));
   if (row !== null) active.value = { n: row.n, focus: true };
 }
 
@@ -101,40 +110,47 @@ export function openNeighbour(step) {
   const row = openRow.value;
   if (row === null) return;
   const neighbour = model.row(indexOf(row.n) + step);
-  if (neighbour !== undefined && indexOf(row.n) !== -1) open(neighbour);
+  if (neighbour !== undefined && indexOf(row.n) !== -1) open(neighbour, { replace: true });
 }
 
-/** Copies the open event, or the one that has the keyboard. */
-export function copyOpen() {
+/** The open event, or the one that has the keyboard. */
+export function chosenRow() {
   const { n } = active.value;
-  const row = openRow.value ?? (n === null ? undefined : model.row(indexOf(n)));
-  if (row !== undefined) copy(eventText(row), 'The event');
+  return openRow.value ?? (n === null ? undefined : model.row(indexOf(n)));
 }
 
 /**
- * Begins a new list with another filter.
- * @param {Term[]} wanted
- * @param {'push' | 'keep'} history whether the address bar is to follow
+ * Does what the address says: another filter begins a new list, `event` opens the panel.
+ * @param {URLSearchParams} query
  */
-function setFilter(wanted, history) {
-  terms.value = wanted;
-  openRow.value = null;
-  active.value = { n: null, focus: false };
-  const query = toQuery(wanted);
-  if (history === 'push') {
-    window.history.pushState(null, '', `${location.pathname}${query.size > 0 ? `?${query}` : ''}`);
+function follow(query) {
+  const wanted = fromQuery(query);
+  if (toText(wanted) !== toText(terms.value)) {
+    terms.value = wanted;
+    active.value = { n: null, focus: false };
+    openId.value = null;
+    openRow.value = null;
+    feed.start(toQuery(wanted));
   }
-  feed.start(query);
+  const id = query.get('event');
+  if (id === openId.value) return;
+  openId.value = id;
+  openRow.value = id === null ? null : findRow(id);
+  if (openRow.value !== null) pause('open');
+}
+
+/** @param {string} id */
+function findRow(id) {
+  for (let index = 0; index < model.nShown; index += 1) {
+    const row = model.row(index);
+    if (row?.envelope.id === id) return row;
+  }
+  return null;
 }
 
 /** @param {Term[]} wanted */
 export function commitFilter(wanted) {
-  setFilter(wanted, 'push');
-}
-
-/** @param {string} field @param {string} value */
-export function filterBy(field, value) {
-  commitFilter(withTerm(terms.value, { field, value }));
+  go(liveHref(toQuery(wanted)));
 }
 
 export function retry() {
@@ -152,7 +168,10 @@ export function dismiss(which) {
 /** Starts feed and clocks, once. */
 export function startLive() {
   feed.start(toQuery(terms.value));
-  window.addEventListener('popstate', () => setFilter(fromQuery(location.search), 'keep'));
+  effect(() => {
+    const { screen, query } = route.value;
+    if (screen === 'live') untracked(() => follow(query));
+  });
   setInterval(() => {
     feed.tick();
     drawing.invalidate();

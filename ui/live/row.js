@@ -2,6 +2,7 @@
 
 import { Component, html } from '../vendor/preact.js';
 
+import { hue } from '../lib/hue.js';
 import { dataText } from '../lib/raw-json.js';
 import { Time, Untrusted } from '../frame/text.js';
 import { timeMode } from '../frame/settings.js';
@@ -39,13 +40,6 @@ function Session({ session }) {
 /** The first group of a UUID; other texts are cut by the column. @param {string} session */
 function short(session) {
   return /^[0-9a-f]{8}-/i.test(session) ? session.slice(0, 8) : session;
-}
-
-/** A colour on the wheel, hashed from the text. @param {string} text */
-function hue(text) {
-  let hash = 0;
-  for (let at = 0; at < text.length; at += 1) hash = (hash * 31 + text.charCodeAt(at)) | 0;
-  return String(Math.abs(hash) % 360);
 }
 
 /**

@@ -2,23 +2,45 @@
 
 import { html } from '../vendor/preact.js';
 
+import { copyCurl, copyJson, copyLink } from '../event/facts.js';
+import { Panel } from '../event/panel.js';
+import { useKeys } from '../frame/keys.js';
 import { count } from '../frame/text.js';
-import { Detail } from './detail.js';
 import { Empty } from './empty.js';
 import { FilterBar } from './filter-bar.js';
 import { List } from './list.js';
-import { frame, model, openRow } from './live.js';
+import { chosenRow, closeRow, frame, jumpToNewest, model, moveActive, openId, openNeighbour } from './live.js';
 import { Notices, PauseNotice } from './notices.js';
 
+/** @typedef {import('./model.js').Row} Row */
+
+/** @param {(row: Row) => void} act */
+const withChosen = (act) => () => {
+  const row = chosenRow();
+  if (row !== undefined) act(row);
+};
+
 export function LiveScreen() {
+  useKeys([
+    ['/', () => document.getElementById('filter')?.focus()],
+    ['.', jumpToNewest],
+    ['j', () => moveActive(1)],
+    ['k', () => moveActive(-1)],
+    ['[', () => openNeighbour(-1)],
+    [']', () => openNeighbour(1)],
+    ['c', withChosen(copyJson)],
+    ['C', withChosen(copyCurl)],
+    ['y', withChosen(copyLink)],
+    ['Escape', () => openId.value !== null && closeRow()],
+  ]);
   return html`
-    <main class=${`live${openRow.value === null ? '' : ' live-open'}`}>
-      <h1 class="visually-hidden">Live</h1>
+    <main class=${`live${openId.value === null ? '' : ' live-open'}`}>
+      <h1 class="visually-hidden" tabindex="-1">Live</h1>
       <${FilterBar} />
       <${Notices} />
       <div class="work">
         <div class="list-box"><${ListOrEmpty} /><${PauseNotice} /></div>
-        <${Detail} />
+        <${Panel} />
       </div>
       <${Counters} />
     </main>

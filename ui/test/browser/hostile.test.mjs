@@ -41,30 +41,44 @@ function clipped(text, bytesMax) {
   return new TextDecoder('utf-8').decode(bytes).replace(/\uFFFD+$/u, '');
 }
 
-test('hostile text in every field is text, in the list, in the detail and in the filter', async () => {
-  const { page } = watched;
-  await page.goto(`${server.origin}/ui/`);
-  await says(page, 'connection', /live$/);
+/** As it stands in JSON, with hidden characters as escapes. @param {string} text */
+function written(text) {
+  return JSON.stringify(text).replace(/[\u200B\uFEFF\u2066\u2069\u202B\u202E]/gu, (sign) => `\\u${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+/** @param {string} text @param {number} at */
+const idOf = (text, at) => `${at} ${clipped(text, 120)}`;
+
+async function sendAll() {
   for (const [at, text] of CORPUS.entries()) {
     await server.send({
-      id: `${at} ${clipped(text, 120)}`,
+      id: idOf(text, at),
       category: clipped(text, 256),
       name: clipped(text, 256),
       session_id: clipped(text, 256),
       data: { [text]: text, nested: [text, { [text]: [text] }] },
     });
   }
+}
+
+test('hostile text in every field is text, in the list, in the panel, in its tree and in the filter', async () => {
+  const { page } = watched;
+  await page.goto(`${server.origin}/ui/`);
+  await says(page, 'connection', /live$/);
+  await sendAll();
   await says(page, 'received', String(CORPUS.length));
   assert.equal(await rows(page).count(), CORPUS.length);
-  for (const [at, text] of [...CORPUS].reverse().entries()) {
-    await page.click(`[data-test=row] >> nth=${at}`);
-    await page.waitForFunction((nth) => document.querySelectorAll('[data-test=row]')[nth]?.classList.contains('row-open'), at);
-    // As it stands in JSON, with hidden characters as escapes.
-    const raw = (await page.locator('[data-test=raw]').textContent()) ?? '';
-    const written = JSON.stringify(text).replace(/[\u200B\uFEFF\u2066\u2069\u202B\u202E]/gu, (sign) => `\\u${sign.charCodeAt(0).toString(16).toUpperCase()}`);
-    assert.ok(raw.includes(written), `${raw} lacks ${written}`);
+  for (const tab of ['tree', 'raw']) {
+    for (const [at, text] of [...CORPUS].reverse().entries()) {
+      await page.click(`[data-test=row] >> nth=${at}`);
+      await page.waitForFunction((nth) => document.querySelectorAll('[data-test=row]')[nth]?.classList.contains('row-open'), at);
+      if (at === 0) await page.click(`[data-test=tab-${tab}]`);
+      const shown = (await page.locator(`[data-test=${tab}]`).textContent()) ?? '';
+      // The tree cuts long names, and says "repeated" of none.
+      assert.ok(shown.includes(written(text)) || (tab === 'tree' && text.length > 190), `${shown} lacks ${written(text)}`);
+    }
   }
-  await page.click('.fields button:text("Only this") >> nth=1');
+  await page.click('.fields a:text("Only this") >> nth=1');
   await says(page, 'received', '1');
   await watched.assertClean();
 
@@ -72,6 +86,54 @@ test('hostile text in every field is text, in the list, in the detail and in the
   await page.goto(`${server.origin}/ui/`);
   await says(page, 'received', String(CORPUS.length));
   await watched.assertClean();
+});
+
+test('hostile ids are addresses of their event and of their session, and the exports are files of ours', async () => {
+  const { page } = watched;
+  await sendAll();
+  await server.send({ id: '..', category: 'x', name: 'dots', session_id: '..' });
+  await page.goto(`${server.origin}/ui/`);
+  await says(page, 'received', String(CORPUS.length + 1));
+  for (const [at, text] of CORPUS.entries()) {
+    await page.goto(`${server.origin}/ui/events/${encodeURIComponent(idOf(text, at))}`);
+    await says(page, 'facts', new RegExp('stored'));
+    await page.click('[data-test=facts] a[href^="/ui/sessions/"]');
+    await page.waitForSelector('[data-test=entry]');
+    await page.click('[data-test=category]');
+    await page.waitForSelector('[data-test=hidden]');
+    assert.equal(new URL(page.url()).searchParams.get('hide'), clipped(text, 256));
+    if (at % 5 === 0) {
+      const [file] = await Promise.all([page.waitForEvent('download'), page.click('text=Export NDJSON')]);
+      assert.equal(file.suggestedFilename(), 'eyas-session.ndjson');
+    }
+    await watched.assertClean();
+  }
+  // Browsers take such a path apart, so there is no link to it, and the event opens on Live.
+  await page.goto(`${server.origin}/ui/?event=..`);
+  await says(page, 'detail', /Browsers cannot ask/);
+  await says(page, 'received', String(CORPUS.length + 1));
+  await page.click('[data-test=row] >> nth=0');
+  await says(page, 'facts', /dots/);
+  assert.equal(await page.locator('[data-test=facts] a[href^="/ui/sessions/"]').count(), 0);
+  await watched.assertClean();
+});
+
+test('what a broken or hostile server says on Health is text', async () => {
+  const { page } = watched;
+  for (const text of CORPUS.slice(0, 6)) {
+    const status = {
+      version: text, started_at: text, log: { durability: text }, lag: { records: 1, seconds: 2 }, rates: { accepted_per_s: 1, stored_per_s: 1 },
+      counts: { accepted: 1, invalid: 0, dead: 0 }, consumer: { state: 'waiting', reason: text }, subscribers: 0, connections: 0,
+      limits: { stage: text, sentence: text, drain_s: null, busy: {} }, disk: null, latency: { commit_us: null, request_us: null, apply_us: null },
+    };
+    const history = { range: '5m', step_s: 1, start: '2026-11-01T00:00:00Z', columns: { [text]: [1, 2] }, marks: [{ at: text, what: text }] };
+    await page.route(/\/status/, (route) => route.fulfill({ json: route.request().url().includes('history') ? history : status }));
+    await page.goto(`${server.origin}/ui/health`);
+    await page.waitForSelector('[data-test=chart]');
+    await page.waitForFunction((sentence) => document.querySelector('[data-test=sentence]')?.textContent?.includes(sentence), text);
+    await watched.assertClean();
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  }
 });
 
 test('hostile addresses are a filter, or nothing', async () => {
@@ -102,7 +164,11 @@ test('a large event opens cut, and in full when asked', async () => {
   await server.send({ category: 'x', name: 'large', data: 'y'.repeat(200_000) });
   await says(page, 'received', '1');
   await page.click('[data-test=row]');
-  await page.waitForFunction(() => document.querySelector('[data-test=raw]')?.textContent?.length === 64 * 1024);
+  await says(page, 'tree', /^ ?"y{1023}… show all 200 kB$/);
+  await page.click('[data-test=node]');
+  await page.waitForFunction(() => document.querySelector('[data-test=tree]')?.textContent?.length === 200_002);
+  await page.click('[data-test=tab-raw]');
+  await page.waitForFunction(() => document.querySelector('[data-test=raw]')?.textContent?.length === 64 * 1024 + 1);
   await page.click('text=Show all 200,002 characters');
   await page.waitForFunction(() => document.querySelector('[data-test=raw]')?.textContent?.length === 200_002);
   await watched.assertClean();

@@ -216,10 +216,13 @@ test('data is shown as written', async () => {
   const cells = await page.locator('[data-test=row] .cell-data').allTextContents();
   assert.deepEqual(cells.map((cell) => cell.trim()), [...exact].reverse());
   await page.click(`[data-test=row] >> nth=${exact.length - 1}`);
+  await says(page, 'tree', '12345678901234567890');
+  await page.click('[data-test=tab-raw]');
   await says(page, 'raw', '12345678901234567890');
-  // A reload reads the same from a page of the database.
+  // A reload reads the same from a page of the database, and the open event from its own address.
   await page.reload();
   await says(page, 'received', String(exact.length));
+  await says(page, 'tree', '12345678901234567890');
   const again = await page.locator('[data-test=row] .cell-data').allTextContents();
   assert.deepEqual(again.map((cell) => cell.trim()), [...exact].reverse());
   await watched.assertClean();

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -196,6 +196,26 @@ export async function says(page, test, text) {
       const found = await page.locator(`[data-test="${test}"]`).allTextContents();
       assert.fail(`${test} says ${JSON.stringify(found)}, not ${pattern}`);
     });
+}
+
+/** @type {string | undefined} */
+let axeSource;
+
+/**
+ * What axe-core finds against WCAG 2.2 AA on the page as it is. It is put in by the debugger, because
+ * the page's policy lets no script in.
+ * @param {import('playwright-core').Page} page
+ */
+export async function accessibilityFaults(page) {
+  axeSource ??= await readFile(join(UI, 'node_modules/axe-core/axe.min.js'), 'utf8');
+  const debuggerOfPage = await page.context().newCDPSession(page);
+  await debuggerOfPage.send('Runtime.evaluate', { expression: axeSource });
+  const run = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }).then(({ violations }) => JSON.stringify(
+    violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => [id, String(target), failureSummary]))))`;
+  const answer = await debuggerOfPage.send('Runtime.evaluate', { expression: run, awaitPromise: true });
+  await debuggerOfPage.detach();
+  assert.equal(answer.exceptionDetails, undefined, JSON.stringify(answer.exceptionDetails));
+  return JSON.parse(answer.result.value);
 }
 
 /** @param {import('playwright-core').Page} page */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 
-import { clock, duration, exact, relative } from '../../lib/time.js';
+import { clock, delta, duration, exact, relative, skewMs } from '../../lib/time.js';
 
 before(() => {
   process.env.TZ = 'Europe/Berlin';
@@ -55,4 +55,14 @@ test('microseconds are not rounded, and what is no time is shown as it came', ()
   assert.ok(exact('2026-11-21T08:00:00.999999Z').includes('.999999'));
   assert.equal(clock('soon', 'utc', 0), 'soon');
   assert.equal(exact('soon'), 'soon');
+});
+
+test('what lies between two times is told to the millisecond where that matters', () => {
+  assert.deepEqual([0, 120, 999.6, 3420, 59_999, 60_000, 600_000].map(delta), ['0 ms', '120 ms', '1000 ms', '3.42 s', '59.99 s', '1 min', '10 min']);
+});
+
+test('only a clock that is far off is worth a word', () => {
+  assert.equal(skewMs('2026-11-21T12:05:00Z', '2026-11-21T12:00:00Z'), null);
+  assert.equal(skewMs('2026-11-21T12:05:00.001Z', '2026-11-21T12:00:00Z'), 300_001);
+  assert.equal(skewMs('2026-11-21T11:50:00Z', '2026-11-21T12:00:00Z'), -600_000);
 });

@@ -33,6 +33,16 @@ fn compressed_files_go_by_their_plain_name() {
 }
 
 #[test]
+fn our_scripts_lose_their_comments_and_keep_their_lines() {
+    let script = "// a\n/**\n * b\n *\n */\nf(2 * 3); // c\n  // d\n*/ e";
+    let files = ["main.js", "vendor/v.js", "style/a.css"];
+    let assets = Assets::of(files.into_iter().map(|name| (name, Cow::Borrowed(script.as_bytes()))));
+    assert_eq!(assets.file("main.js").unwrap().bytes, "\n\n\n\n\nf(2 * 3); // c\n\n");
+    assert_eq!(assets.file("vendor/v.js").unwrap().bytes, script);
+    assert_eq!(assets.file("style/a.css").unwrap().bytes, script);
+}
+
+#[test]
 fn nothing_but_the_console_is_embedded() {
     let assets = Assets::load();
     for path in assets.paths() {

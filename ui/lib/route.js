@@ -1,0 +1,67 @@
+// Which screen an address names, and the address of each screen. Pure.
+//
+//   /ui/                  Live; the query holds the filter and, as `event`, the open event
+//   /ui/events/<id>       one event; `stream` says which one when several have the id
+//   /ui/sessions/<id>     one session
+//   /ui/health            Health
+//
+// Ids are any text, so they are percent-encoded. Invariant: parseRoute reads back what the functions
+// below write. Browsers take "." and ".." out of a path even when they are encoded, so events with
+// such an id open on Live, and no address leads to a session of that name.
+
+/** @typedef {'live' | 'event' | 'session' | 'health' | 'missing'} Screen */
+/** @typedef {{ screen: Screen, id: string, query: URLSearchParams }} Route */
+
+/**
+ * @param {string} path
+ * @param {string} search
+ * @returns {Route}
+ */
+export function parseRoute(path, search) {
+  const query = new URLSearchParams(search);
+  const [, place = '', rest = ''] = /^\/ui\/?([^/]*)(?:\/(.*))?$/s.exec(path) ?? [];
+  const id = decoded(rest.replace(/\/$/, ''));
+  if (place === '' || place === 'index.html') return { screen: 'live', id: '', query };
+  if (place === 'health' && id === '') return { screen: 'health', id, query };
+  if (place === 'events' && id !== '') return { screen: 'event', id, query };
+  if (place === 'sessions' && id !== '') return { screen: 'session', id, query };
+  return { screen: 'missing', id: '', query };
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Whether a browser can ask for a path that ends with this text. @param {string} id */
+export function isAddressable(id) {
+  return id !== '' && id !== '.' && id !== '..';
+}
+
+/** A text as a part of a path; half a surrogate pair has no UTF-8. @param {string} id */
+export function pathPart(id) {
+  return encodeURIComponent(id.toWellFormed());
+}
+
+/**
+ * @param {string} id
+ * @param {string | null} [stream]
+ */
+export function eventHref(id, stream = null) {
+  if (!isAddressable(id)) return `/ui/?${new URLSearchParams({ event: id })}`;
+  return `/ui/events/${pathPart(id)}${stream === null ? '' : `?${new URLSearchParams({ stream })}`}`;
+}
+
+/** @param {string} id */
+export function sessionHref(id) {
+  return `/ui/sessions/${pathPart(id)}`;
+}
+
+/** Live with a filter. @param {URLSearchParams} query */
+export function liveHref(query) {
+  return query.size === 0 ? '/ui/' : `/ui/?${query}`;
+}

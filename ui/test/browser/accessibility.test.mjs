@@ -1,0 +1,85 @@
+// Every screen, in both themes and on a phone, against WCAG 2.2 AA as far as a program can judge it.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { accessibilityFaults, launch, says, Server, watchedPage } from './support.mjs';
+
+/** @type {import('playwright-core').Browser} */
+let browser;
+/** @type {Server} */
+let server;
+
+before(async () => {
+  browser = await launch();
+  server = await Server.start();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const SHAPES = /** @type {const} */ ([['light', 1280], ['dark', 1280], ['light', 390]]);
+
+/** @typedef {import('playwright-core').Page} Page */
+/** Each state of a screen that looks different, and how one gets there. @type {[string, string, (page: Page) => Promise<unknown>][]} */
+const PLACES = [
+  ['Live', '/ui/', (page) => page.waitForSelector('[data-test=row]')],
+  ['Live, with a filter and an open event', '/ui/?category=a&event=bad', async (page) => {
+    await page.waitForSelector('[data-test=row]');
+    await says(page, 'facts', /invalid/);
+  }],
+  ['Live, nothing matches', '/ui/?name=none', (page) => says(page, 'no-match', /No event matches/)],
+  ['Help', '/ui/', async (page) => {
+    await page.waitForSelector('[data-test=row]');
+    await page.click('[aria-label="Help and keys"]');
+    await page.waitForSelector('dialog[open]');
+  }],
+  ['Event, tree', '/ui/events/rich', (page) => page.waitForSelector('[data-test=tree]')],
+  ['Event, raw', '/ui/events/rich', async (page) => {
+    await page.click('[data-test=tab-raw]');
+    await page.waitForSelector('[data-test=raw]');
+  }],
+  ['Event, missing', '/ui/events/none', (page) => says(page, 'missing', /no event/)],
+  ['Session', '/ui/sessions/s1?hide=b', (page) => page.waitForSelector('[data-test=entry]')],
+  ['Session, empty', '/ui/sessions/none', (page) => says(page, 'empty', /No event/)],
+  ['Health', '/ui/health', async (page) => {
+    await page.waitForSelector('[data-test=charts]');
+    await page.click('[data-test=as-table] >> nth=0');
+    await page.waitForSelector('[data-test=chart] table');
+  }],
+  ['No such screen', '/ui/nothing', (page) => says(page, 'no-screen', /no such screen/)],
+];
+
+test('no screen has a fault in any theme or width, and none scrolls sideways', async () => {
+  const bad = { id: 'bad', category: 'a', name: 'from the future', session_id: 's1', timestamp: new Date(Date.now() + 3_600_000).toISOString() };
+  await server.send(bad);
+  await server.post('/events', '{"id":"rich","category":"b","name":"x","session_id":"s1","data":{"n":1.0,"w":null,"s":"\u202Ex","a":[1,{"b":[]}],"n":2}}');
+  await server.sendMany(40, { session_id: 's1', category: 'a' });
+  for (const [scheme, width] of SHAPES) {
+    const { page, context, assertClean } = await watchedPage(browser, server, { colorScheme: scheme, viewport: { width, height: 844 }, reducedMotion: 'reduce' });
+    for (const [name, path, arrive] of PLACES) {
+      await page.goto(server.origin + path);
+      await arrive(page);
+      await says(page, 'connection', /live$/);
+      assert.deepEqual(await accessibilityFaults(page), [], `${name}, ${scheme}, ${width} px`);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `${name}, ${width} px`);
+    }
+    await assertClean();
+    await context.close();
+  }
+});
+
+test('the empty state, and an outage', async () => {
+  const fresh = await Server.start();
+  const { page, context } = await watchedPage(browser, fresh);
+  await page.goto(`${fresh.origin}/ui/`);
+  await says(page, 'empty', /Waiting for the first event/);
+  assert.deepEqual(await accessibilityFaults(page), []);
+  await fresh.sendMany(3);
+  await says(page, 'received', '3');
+  await fresh.stop();
+  await says(page, 'outage', /Offline/);
+  assert.deepEqual(await accessibilityFaults(page), []);
+  await context.close();
+});

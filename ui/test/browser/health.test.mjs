@@ -1,0 +1,101 @@
+// Health says what is so, in a sentence and in charts, over a restart and without a server.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { eachTestHasAServerAndAPage, says, server, watched } from './support.mjs';
+
+eachTestHasAServerAndAPage();
+
+const CHARTS = 10;
+
+test('empty, then with traffic: a sentence, numbers, every chart and its table', async () => {
+  const { page } = watched;
+  await page.goto(`${server.origin}/ui/health`);
+  await says(page, 'sentence', /^ ?✓ Healthy\./);
+  await says(page, 'no-traffic', /No event was accepted in this range. Try eyas load/);
+  assert.equal(await page.locator('[data-test=chart] canvas').count(), CHARTS);
+  await server.sendMany(1000);
+  await says(page, 'numbers', /accepted since the start1,000/);
+  await page.waitForSelector('[data-test=no-traffic]', { state: 'detached' });
+  await page.click('[data-test=as-table] >> nth=0');
+  await page.waitForFunction(() => document.querySelectorAll('[data-test=chart] tbody tr').length === 60);
+  await page.waitForFunction(() => [...document.querySelectorAll('[data-test=chart] tbody tr')].some((row) => /[1-9][0-9,.]*\/s/.test(row.textContent ?? '')));
+  await page.waitForFunction(() => document.querySelector('[data-test=chart] tbody tr:last-child td')?.textContent === '–', undefined);
+  await watched.assertClean();
+});
+
+test('the range is in the address, and a restart is a mark and a hole', async () => {
+  const { page } = watched;
+  await page.goto(`${server.origin}/ui/health`);
+  await page.waitForSelector('[data-test=charts]');
+  for (const range of ['1h', '24h', '30d']) {
+    await page.click(`[data-test=range-${range}]`);
+    await page.waitForFunction((name) => document.querySelector(`[data-test=range-${name}]`)?.getAttribute('aria-pressed') === 'true', range);
+    assert.equal(new URL(page.url()).searchParams.get('range'), range);
+  }
+  await page.goBack();
+  await page.waitForFunction(() => document.querySelector('[data-test=range-24h]')?.getAttribute('aria-pressed') === 'true');
+  await page.reload();
+  await page.waitForFunction(() => document.querySelector('[data-test=range-24h]')?.getAttribute('aria-pressed') === 'true');
+  await page.goto(`${server.origin}/ui/health`);
+  await page.waitForSelector('[data-test=charts]');
+  await server.kill('SIGTERM');
+  await says(page, 'sentence', /No state of the server for \d+ s\. The server cannot be reached/);
+  assert.equal(await page.locator('[data-test=chart]').count(), CHARTS, 'what was known stays');
+  await says(page, 'old', /stand still/);
+  await server.start();
+  await says(page, 'sentence', /Healthy/);
+  await page.waitForFunction(() => document.querySelectorAll('.mark-text').length >= 3);
+  await watched.assertClean();
+});
+
+test('behind, limited, waiting: the words follow the server', async () => {
+  const { page } = watched;
+  const real = await (await fetch(`${server.origin}/status`)).json();
+  /** @param {object} more */
+  const answer = (more) => page.route(/\/status$/, (route) => route.fulfill({ json: { ...real, ...more } }));
+  await answer({
+    lag: { records: 12_431, seconds: 42.5 },
+    limits: { stage: 'database', sentence: 'Database silent since 14:02:11. Still accepting. 12,431 queued; disk for about 3 h at this rate.', drain_s: 90, busy: { accept: 0.2, fsync: 0.4, apply: 0.97, push: 0 } },
+    consumer: { state: 'waiting', reason: 'the database is locked' },
+    disk: { free_bytes: 5e9, total_bytes: 1e11, log_bytes: 2e9, seconds_left: 10_800 },
+  });
+  await page.goto(`${server.origin}/ui/health`);
+  await says(page, 'sentence', /^ ?✗ Database silent since 14:02:11\. Still accepting\./);
+  await says(page, 'stage-apply', /Database limits.*97 %/);
+  await says(page, 'stage-disk', /5 GB of 100 GB free ?full in about 3 h/);
+  await says(page, 'limits', /queue is empty in about 2 min/);
+  const gauge = page.locator('[data-test=gauge]');
+  assert.equal(await gauge.getAttribute('aria-valuetext'), '42.5 s, ✗ far behind, 12,431 events wait');
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await answer({ lag: { records: 5, seconds: 3 } });
+  await page.waitForFunction(() => document.querySelector('[data-test=gauge]')?.getAttribute('aria-valuetext') === '3 s, ⚠ behind, 5 events wait');
+  await watched.assertClean();
+});
+
+test('a failing server is told apart from one that is away, and nothing is asked while nobody looks', async () => {
+  const { page } = watched;
+  await page.route(/\/status/, (route) => route.fulfill({ status: 500, headers: { 'x-request-id': 'r9' }, json: { detail: 'Out of order.' } }));
+  await page.goto(`${server.origin}/ui/health`);
+  await says(page, 'failed', /state could not be read.*Out of order.*Status 500.*r9/);
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await page.waitForSelector('[data-test=charts]');
+  let nAsked = 0;
+  page.on('request', (request) => (nAsked += Number(request.url().includes('/status'))));
+  await page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  // What was under way ends; then two of its seconds pass by the page's own clock.
+  await page.evaluate(() => new Promise((done) => setTimeout(done, 1500)));
+  nAsked = 0;
+  await page.evaluate(() => new Promise((done) => setTimeout(done, 2500)));
+  assert.equal(nAsked, 0);
+  await page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { value: false, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+  await page.waitForRequest(/\/status/);
+  await watched.assertClean();
+});
