@@ -14,6 +14,8 @@ import { theme, timeMode } from '../frame/settings.js';
 const HEIGHT_PX = 150;
 /** Rows of the table. */
 const TABLE_ROWS = 60;
+/** Widths of a step on the time axis, in seconds. */
+const STEPS_S = [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 432_000, 864_000];
 /** @type {number[][]} */
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
 
@@ -123,7 +125,7 @@ function optionsOf(panel, element, history, onCursor) {
     scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } },
     series: [{}, ...panel.series.map(({ label, colour }, n) => ({ label, stroke: token(colour), width: 1.5, dash: DASHES[n] ?? [] }))],
     axes: [
-      { ...axis, size: 28, space: 70, ...(isRelative ? { splits: backwards, values: ago } : {}) },
+      { ...axis, size: 28, space: 70, incrs: STEPS_S, ...(isRelative ? { splits: backwards, values: ago } : {}) },
       { ...axis, size: 64, values: (_, splits) => splits.map((value) => reading(value, panel.unit)) },
     ],
     hooks: {

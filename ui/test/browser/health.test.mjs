@@ -76,26 +76,22 @@ test('behind, limited, waiting: the words follow the server', async () => {
 
 test('a failing server is told apart from one that is away, and nothing is asked while nobody looks', async () => {
   const { page } = watched;
+  await page.clock.install();
+  const look = (/** @type {boolean} */ isSeen) =>
+    page.evaluate((seen) => {
+      Object.defineProperty(document, 'hidden', { value: !seen, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, isSeen);
   await page.route(/\/status/, (route) => route.fulfill({ status: 500, headers: { 'x-request-id': 'r9' }, json: { detail: 'Out of order.' } }));
   await page.goto(`${server.origin}/ui/health`);
   await says(page, 'failed', /state could not be read.*Out of order.*Status 500.*r9/);
   await page.unrouteAll({ behavior: 'ignoreErrors' });
   await page.waitForSelector('[data-test=charts]');
+  await look(false);
   let nAsked = 0;
   page.on('request', (request) => (nAsked += Number(request.url().includes('/status'))));
-  await page.evaluate(() => {
-    Object.defineProperty(document, 'hidden', { value: true, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
-  });
-  // What was under way ends; then two of its seconds pass by the page's own clock.
-  await page.evaluate(() => new Promise((done) => setTimeout(done, 1500)));
-  nAsked = 0;
-  await page.evaluate(() => new Promise((done) => setTimeout(done, 2500)));
+  await page.clock.runFor(60_000);
   assert.equal(nAsked, 0);
-  await page.evaluate(() => {
-    Object.defineProperty(document, 'hidden', { value: false, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
-  });
-  await page.waitForRequest(/\/status/);
+  await Promise.all([page.waitForRequest(/\/status/), look(true)]);
   await watched.assertClean();
 });
