@@ -53,6 +53,7 @@ where
         Err(problem) => {
             let id = request_id.to_str().unwrap_or_default();
             let facts = problem.facts();
+            edge.requests.refuse(facts.code);
             if facts.status >= 500 {
                 tracing::warn!(request_id = id, code = facts.code, "{}", facts.detail);
             }

@@ -33,6 +33,7 @@ mod live_pause;
 mod load;
 mod log_commands;
 mod malformed;
+mod metrics;
 mod paging;
 mod producers;
 mod seeded;

@@ -56,6 +56,16 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Idle,
+        Self::Accept,
+        Self::Fsync,
+        Self::Apply,
+        Self::Push,
+        Self::Database,
+        Self::Disk,
+    ];
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Idle => "idle",
