@@ -157,6 +157,11 @@ impl Intake {
         self.queue.commits()
     }
 
+    /// Room on its disk before appends are refused; `None` where nobody knows.
+    pub fn left_bytes(&self) -> Option<u64> {
+        self.queue.left_bytes()
+    }
+
     /// Bytes that the log takes on its disk.
     pub fn log_bytes(&self) -> u64 {
         self.queue.size_bytes()
