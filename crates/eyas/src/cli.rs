@@ -162,6 +162,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<String>,
 
+    /// How log lines look: text, or json for one object a line [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+
     /// Look at the configuration only: all that is wrong with it, and the end
     #[arg(long)]
     pub(crate) check: bool,

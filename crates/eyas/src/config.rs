@@ -12,6 +12,8 @@ use std::time::Duration;
 use queue::RESERVE_BYTES_MAX;
 
 use crate::cli::ServeArgs;
+use crate::logging::LogFormat;
+use crate::otlp::{OtlpOptions, traces_url};
 use crate::units;
 
 /// Key, and the environment variable that sets it.
@@ -22,6 +24,9 @@ const KEYS: &[(&str, &str)] = &[
     ("data_dir", "EYAS_DATA_DIR"),
     ("queue.kind", "EYAS_QUEUE_KIND"),
     ("store.url", "EYAS_STORE_URL"),
+    ("log.format", "EYAS_LOG_FORMAT"),
+    ("otlp.endpoint", "EYAS_OTLP_ENDPOINT"),
+    ("otlp.ratio", "EYAS_OTLP_RATIO"),
     ("disk.reserve", "EYAS_DISK_RESERVE"),
     ("drain.delay", "EYAS_DRAIN_DELAY"),
 ];
@@ -32,10 +37,14 @@ const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_LOG"];
 /// Nobody waits longer for a load balancer.
 const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
 
+const OTEL_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// Share of requests that are traced where nobody says otherwise.
+const OTLP_RATIO: f64 = 0.01;
+
 const DEFAULT_FILE: &str = "eyas.toml";
 
 /// The settings of one server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
     /// Where to listen; loopback only.
     pub(crate) listen: SocketAddr,
@@ -51,6 +60,10 @@ pub(crate) struct Config {
     pub(crate) disk_reserve_bytes: u64,
     /// After SIGTERM: how long `/readyz` is red before new connections are refused.
     pub(crate) drain_delay: Duration,
+    /// How log lines look.
+    pub(crate) log_format: LogFormat,
+    /// Where traces go; `None`: nothing is traced.
+    pub(crate) otlp: Option<OtlpOptions>,
     /// What seems wrong but stops nothing.
     pub(crate) warnings: Vec<String>,
 }
@@ -93,9 +106,11 @@ pub(crate) fn load(
     let mut layers = Layers::default();
     layers.read_file(file, here);
     layers.read_environment(variables, here);
-    for (key, flag, value) in
-        [("listen", "--listen", &flags.listen), ("data_dir", "--data-dir", &flags.data_dir)]
-    {
+    for (key, flag, value) in [
+        ("listen", "--listen", &flags.listen),
+        ("data_dir", "--data-dir", &flags.data_dir),
+        ("log.format", "--log-format", &flags.log_format),
+    ] {
         if let Some(value) = value {
             layers.set(key, vec![value.clone()], flag.to_owned(), here);
         }
@@ -161,6 +176,11 @@ impl Layers {
     }
 
     fn read_environment(&mut self, variables: &BTreeMap<String, String>, here: &Path) {
+        // The name that every program with traces knows; ours, which is more exact, goes before it.
+        if let Some(endpoint) = variables.get(OTEL_ENDPOINT).filter(|endpoint| !endpoint.is_empty())
+        {
+            self.set("otlp.endpoint", vec![endpoint.clone()], OTEL_ENDPOINT.to_owned(), here);
+        }
         for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("EYAS_")) {
             match KEYS.iter().find(|(_, variable)| variable == name) {
                 Some((key, _)) => {
@@ -200,6 +220,8 @@ impl Layers {
         let events_file = self.events_file();
         let disk_reserve_bytes = self.disk_reserve();
         let drain_delay = self.drain_delay();
+        let log_format = self.log_format();
+        let otlp = self.otlp();
         if self.problems.is_empty() {
             let warnings = self.warnings;
             Ok(Config {
@@ -210,6 +232,8 @@ impl Layers {
                 events_file,
                 disk_reserve_bytes,
                 drain_delay,
+                log_format,
+                otlp,
                 warnings,
             })
         } else {
@@ -280,6 +304,32 @@ impl Layers {
             None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
         }
         Duration::ZERO
+    }
+
+    fn log_format(&mut self) -> LogFormat {
+        let Some(setting) = self.settings.get("log.format") else { return LogFormat::default() };
+        let format = LogFormat::parse(setting.text());
+        if format.is_none() {
+            self.problem("log.format", "is not a format of log lines; there are text and json");
+        }
+        format.unwrap_or_default()
+    }
+
+    fn otlp(&mut self) -> Option<OtlpOptions> {
+        let ratio = self.settings.get("otlp.ratio").map_or(Some(OTLP_RATIO), |setting| {
+            setting.text().parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio))
+        });
+        if ratio.is_none() {
+            self.problem("otlp.ratio", "is not a share between 0 and 1, like 0.01");
+        }
+        let endpoint = self.settings.get("otlp.endpoint")?.text().to_owned();
+        if traces_url(&endpoint).is_none() {
+            self.problem(
+                "otlp.endpoint",
+                "is not a plain address of a collector, like http://127.0.0.1:4318",
+            );
+        }
+        Some(OtlpOptions { endpoint, ratio: ratio? })
     }
 
     fn events_file(&mut self) -> String {

@@ -7,6 +7,8 @@
 //! | [`config`] | file, environment, flags |
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`commands`] | `serve`, `send`, `tail`, `log` |
+//! | [`otlp`] | traces to a collector |
+//! | [`logging`] | log lines, for people and for machines |
 //! | [`client`] | the HTTP client of `send` and `tail` |
 //! | [`units`] | times and sizes in words |
 //! | [`printable`] | texts of strangers on a terminal |
@@ -27,7 +29,9 @@ mod exit;
 mod handover;
 mod listen;
 mod lock;
+mod logging;
 mod notify;
+mod otlp;
 mod printable;
 mod signals;
 mod units;
@@ -86,6 +90,7 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
             let flags = ServeArgs {
                 listen: args.listen.clone().or_else(|| cli.serve.listen.clone()),
                 data_dir: args.data_dir.clone().or_else(|| cli.serve.data_dir.clone()),
+                log_format: args.log_format.clone().or_else(|| cli.serve.log_format.clone()),
                 check: args.check || cli.serve.check,
             };
             start(cli, &flags, inherited).await

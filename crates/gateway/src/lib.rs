@@ -17,6 +17,7 @@ mod door;
 mod edge;
 mod ending;
 mod error;
+mod exposition;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 mod gateway;

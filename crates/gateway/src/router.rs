@@ -14,7 +14,7 @@ use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::routes::{console, event, events, history, live, sessions, status};
+use crate::routes::{console, event, events, history, live, metrics, sessions, status};
 
 /// One path.
 pub(crate) struct Route {
@@ -46,6 +46,7 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/live", READ, get(live::live)),
         bare("/status", READ, get(status::status)),
         route("/status/history", READ, get(history::history)),
+        bare("/metrics", READ, get(metrics::metrics)),
         bare("/healthz", READ, get(status::healthz)),
         bare("/readyz", READ, get(status::readyz)),
         bare("/openapi.json", READ, get(console::openapi)),

@@ -17,8 +17,10 @@ use hyper::header::{
 };
 use hyper::http::uri::{PathAndQuery, Uri};
 use hyper::{Method, Request, Response, StatusCode};
+use pipeline::{Begun, Caller};
 use tower::ServiceExt;
 
+use crate::edge::Edge;
 use crate::error::Kind;
 use crate::gateway::Gateway;
 use crate::health::requests::Class;
@@ -37,7 +39,7 @@ const CLOSE: HeaderValue = HeaderValue::from_static("close");
 pub(crate) async fn answer<B>(
     gateway: &Gateway,
     watch: &Arc<Watch>,
-    request: Request<B>,
+    mut request: Request<B>,
 ) -> Result<Response<Reply>, Infallible>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -48,11 +50,13 @@ where
     let begun = Instant::now();
     let class = Class::of(request.method(), request.uri().path());
     let request_id = edge.request_ids.of(request.headers());
+    let trace = trace(edge, class, &mut request);
     let mut response = match dispatch(gateway, watch, request).await {
         Ok(response) => response,
         Err(problem) => {
             let id = request_id.to_str().unwrap_or_default();
             let facts = problem.facts();
+            edge.requests.refuse(facts.code);
             if facts.status >= 500 {
                 tracing::warn!(request_id = id, code = facts.code, "{}", facts.detail);
             }
@@ -61,6 +65,11 @@ where
     };
     response.headers_mut().insert(request_id::HEADER.clone(), request_id);
     edge.requests.record(class, response.status(), begun.elapsed());
+    if let (Some(traces), Some(trace)) = (&edge.meters.traces, trace) {
+        let status = response.status();
+        let code = ("http.response.status_code", u64::from(status.as_u16()));
+        traces.end(trace, true, vec![code], status.is_server_error());
+    }
     // Told with an answer, a client cannot have sent the next request already, as it could have before a mere close.
     // A switch to another protocol says `Connection: upgrade` itself.
     if edge.closing.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -68,6 +77,15 @@ where
     }
     watch.enter(Phase::Open);
     Ok(response)
+}
+
+/// Begins the span of a write that is traced, and leaves word for the intake.
+fn trace<B>(edge: &Edge, class: Class, request: &mut Request<B>) -> Option<Begun> {
+    let traces = edge.meters.traces.as_ref().filter(|_| class == Class::Write)?;
+    let given = request.headers().get("traceparent").and_then(|given| given.to_str().ok());
+    let begun = traces.begin("POST events", given.and_then(Caller::parse))?;
+    request.extensions_mut().insert(begun.context);
+    Some(begun)
 }
 
 async fn dispatch<B>(

@@ -8,12 +8,14 @@ use store::IdKey;
 use uuid::Uuid;
 
 use crate::rules::{self, Fault, NewEvent};
+use crate::traces::TraceContext;
 
 /// Events of one request, checked and encoded, not yet appended.
 pub struct Batch {
     stream: StreamName,
     application: Option<String>,
     now: Timestamp,
+    pub(crate) trace: Option<TraceContext>,
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -29,7 +31,18 @@ pub(crate) struct Entry {
 impl Batch {
     pub(crate) fn new(stream: &StreamName, application: Option<&str>, now: Timestamp) -> Self {
         let application = application.map(str::to_owned);
-        Self { stream: stream.clone(), application, now, entries: Vec::with_capacity(1) }
+        Self {
+            stream: stream.clone(),
+            application,
+            now,
+            trace: None,
+            entries: Vec::with_capacity(1),
+        }
+    }
+
+    /// Its append becomes a part of this span.
+    pub fn traced_by(&mut self, span: TraceContext) {
+        self.trace = Some(span);
     }
 
     /// Checks, stamps and encodes one event. After an error nothing was added.

@@ -233,12 +233,16 @@ impl Consumer {
         let holder = self.options.holder.clone();
         let n_rows = events.len() as u64;
         let running = self.meters.apply_busy.start();
-        self.meters.asks_database(clock::now());
+        let start = clock::now();
+        self.meters.asks_database(start);
         let outcome = self.store.apply(Apply { holder, expected, events, applied }).await;
         let outcome = outcome.map_err(halt)?;
         self.meters.apply_us.record(running.elapsed_us());
         self.meters.apply_rows.record(n_rows);
         drop(running);
+        if let Some(traces) = &self.meters.traces {
+            traces.applied(expected, applied, start, n_rows);
+        }
         self.meters.stored.fetch_add(outcome.n_stored, Ordering::Relaxed);
         self.meters.invalid.fetch_add(outcome.n_invalid, Ordering::Relaxed);
         self.meters.duplicate.fetch_add(outcome.n_duplicate, Ordering::Relaxed);

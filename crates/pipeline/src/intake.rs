@@ -24,6 +24,7 @@ use crate::clock;
 use crate::meters::Meters;
 use crate::outcome::{Accepted, IntakeError, Item, OnConflict};
 use crate::recent::{Begin, Recent};
+use crate::traces::Begun;
 
 /// Settings of the intake.
 #[derive(Clone, Debug)]
@@ -130,6 +131,25 @@ impl Intake {
         on_conflict: OnConflict,
     ) -> Result<Accepted, IntakeError> {
         assert!(!batch.is_empty(), "the edge refuses empty requests");
+        let (Some(traces), Some(parent)) = (&self.meters.traces, batch.trace) else {
+            return self.append_batch(batch, on_conflict).await;
+        };
+        let (begun, n_events) = (Begun::child("append", parent), batch.len() as u64);
+        let answer = self.append_batch(batch, on_conflict).await;
+        let last =
+            answer.iter().flat_map(|accepted| &accepted.items).filter_map(Item::appended).max();
+        if let Some(last) = last {
+            traces.appended(begun.context, last);
+        }
+        traces.end(begun, false, vec![("eyas.events", n_events)], answer.is_err());
+        answer
+    }
+
+    async fn append_batch(
+        &self,
+        batch: Batch,
+        on_conflict: OnConflict,
+    ) -> Result<Accepted, IntakeError> {
         if batch.entries.iter().all(|entry| entry.key.is_none()) {
             return self.append_new(batch.entries).await;
         }
@@ -155,6 +175,11 @@ impl Intake {
     /// What the log's writer has done since the start.
     pub fn commits(&self) -> Arc<Commits> {
         self.queue.commits()
+    }
+
+    /// Room on its disk before appends are refused; `None` where nobody knows.
+    pub fn left_bytes(&self) -> Option<u64> {
+        self.queue.left_bytes()
     }
 
     /// Bytes that the log takes on its disk.

@@ -2,7 +2,7 @@
 //!
 //! [`batch`] turns what the edge parsed into records, by the [`rules`]; [`intake`] appends them, with an [`outcome`];
 //! [`recent`] remembers the ids that the database does not know yet; [`consumer`] applies the log to the
-//! database; [`queued`] finds an event between the two; [`meters`] counts at the seams.
+//! database; [`queued`] finds an event between the two; [`meters`] counts at the seams, [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
 mod clock;
@@ -13,6 +13,7 @@ mod outcome;
 mod queued;
 mod recent;
 mod rules;
+mod traces;
 
 #[cfg(test)]
 mod tests;
@@ -25,3 +26,4 @@ pub use meters::{ConsumerState, Counts, Lag, Meters};
 pub use outcome::{Accepted, IntakeError, Item, OnConflict};
 pub use queued::QueuedError;
 pub use rules::{Fault, NewEvent};
+pub use traces::{Begun, Caller, Span, TraceContext, Traces};

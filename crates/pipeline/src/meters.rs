@@ -10,6 +10,8 @@ use meter::{Busy, Histogram};
 use model::{Seq, Timestamp};
 use tokio::sync::watch;
 
+use crate::traces::Traces;
+
 /// Numbers since the process started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -67,6 +69,8 @@ pub struct Meters {
     pub apply_us: Histogram,
     /// Records of each such transaction.
     pub apply_rows: Histogram,
+    /// `None`: nothing is traced.
+    pub traces: Option<Traces>,
     applied: watch::Sender<Seq>,
     /// When the database was asked something that it has not answered with success since; 0 when it has.
     unanswered_since_us: AtomicI64,
@@ -90,12 +94,18 @@ impl Meters {
             apply_busy: Busy::default(),
             apply_us: Histogram::default(),
             apply_rows: Histogram::default(),
+            traces: None,
             applied: watch::Sender::new(Seq::ZERO),
             unanswered_since_us: AtomicI64::new(0),
             no_room_at_us: AtomicI64::new(0),
             waiting_since_us: AtomicI64::new(0),
             consumer: Mutex::new(ConsumerState::Waiting { reason: "starting".to_owned() }),
         }
+    }
+
+    /// All zero, and some requests are traced.
+    pub fn with_traces(traces: Traces) -> Self {
+        Self { traces: Some(traces), ..Self::new() }
     }
 
     /// The numbers now.

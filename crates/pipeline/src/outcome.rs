@@ -39,6 +39,13 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// Its position, if it is new.
+    pub fn appended(&self) -> Option<Seq> {
+        if let Self::Appended { seq, .. } = self { Some(*seq) } else { None }
+    }
+}
+
 /// A whole request, durable.
 #[derive(Clone, Debug)]
 pub struct Accepted {

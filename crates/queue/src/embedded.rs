@@ -114,6 +114,10 @@ impl Queue for EmbeddedQueue {
         self.log.commits()
     }
 
+    fn left_bytes(&self) -> Option<u64> {
+        self.log.left_bytes()
+    }
+
     fn size_bytes(&self) -> u64 {
         self.log.size_bytes()
     }

@@ -120,6 +120,11 @@ impl Queue for MemoryQueue {
         Arc::clone(&self.shared.commits)
     }
 
+    fn left_bytes(&self) -> Option<u64> {
+        let kept = self.kept();
+        Some(kept.bytes_max - kept.n_bytes)
+    }
+
     fn size_bytes(&self) -> u64 {
         self.kept().n_bytes
     }

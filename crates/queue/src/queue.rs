@@ -78,6 +78,9 @@ pub trait Queue: Send + Sync {
     /// What its writer has done since the start. Where nothing has to be written, it stays at zero.
     fn commits(&self) -> Arc<Commits>;
 
+    /// Room before appends are refused for want of it; `None` where nobody knows.
+    fn left_bytes(&self) -> Option<u64>;
+
     /// Bytes that the kept records take.
     fn size_bytes(&self) -> u64;
 

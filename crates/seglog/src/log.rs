@@ -127,6 +127,11 @@ impl Log {
         self.inner.shared.commits.clone()
     }
 
+    /// Room on the disk before appends are refused; `None` where nobody watches it.
+    pub fn left_bytes(&self) -> Option<u64> {
+        self.inner.shared.room.left_bytes()
+    }
+
     /// Bytes of the segments that are kept, spares not counted.
     pub fn size_bytes(&self) -> u64 {
         self.inner.shared.catalog.size_bytes()

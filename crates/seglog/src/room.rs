@@ -44,6 +44,8 @@ pub(crate) struct Room {
     folder: Folder,
     reserve_bytes_max: u64,
     is_short: AtomicBool,
+    /// What may still be taken before appends are refused; `u64::MAX` while nobody knows.
+    left_bytes: AtomicU64,
     /// Bytes that the log has written since the last look, and how many of them call for the next one.
     unseen_bytes: AtomicU64,
     unseen_bytes_max: AtomicU64,
@@ -68,6 +70,7 @@ impl Room {
             folder,
             reserve_bytes_max,
             is_short: AtomicBool::new(false),
+            left_bytes: AtomicU64::new(u64::MAX),
             unseen_bytes: AtomicU64::new(0),
             unseen_bytes_max: AtomicU64::new(u64::MAX),
             state: Mutex::default(),
@@ -78,6 +81,11 @@ impl Room {
     /// Why appends are refused, if they are. Costs one load of a flag where there is room.
     pub(crate) fn shortage(&self) -> Option<String> {
         self.is_short.load(Ordering::Relaxed).then(|| self.lock().reason.clone())
+    }
+
+    /// How much less available room would make appends refused; `None` where nobody watches the disk.
+    pub(crate) fn left_bytes(&self) -> Option<u64> {
+        Some(self.left_bytes.load(Ordering::Relaxed)).filter(|left_bytes| *left_bytes != u64::MAX)
     }
 
     /// The log has taken so many bytes more. A fast writer must not outrun the clock.
@@ -176,6 +184,7 @@ impl Room {
         let available_bytes = space.free_bytes + ballast_bytes(&self.folder);
         let need_bytes = plan.need_bytes(backlog_bytes, was_short);
         let is_short = available_bytes < need_bytes;
+        self.left_bytes.store(available_bytes.saturating_sub(need_bytes), Ordering::Relaxed);
         if is_short {
             self.lock().reason = format!(
                 "{} free, of which {} are kept for the database to take what the log still holds",

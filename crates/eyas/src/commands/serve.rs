@@ -9,7 +9,7 @@
 //! ([`crate::handover`]). Invariant: when the log is closed, no connection is left that could append.
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,6 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
-use tracing_subscriber::EnvFilter;
 
 use crate::banner::Banner;
 use crate::config::Config;
@@ -34,8 +33,9 @@ use crate::descriptors;
 use crate::exit::CommandError;
 use crate::handover::Program;
 use crate::lock::{Lock, Note};
+use crate::otlp::Exporter;
 use crate::signals::{Signals, Wanted};
-use crate::{listen, notify, wiring};
+use crate::{listen, logging, notify, otlp, wiring};
 
 /// How long the consumer may go on after the last request has been answered.
 const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
@@ -75,7 +75,7 @@ pub(crate) async fn run(
     json: bool,
 ) -> Result<(), CommandError> {
     let signals = Signals::listen()?;
-    start_logging();
+    logging::start(config.log_format);
     for warning in &config.warnings {
         warn!("{warning}");
     }
@@ -104,17 +104,6 @@ pub(crate) async fn run(
         error!(%error, "the program on disk could not take over; this one goes on");
         listener = kept;
     }
-}
-
-fn start_logging() {
-    let filter = EnvFilter::try_from_env("EYAS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    // Refused only where a subscriber exists already, which then does the logging.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .try_init();
 }
 
 /// A socket is a file: the soft limit of 1024 that most systems set would be the first thing to run out.
@@ -157,6 +146,7 @@ struct Server {
     meters: Arc<Meters>,
     intake: Intake,
     consumer: Consumer,
+    exporter: Option<Exporter>,
     tasks: TaskTracker,
 }
 
@@ -172,7 +162,11 @@ impl Server {
                 .await
                 .context("opening the log panicked")?
                 .map_err(|error| refused_log(&config.data_dir, error))?;
-        let meters = Arc::new(Meters::new());
+        let (traces, exporter) = match &config.otlp {
+            Some(options) => Some(Exporter::start(options, &instance)).unzip(),
+            None => (None, None),
+        };
+        let meters = Arc::new(traces.map_or_else(Meters::new, Meters::with_traces));
         let tasks = TaskTracker::new();
         let intake = Intake::new(
             Arc::clone(&queue),
@@ -192,7 +186,7 @@ impl Server {
         };
         let consumer = Consumer::start(&intake, options).await;
         let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
-        Ok(Self { config, instance, stores, queue, meters, intake, consumer, tasks })
+        Ok(Self { config, instance, stores, queue, meters, intake, consumer, exporter, tasks })
     }
 
     /// Serves until it is told to end. After a hand-over the listening socket comes back.
@@ -261,6 +255,7 @@ impl Server {
         if !parts.tail.is_finished() {
             let _ = time::timeout(STOP_APPLY_MAX, parts.tail).await;
         }
+        otlp::finish(self.exporter).await;
         let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
         match sealed {

@@ -95,11 +95,28 @@ impl SmallDisk {
         fill_up(&self.backing().join("filler"), u64::MAX);
     }
 
+    /// Whatever is written to it waits, until the guard is dropped.
+    pub(crate) fn freeze(&self) -> Frozen {
+        run("fsfreeze", &["-f", text(&self.root())]);
+        Frozen { root: self.root() }
+    }
+
     /// The disk is whole again, and mounted anew, as after a repair and a reboot.
     pub(crate) fn heal(&self) {
         fs::remove_file(self.backing().join("filler")).unwrap();
         run("umount", &[text(&self.root())]);
         self.mount();
+    }
+}
+
+/// A disk that does not answer. Order matters: it has to be dropped before whatever waits for it.
+pub(crate) struct Frozen {
+    root: PathBuf,
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        thaw(&self.root);
     }
 }
 
@@ -159,8 +176,14 @@ fn run(program: &str, arguments: &[&str]) {
     );
 }
 
+/// Does nothing where nothing is frozen.
+fn thaw(mount: &Path) {
+    let _ = Command::new("fsfreeze").arg("-u").arg(mount).output();
+}
+
 /// Lazily, so that a process that still holds a file is no reason to leave the mount behind.
 fn undo(mount: &Path) {
+    thaw(mount);
     let _ = Command::new("umount").arg("-l").arg(mount).output();
 }
 

@@ -5,7 +5,8 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{TestApp, eventually};
+use crate::app::{Launch, TestApp, eventually};
+use crate::small_disk::SmallDisk;
 
 const EVENT: &str = r#"{"category":"c","name":"n"}"#;
 /// Events of one request under load.
@@ -128,6 +129,30 @@ async fn a_locked_database_is_named_with_since_when_and_what_waits() {
     lock.execute_batch("ROLLBACK").unwrap();
     app.wait_applied().await;
     status_when(&app, "the lock is gone", |told| stage(told) == "idle").await;
+}
+
+#[tokio::test]
+async fn a_disk_that_stops_answering_is_named_and_nothing_is_acknowledged_meanwhile() {
+    let disk = SmallDisk::new(600);
+    let data_dir = disk.root().join("data");
+    let app = Launch::new().env("EYAS_DATA_DIR", data_dir.to_str().unwrap()).start().await;
+    app.post_events(EVENT).await.accepted();
+    app.wait_applied().await;
+    let frozen = disk.freeze();
+    let http = app.http.clone();
+    let waiting =
+        tokio::spawn(async move { http.post("/events", "application/json", EVENT).await });
+    let told = status_when(&app, "the hanging write is noticed", |told| {
+        sentence(told).starts_with("The disk has not answered since ")
+    })
+    .await;
+    assert_eq!(stage(&told), "disk");
+    assert!(!waiting.is_finished(), "no answer before the write is safe");
+    assert_eq!(told["counts"]["accepted"], 1);
+    drop(frozen);
+    waiting.await.unwrap().accepted();
+    app.wait_applied().await;
+    status_when(&app, "the disk answers again", |told| stage(told) == "idle").await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
@@ -53,6 +54,30 @@ impl DiskProbe {
             self.last = answer.ok().flatten();
         }
         self.last
+    }
+}
+
+/// What this process holds; `None` where the system does not say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process {
+    pub(crate) resident_bytes: Option<u64>,
+    pub(crate) n_fds: Option<u64>,
+    pub(crate) n_fds_max: Option<u64>,
+}
+
+impl Process {
+    /// Asks the kernel.
+    pub(crate) fn now() -> Self {
+        let statm = fs::read_to_string("/proc/self/statm").ok();
+        // `size resident shared …`, in pages.
+        let pages = statm.as_deref().and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+        let n_fds = fs::read_dir("/proc/self/fd").ok().map(|fds| fds.count() as u64);
+        Self {
+            resident_bytes: pages.map(|n| n * rustix::param::page_size() as u64),
+            // The listing itself holds one.
+            n_fds: n_fds.map(|n| n - 1),
+            n_fds_max: getrlimit(Resource::Nofile).current,
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! | room | what |
 //! |---|---|
-//! | [`requests`] | durations of requests |
+//! | [`requests`] | durations of requests, and what was refused |
 //! | [`machine`] | what the operating system says of process, cores and disk |
 //! | [`totals`] | all counters at one moment |
 //! | [`sample`] | one second of it |

@@ -92,6 +92,7 @@ fn measured(
         lag_records: lag.records,
         lag_s: lag.seconds,
         log_bytes: edge.intake.log_bytes(),
+        disk_left_bytes: edge.intake.left_bytes().or(disk.map(|disk| disk.free_bytes)),
         disk_free_bytes: disk.map(|disk| disk.free_bytes),
         n_subscribers: edge.live.n_subscriptions(),
     };

@@ -1,6 +1,8 @@
-//! How long requests took, by what they asked for and how they were answered.
+//! How long requests took, by what they asked for and how they were answered, and why some were refused.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
@@ -36,6 +38,17 @@ impl Class {
             _ => Self::Status,
         }
     }
+
+    /// The value of the label `route`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Read => "read",
+            Self::Live => "live",
+            Self::Status => "status",
+            Self::Console => "console",
+        }
+    }
 }
 
 /// Status classes 1xx to 5xx.
@@ -47,6 +60,8 @@ pub(crate) struct Requests {
     /// Microseconds from the end of the head to the head of the answer.
     durations_us: [[Histogram; N_STATUS_CLASSES]; Class::ALL.len()],
     n_too_many: AtomicU64,
+    // Locked for one addition, and only when a request is refused.
+    refused: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Requests {
@@ -58,6 +73,12 @@ impl Requests {
         if status == StatusCode::TOO_MANY_REQUESTS {
             self.n_too_many.fetch_add(1, Relaxed);
         }
+    }
+
+    /// One request was refused with this code.
+    pub(crate) fn refuse(&self, code: &'static str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *refused.entry(code).or_default() += 1;
     }
 
     /// The durations of one series; `status_class` 0 is 1xx.
@@ -86,5 +107,10 @@ impl Requests {
             }
         }
         all
+    }
+
+    /// How many were refused, by code.
+    pub(crate) fn refused(&self) -> BTreeMap<&'static str, u64> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Gauges {
     pub(crate) lag_records: u64,
     pub(crate) lag_s: f64,
     pub(crate) log_bytes: u64,
+    /// Room before events are refused, which is less than what is free.
+    pub(crate) disk_left_bytes: Option<u64>,
     pub(crate) disk_free_bytes: Option<u64>,
     pub(crate) n_subscribers: usize,
 }

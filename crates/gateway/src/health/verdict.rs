@@ -28,10 +28,14 @@ const WRITE_HANGS: Duration = Duration::from_secs(2);
 const DATABASE_SILENT_US: i64 = 3_000_000;
 /// How long a refusal for want of room stays the verdict.
 const NO_ROOM_US: i64 = 10_000_000;
-/// Nearly full: less than four of the log's largest segments,
-const FREE_BYTES_MIN: u64 = 256 << 20;
+/// Nearly full: two of the log's largest segments away from refusing events,
+const LEFT_BYTES_MIN: u64 = 128 << 20;
 /// or less than half an hour at this rate.
 const DISK_S_MIN: f64 = 1_800.0;
+/// What an event takes from the disk, as a multiple of its bytes in the log: rows and indexes in the database,
+const DISK_PER_BYTE: f64 = 2.0;
+/// or, while nothing gets there, the log and three times as much that the log keeps free for the database.
+const DISK_PER_WAITING_BYTE: f64 = 4.0;
 /// A consumer that is this far behind, or falls behind further, is too slow.
 const LAG_S: f64 = 3.0;
 
@@ -56,6 +60,16 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Idle,
+        Self::Accept,
+        Self::Fsync,
+        Self::Apply,
+        Self::Push,
+        Self::Database,
+        Self::Disk,
+    ];
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Idle => "idle",
@@ -129,6 +143,8 @@ impl<'a> View<'a> {
         };
         let long = &samples[samples.len().saturating_sub(DISK_WINDOW)..];
         let bytes_per_s = average(long, &|sample| sample.bytes_per_s);
+        let is_silent = last.database != Database::Answers;
+        let weight = if is_silent { DISK_PER_WAITING_BYTE } else { DISK_PER_BYTE };
         Self {
             last,
             shares: Shares {
@@ -142,17 +158,19 @@ impl<'a> View<'a> {
             commits_per_s: of(&|sample| sample.commits_per_s),
             shrinks_per_s,
             drain_s: (lag > 0 && shrinks_per_s > 0.0).then(|| lag as f64 / shrinks_per_s),
-            // An event takes its bytes once: in the log as long as it waits, then in the database.
-            disk_s: (last.gauges.disk_free_bytes.filter(|_| bytes_per_s >= 1.0))
-                .map(|free| free as f64 / bytes_per_s),
+            disk_s: (last.gauges.disk_left_bytes.filter(|_| bytes_per_s >= 1.0))
+                .map(|left| left as f64 / bytes_per_s / weight),
         }
     }
 
     fn full_disk(&self) -> Option<(Stage, String)> {
-        let at = self.last.no_room_at?;
-        (self.last.at.micros() - at.micros() <= NO_ROOM_US).then(|| {
-            let free = self.last.gauges.disk_free_bytes.map_or_else(String::new, |free| {
-                format!(" It has {} left, too little for the log's next segment.", size(free))
+        let gauges = &self.last.gauges;
+        let is_recent = |at: Timestamp| self.last.at.micros() - at.micros() <= NO_ROOM_US;
+        let is_full =
+            self.last.no_room_at.is_some_and(is_recent) || gauges.disk_left_bytes == Some(0);
+        is_full.then(|| {
+            let free = gauges.disk_free_bytes.map_or_else(String::new, |free| {
+                format!(" What is free ({}) is kept for the database.", size(free))
             });
             let words = "Refusing new events (503): the disk is full.";
             (Stage::Disk, format!("{words}{free} Intake resumes by itself once there is room."))
@@ -190,9 +208,9 @@ impl<'a> View<'a> {
             }
         };
         let queued = grouped(self.last.gauges.lag_records);
-        let disk = match (self.disk_s, self.last.gauges.disk_free_bytes) {
+        let disk = match (self.disk_s, self.last.gauges.disk_left_bytes) {
             (Some(disk_s), _) => format!("; disk for about {} at this rate", span(disk_s)),
-            (None, Some(free)) => format!("; {} of disk left", size(free)),
+            (None, Some(left)) => format!("; {} of disk left", size(left)),
             (None, None) => String::new(),
         };
         let call = if is_stopped { " A person has to look." } else { "" };
@@ -200,14 +218,14 @@ impl<'a> View<'a> {
     }
 
     fn nearly_full_disk(&self) -> Option<(Stage, String)> {
-        let free = self.last.gauges.disk_free_bytes?;
+        let left = self.last.gauges.disk_left_bytes?;
         let is_soon = self.disk_s.is_some_and(|disk_s| disk_s < DISK_S_MIN);
-        (free < FREE_BYTES_MIN || is_soon).then(|| {
-            let left = match self.disk_s {
+        (left < LEFT_BYTES_MIN || is_soon).then(|| {
+            let time = match self.disk_s {
                 Some(disk_s) => format!(", for about {} at this rate", span(disk_s)),
                 None => String::new(),
             };
-            let words = format!("The disk is nearly full: {} left{left}.", size(free));
+            let words = format!("The disk is nearly full: {} left{time}.", size(left));
             (Stage::Disk, format!("{words} Still accepting. {}", self.behind()))
         })
     }

@@ -11,7 +11,7 @@ use hyper::header::{CONTENT_TYPE, EXPECT, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use model::{Seq, StreamName, json};
-use pipeline::{Accepted, Batch, IntakeError, Item, OnConflict};
+use pipeline::{Accepted, Batch, IntakeError, Item, OnConflict, TraceContext};
 
 use crate::body;
 use crate::edge::Edge;
@@ -71,6 +71,9 @@ where
 
     let mut taken =
         Taken { batch: edge.intake.batch(stream, None), places: Vec::new(), rejected: Vec::new() };
+    if let Some(span) = parts.extensions.get::<TraceContext>() {
+        taken.batch.traced_by(*span);
+    }
     let is_many = read(&bytes, format, shape, limits, &mut |place, event| {
         let pushed = event.and_then(|event| taken.batch.push(&event).map_err(Problem::from));
         match pushed {

@@ -14,6 +14,7 @@ pub(crate) mod inbound;
 pub(crate) mod ingest;
 pub(crate) mod live;
 pub(crate) mod message;
+pub(crate) mod metrics;
 pub(crate) mod outbox;
 pub(crate) mod sessions;
 pub(crate) mod status;

@@ -81,7 +81,7 @@ struct Index<'a> {
     name: &'static str,
     version: &'a str,
     instance: &'a str,
-    paths: [&'static str; 10],
+    paths: [&'static str; 11],
 }
 
 #[derive(Serialize)]
@@ -237,6 +237,7 @@ pub(crate) async fn index(State(edge): State<Arc<Edge>>, request: Request) -> Re
                 "/live",
                 "/status",
                 "/status/history",
+                "/metrics",
                 "/openapi.json",
                 "/docs",
                 "/ui/",

@@ -6,6 +6,7 @@ mod assets;
 mod corpus;
 mod edge;
 mod envelope;
+mod exposition;
 mod frames;
 mod history;
 mod hosts;

@@ -24,7 +24,11 @@ fn quiet() -> Sample {
         commits_per_s: 0.0,
         bytes_per_s: 0.0,
         shares: Shares::default(),
-        gauges: Gauges { disk_free_bytes: Some(100 << 30), ..Gauges::default() },
+        gauges: Gauges {
+            disk_left_bytes: Some(100 << 30),
+            disk_free_bytes: Some(101 << 30),
+            ..Gauges::default()
+        },
         database: Database::Answers,
         writing_for: Duration::ZERO,
         no_room_at: None,
@@ -111,7 +115,7 @@ fn a_fact_comes_before_every_share() {
         &busy(&|sample| {
             let (since, reason) = (at(-9), Some("the database cannot answer: locked".to_owned()));
             sample.database = Database::Silent { since, reason };
-            sample.gauges.disk_free_bytes = Some(10_800_000_000);
+            sample.gauges.disk_left_bytes = Some(43_200_000_000);
         }),
         Stage::Database,
         "Database locked since 14:02:11Z. Still accepting. 12,431 queued; disk for about 3 h at this rate.",
@@ -128,7 +132,7 @@ fn a_fact_comes_before_every_share() {
     check(
         &busy(&|sample| sample.no_room_at = Some(at(-2))),
         Stage::Disk,
-        "Refusing new events (503): the disk is full. It has 100 GiB left, too little for the log's next segment. Intake resumes by itself once there is room.",
+        "Refusing new events (503): the disk is full. What is free (101 GiB) is kept for the database. Intake resumes by itself once there is room.",
     );
     check(
         &busy(&|sample| sample.writing_for = Duration::from_secs(12)),
@@ -137,11 +141,11 @@ fn a_fact_comes_before_every_share() {
     );
     check(
         &busy(&|sample| {
-            sample.gauges.disk_free_bytes = Some(300 << 20);
+            sample.gauges.disk_left_bytes = Some(600 << 20);
             sample.gauges.lag_records = 0;
         }),
         Stage::Disk,
-        "The disk is nearly full: 300 MiB left, for about 5 min at this rate. Still accepting. Everything is stored.",
+        "The disk is nearly full: 600 MiB left, for about 5 min at this rate. Still accepting. Everything is stored.",
     );
 }
 
@@ -203,11 +207,11 @@ fn the_backlog_drains_at_the_rate_at_which_it_shrinks() {
 fn the_disk_fills_at_the_rate_of_the_last_minute() {
     let written = loaded(|sample| {
         sample.bytes_per_s = 60e6;
-        sample.gauges.disk_free_bytes = Some(60_000_000_000);
+        sample.gauges.disk_left_bytes = Some(60_000_000_000);
     });
     let mut samples = vec![written.clone(); 30];
     samples.extend(vec![loaded(|sample| sample.bytes_per_s = 0.0); 29]);
     samples.push(Sample { bytes_per_s: 0.0, ..written });
-    assert_eq!(limits(&samples, Stage::Idle).disk_s, Some(2_000.0));
+    assert_eq!(limits(&samples, Stage::Idle).disk_s, Some(1_000.0));
     assert_eq!(limits(&[quiet()], Stage::Idle).disk_s, None);
 }

@@ -4,3 +4,4 @@ mod consumer;
 mod intake;
 mod recent;
 mod rules;
+mod traces;
