@@ -6,8 +6,8 @@
 //! | [`cli`] | the command line |
 //! | [`config`] | file, environment, flags |
 //! | [`wiring`] | the only place that names concrete drivers |
-//! | [`commands`] | `serve`, `send`, `tail`, `log` |
-//! | [`client`] | the HTTP client of `send` and `tail` |
+//! | [`commands`] | `serve`, `restart`, `send`, `tail`, `load`, `doctor`, `config`, `log` |
+//! | [`client`] | the HTTP client of the client commands |
 //! | [`spelling`] | what a wrong word may have meant |
 //! | [`units`] | times and sizes in words |
 //! | [`printable`] | texts of strangers on a terminal |
