@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::units;
 
@@ -56,7 +57,29 @@ pub(crate) enum Command {
         data directory.\n\n\
         Example:\n  eyas restart --data-dir /var/lib/eyas"
     )]
-    Restart(RestartArgs),
+    Restart(DirArgs),
+    /// Look for what would keep a server from running well, each with its fix
+    #[command(
+        after_help = "Looks at the configuration, the data directory and its disk (with measured fsyncs), log and \
+        database, file descriptors, memory, the clock, the port, and the server if one runs. Stores nothing; a small \
+        file for the fsyncs is made and removed.\n\n\
+        Exit codes: 0 nothing keeps it from running (there may be warnings) · 1 something does.\n\n\
+        Examples:\n  eyas doctor\n  eyas --config /etc/eyas.toml doctor --json"
+    )]
+    Doctor(DoctorArgs),
+    /// Check the configuration, or show where each value comes from
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print completions for a shell
+    #[command(
+        after_help = "Examples:\n  eyas completions bash > /usr/share/bash-completion/completions/eyas\n  \
+        eyas completions zsh > \"${fpath[1]}/_eyas\"\n  \
+        eyas completions fish > ~/.config/fish/completions/eyas.fish"
+    )]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
     /// Send one event, or a file of events
     #[command(
         after_help = "Examples:\n  eyas send --category demo --name hello --data '{\"n\":1}'\n  \
@@ -83,7 +106,9 @@ pub(crate) enum Command {
     #[command(
         after_help = "Examples:\n  eyas tail\n  eyas tail --since beginning --name 'cta*' --json\n  \
         eyas tail --stream orders --count 10\n\n\
-        A lost connection is taken up again after the last event seen."
+        A lost connection is taken up again after the last event seen; then stderr says what was missed: \
+        \"missed 1,234 events while away for 4.1 s, caught up\", or that there is a gap. stdout has events only.\n\n\
+        Exit codes: 0 ended by Ctrl-C, --count, or a closed stdout · 3 refused · 4 no server at the first try."
     )]
     Tail(TailArgs),
     /// Look at the log, check it, mend it
@@ -114,7 +139,8 @@ pub(crate) enum LogCommand {
         The old log stays beside the new one (log/events.repair-<time>), and so does the list of what was lost\n\
         (….jsonl). It needs as much free space as the log is large. The log gets a new id and its next seq jumps past\n\
         everything ever used: readers with older cursors are told of a gap.\n\n\
-        Exit codes: 0 done, or nothing to repair · 65 nothing was changed · 75 stop the server first."
+        Exit codes: 0 done, or nothing to repair · 65 nothing was changed · 75 stop the server first.\n\n\
+        Example:\n  eyas log repair --data-dir /var/lib/eyas"
     )]
     Repair(RenewArgs),
     /// Bind a log and a database that do not belong together
@@ -127,7 +153,8 @@ pub(crate) enum LogCommand {
         log fed it, else under new ones (events whose ids it has stay single). The log gets a new id and its next seq\n\
         jumps past everything ever used by either: readers with older cursors are told of a gap. The old log and a\n\
         report stay beside the new one (log/events.adopt-<time>).\n\n\
-        Exit codes: 0 done, or nothing to adopt · 65 nothing was changed · 75 stop the server first."
+        Exit codes: 0 done, or nothing to adopt · 65 nothing was changed · 75 stop the server first.\n\n\
+        Example:\n  eyas log adopt --data-dir /var/lib/eyas"
     )]
     Adopt(RenewArgs),
 }
@@ -138,6 +165,13 @@ pub(crate) struct DirArgs {
     /// Folder of the log and the database [default: as configured, else ./eyas-data]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<String>,
+}
+
+impl DirArgs {
+    /// The same as settings.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides { data_dir: self.data_dir.clone(), ..Overrides::default() }
+    }
 }
 
 /// Where the log is, and whether to go ahead.
@@ -154,6 +188,17 @@ pub(crate) struct RenewArgs {
 /// Flags of `serve`.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// Look at the configuration only: all that is wrong with it, and the end
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// Settings that have a flag.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Overrides {
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Option<String>,
@@ -165,18 +210,44 @@ pub(crate) struct ServeArgs {
     /// How log lines look: text, or json for one object a line [default: text]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<String>,
-
-    /// Look at the configuration only: all that is wrong with it, and the end
-    #[arg(long)]
-    pub(crate) check: bool,
 }
 
-/// Which server `restart` means.
+impl Overrides {
+    /// These, and where they say nothing, `others`.
+    pub(crate) fn or(&self, others: &Self) -> Self {
+        Self {
+            listen: self.listen.clone().or_else(|| others.listen.clone()),
+            data_dir: self.data_dir.clone().or_else(|| others.data_dir.clone()),
+            log_format: self.log_format.clone().or_else(|| others.log_format.clone()),
+        }
+    }
+}
+
+/// What `doctor` looks at.
 #[derive(Debug, Args)]
-pub(crate) struct RestartArgs {
-    /// Folder of the log and the database [default: as configured]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<String>,
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+
+    /// Address of the server [default: `$EYAS_URL`, else the configured `listen`]
+    #[arg(long, env = "EYAS_URL")]
+    pub(crate) url: Option<String>,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say all that is wrong with it, at once
+    #[command(after_help = "Opens nothing and starts nothing.\n\n\
+        Exit codes: 0 it can be used (there may be warnings) · 78 it cannot.\n\n\
+        Examples:\n  eyas config check\n  eyas --config /etc/eyas.toml config check --json")]
+    Check(Overrides),
+    /// Show each value and where it came from, secrets as ***
+    #[command(
+        after_help = "The file comes first, then EYAS_* environment variables, then flags.\n\n\
+        Examples:\n  eyas config show\n  EYAS_LISTEN=127.0.0.1:9000 eyas config show --json"
+    )]
+    Show(Overrides),
 }
 
 /// What `send` sends, and where to.

@@ -10,25 +10,27 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use queue::RESERVE_BYTES_MAX;
+use serde::Serialize;
 
-use crate::cli::ServeArgs;
+use crate::cli::Overrides;
 use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
+use crate::spelling::nearest;
 use crate::units;
 
-/// Key, and the environment variable that sets it.
-const KEYS: &[(&str, &str)] = &[
-    ("listen", "EYAS_LISTEN"),
-    ("public_url", "EYAS_PUBLIC_URL"),
-    ("allowed_hosts", "EYAS_ALLOWED_HOSTS"),
-    ("data_dir", "EYAS_DATA_DIR"),
-    ("queue.kind", "EYAS_QUEUE_KIND"),
-    ("store.url", "EYAS_STORE_URL"),
-    ("log.format", "EYAS_LOG_FORMAT"),
-    ("otlp.endpoint", "EYAS_OTLP_ENDPOINT"),
-    ("otlp.ratio", "EYAS_OTLP_RATIO"),
-    ("disk.reserve", "EYAS_DISK_RESERVE"),
-    ("drain.delay", "EYAS_DRAIN_DELAY"),
+/// Key, the environment variable that sets it, and what holds when nobody sets it.
+const KEYS: &[(&str, &str, &str)] = &[
+    ("listen", "EYAS_LISTEN", "127.0.0.1:8080"),
+    ("public_url", "EYAS_PUBLIC_URL", "http://<listen>"),
+    ("allowed_hosts", "EYAS_ALLOWED_HOSTS", "127.0.0.1, localhost, [::1]"),
+    ("data_dir", "EYAS_DATA_DIR", "eyas-data"),
+    ("queue.kind", "EYAS_QUEUE_KIND", "embedded"),
+    ("store.url", "EYAS_STORE_URL", "sqlite:eyas.db"),
+    ("log.format", "EYAS_LOG_FORMAT", "text"),
+    ("otlp.endpoint", "EYAS_OTLP_ENDPOINT", ""),
+    ("otlp.ratio", "EYAS_OTLP_RATIO", "0.01"),
+    ("disk.reserve", "EYAS_DISK_RESERVE", "512MiB"),
+    ("drain.delay", "EYAS_DRAIN_DELAY", "0"),
 ];
 
 /// Variables that commands read themselves.
@@ -69,9 +71,10 @@ pub(crate) struct Config {
 }
 
 /// Everything that is wrong, each with where it stands and what to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConfigError {
-    problems: Vec<String>,
+    /// One a line.
+    pub(crate) problems: Vec<String>,
 }
 
 impl fmt::Display for ConfigError {
@@ -79,6 +82,28 @@ impl fmt::Display for ConfigError {
         write!(f, "the configuration is wrong:")?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
     }
+}
+
+/// One key as `config show` prints it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Shown {
+    /// Its name in the file.
+    pub(crate) key: &'static str,
+    /// Its value, secrets as `***`.
+    pub(crate) value: String,
+    /// Where that came from: a file, a variable, a flag, or `default`.
+    pub(crate) source: String,
+    /// The variable that would set it.
+    pub(crate) variable: &'static str,
+}
+
+/// Everything that can be said about a configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Survey {
+    /// Every key.
+    pub(crate) shown: Vec<Shown>,
+    /// Whether it can be used.
+    pub(crate) outcome: Result<Config, ConfigError>,
 }
 
 /// One value and where it came from.
@@ -97,12 +122,12 @@ impl Setting {
 }
 
 /// Reads all layers. `variables` is the environment, `here` the current folder.
-pub(crate) fn load(
+pub(crate) fn survey(
     file: Option<&Path>,
     variables: &BTreeMap<String, String>,
-    flags: &ServeArgs,
+    flags: &Overrides,
     here: &Path,
-) -> Result<Config, ConfigError> {
+) -> Survey {
     let mut layers = Layers::default();
     layers.read_file(file, here);
     layers.read_environment(variables, here);
@@ -115,7 +140,7 @@ pub(crate) fn load(
             layers.set(key, vec![value.clone()], flag.to_owned(), here);
         }
     }
-    layers.check()
+    Survey { shown: layers.show(), outcome: layers.check() }
 }
 
 #[derive(Default)]
@@ -152,18 +177,18 @@ impl Layers {
         let base = path.parent().unwrap_or(Path::new("."));
         for (name, value) in table {
             let key = format!("{prefix}{name}");
-            let known = KEYS.iter().find(|(known, _)| *known == key);
+            let known = KEYS.iter().find(|(known, ..)| *known == key);
             match (known, value) {
                 (None, toml::Value::Table(inner)) if is_section(&key) => {
                     self.read_table(inner, &format!("{key}."), path);
                 }
                 (None, _) => {
-                    let nearest = nearest(&key, KEYS.iter().map(|(known, _)| *known));
+                    let nearest = nearest(&key, KEYS.iter().map(|(known, ..)| *known));
                     let file = path.display();
                     self.problems
                         .push(format!("{file}: unknown key `{key}`; did you mean `{nearest}`?"));
                 }
-                (Some((known, _)), value) => match texts(value) {
+                (Some((known, ..)), value) => match texts(value) {
                     Some(values) => self.set(known, values, path.display().to_string(), base),
                     None => self.problems.push(format!(
                         "{}: `{key}` must be a text{}",
@@ -182,8 +207,8 @@ impl Layers {
             self.set("otlp.endpoint", vec![endpoint.clone()], OTEL_ENDPOINT.to_owned(), here);
         }
         for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("EYAS_")) {
-            match KEYS.iter().find(|(_, variable)| variable == name) {
-                Some((key, _)) => {
+            match KEYS.iter().find(|(_, variable, _)| variable == name) {
+                Some((key, ..)) => {
                     let values = value.split(',').map(|part| part.trim().to_owned()).collect();
                     let values = if *key == "allowed_hosts" { values } else { vec![value.clone()] };
                     self.set(key, values, name.clone(), here);
@@ -191,12 +216,27 @@ impl Layers {
                 None if OTHER_VARIABLES.contains(&name.as_str()) => {}
                 // Only a warning: Kubernetes, for one, sets variables of its own for every service.
                 None => {
-                    let nearest = nearest(name, KEYS.iter().map(|(_, variable)| *variable));
+                    let nearest = nearest(name, KEYS.iter().map(|(_, variable, _)| *variable));
                     self.warnings
                         .push(format!("{name} means nothing here; did you mean {nearest}?"));
                 }
             }
         }
+    }
+
+    fn show(&self) -> Vec<Shown> {
+        let show = |(key, variable, default): &(&'static str, &'static str, &'static str)| {
+            let (value, source) = match self.settings.get(key) {
+                None => ((*default).to_owned(), "default".to_owned()),
+                Some(setting) if *key == "data_dir" => (
+                    setting.base.join(setting.text()).display().to_string(),
+                    setting.source.clone(),
+                ),
+                Some(setting) => (masked(key, &setting.values.join(", ")), setting.source.clone()),
+            };
+            Shown { key, value, source, variable }
+        };
+        KEYS.iter().map(show).collect()
     }
 
     fn check(mut self) -> Result<Config, ConfigError> {
@@ -243,7 +283,7 @@ impl Layers {
 
     fn problem(&mut self, key: &str, words: &str) {
         let (text, source) = match self.settings.get(key) {
-            Some(setting) => (setting.text().to_owned(), setting.source.clone()),
+            Some(setting) => (masked(key, setting.text()), setting.source.clone()),
             None => (String::new(), "default".to_owned()),
         };
         self.problems.push(format!("{source}: {key} = {text:?} {words}"));
@@ -287,7 +327,7 @@ impl Layers {
         else {
             return RESERVE_BYTES_MAX;
         };
-        parse_size(&text).unwrap_or_else(|| {
+        units::size(&text).unwrap_or_else(|| {
             self.problem(
                 "disk.reserve",
                 "is not a size, like 512MiB or 2GiB; 0 keeps nothing free",
@@ -350,9 +390,24 @@ impl Layers {
     }
 }
 
+/// Whatever may be a secret, as `***`: the password of an address, and all of a key that is called one.
+fn masked(key: &str, text: &str) -> String {
+    let is_secret = ["token", "secret", "password", "key"].iter().any(|end| key.ends_with(end));
+    if is_secret && !text.is_empty() {
+        return "***".to_owned();
+    }
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    // A password may have an @ or a / in it; the last @ before the host is the one that counts.
+    let Some((user, host)) = rest.rsplit_once('@') else { return text.to_owned() };
+    match user.split_once(':') {
+        Some((name, _)) => format!("{scheme}://{name}:***@{host}"),
+        None => text.to_owned(),
+    }
+}
+
 fn is_section(key: &str) -> bool {
     let prefix = format!("{key}.");
-    KEYS.iter().any(|(known, _)| known.starts_with(&prefix))
+    KEYS.iter().any(|(known, ..)| known.starts_with(&prefix))
 }
 
 fn texts(value: &toml::Value) -> Option<Vec<String>> {
@@ -365,17 +420,6 @@ fn texts(value: &toml::Value) -> Option<Vec<String>> {
     }
 }
 
-/// Bytes in a text like `512MiB`, `2 GiB` or `0`.
-fn parse_size(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("B", 0)];
-    let (digits, shift) = units
-        .iter()
-        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), *shift)))
-        .unwrap_or((text, 0));
-    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
-}
-
 /// The host of an origin, without its port.
 fn host_of(origin: &str) -> Option<&str> {
     let authority = origin.split_once("://")?.1;
@@ -384,24 +428,4 @@ fn host_of(origin: &str) -> Option<&str> {
         None => authority.find(':').unwrap_or(authority.len()),
     };
     Some(&authority[..end])
-}
-
-fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
-    known.min_by_key(|known| distance(word, known)).unwrap_or("listen")
-}
-
-/// Levenshtein distance, one row at a time.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
 }

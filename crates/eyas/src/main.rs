@@ -6,10 +6,11 @@
 //! | [`cli`] | the command line |
 //! | [`config`] | file, environment, flags |
 //! | [`wiring`] | the only place that names concrete drivers |
-//! | [`commands`] | `serve`, `send`, `tail`, `log` |
 //! | [`otlp`] | traces to a collector |
 //! | [`logging`] | log lines, for people and for machines |
-//! | [`client`] | the HTTP client of `send` and `tail` |
+//! | [`commands`] | `serve`, `restart`, `send`, `tail`, `load`, `doctor`, `config`, `log` |
+//! | [`client`] | the HTTP client of the client commands |
+//! | [`spelling`] | what a wrong word may have meant |
 //! | [`units`] | times and sizes in words |
 //! | [`printable`] | texts of strangers on a terminal |
 //! | [`listen`] | the listening socket, our own or handed to us |
@@ -34,6 +35,7 @@ mod notify;
 mod otlp;
 mod printable;
 mod signals;
+mod spelling;
 mod units;
 mod wiring;
 
@@ -45,14 +47,16 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::Shell;
 
-use crate::cli::{Cli, Command, DirArgs, LogCommand, ServeArgs};
+use crate::cli::{Cli, Command, ConfigCommand, DirArgs, LogCommand, Overrides, ServeArgs};
+use crate::commands::doctor::command as doctor;
 use crate::commands::load::command as load;
 use crate::commands::log::renew::Task;
 use crate::commands::log::{inspect, renew, verify};
-use crate::commands::{restart, send, serve, tail};
-use crate::config::Config;
+use crate::commands::{restart, send, serve, settings, tail};
+use crate::config::{Config, Survey};
 use crate::exit::CommandError;
 
 #[global_allocator]
@@ -87,19 +91,25 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
     match &cli.command {
         None => start(cli, &cli.serve, inherited).await,
         Some(Command::Serve(args)) => {
-            let flags = ServeArgs {
-                listen: args.listen.clone().or_else(|| cli.serve.listen.clone()),
-                data_dir: args.data_dir.clone().or_else(|| cli.serve.data_dir.clone()),
-                log_format: args.log_format.clone().or_else(|| cli.serve.log_format.clone()),
-                check: args.check || cli.serve.check,
-            };
-            start(cli, &flags, inherited).await
+            let overrides = args.overrides.or(&cli.serve.overrides);
+            let check = args.check || cli.serve.check;
+            start(cli, &ServeArgs { overrides, check }, inherited).await
         }
         Some(Command::Restart(args)) => {
-            let data_dir = args.data_dir.clone().or_else(|| cli.serve.data_dir.clone());
-            let flags = ServeArgs { data_dir, ..cli.serve.clone() };
+            let flags = args.overrides().or(&cli.serve.overrides);
             restart::run(&configured(cli, &flags)?.data_dir, cli.json).await
         }
+        Some(Command::Doctor(args)) => {
+            let survey = survey(cli, &args.overrides.or(&cli.serve.overrides))?;
+            doctor::run(survey, args.url.as_deref(), cli.json).await
+        }
+        Some(Command::Config(ConfigCommand::Check(flags))) => {
+            settings::check(survey(cli, &flags.or(&cli.serve.overrides))?, cli.json)
+        }
+        Some(Command::Config(ConfigCommand::Show(flags))) => {
+            settings::show(survey(cli, &flags.or(&cli.serve.overrides))?, cli.json)
+        }
+        Some(Command::Completions { shell }) => completions(*shell),
         Some(Command::Send(args)) => {
             send::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
         }
@@ -114,10 +124,7 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
 }
 
 async fn log(cli: &Cli, command: &LogCommand) -> Result<(), CommandError> {
-    let config = |dir: &DirArgs| {
-        let data_dir = dir.data_dir.clone().or_else(|| cli.serve.data_dir.clone());
-        configured(cli, &ServeArgs { data_dir, ..cli.serve.clone() })
-    };
+    let config = |dir: &DirArgs| configured(cli, &dir.overrides().or(&cli.serve.overrides));
     match command {
         LogCommand::Inspect(dir) => inspect::run(config(dir)?, cli.json),
         LogCommand::Verify(dir) => verify::run(config(dir)?, cli.json),
@@ -135,26 +142,35 @@ async fn start(
     flags: &ServeArgs,
     inherited: Option<TcpListener>,
 ) -> Result<(), CommandError> {
-    let config = configured(cli, flags)?;
     if flags.check {
-        return Ok(());
+        return settings::check(survey(cli, &flags.overrides)?, cli.json);
     }
-    serve::run(config, inherited, cli.json).await
+    serve::run(configured(cli, &flags.overrides)?, inherited, cli.json).await
 }
 
-fn configured(cli: &Cli, flags: &ServeArgs) -> Result<Config, CommandError> {
+fn configured(cli: &Cli, flags: &Overrides) -> Result<Config, CommandError> {
+    survey(cli, flags)?.outcome.map_err(|error| CommandError::Config(error.to_string()))
+}
+
+fn survey(cli: &Cli, flags: &Overrides) -> Result<Survey, CommandError> {
     let variables: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let here = std::env::current_dir().map_err(anyhow::Error::from)?;
-    config::load(cli.config.as_deref(), &variables, flags, &here)
-        .map_err(|error| CommandError::Config(error.to_string()))
+    Ok(config::survey(cli.config.as_deref(), &variables, flags, &here))
+}
+
+fn completions(shell: Shell) -> Result<(), CommandError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "eyas", &mut script);
+    std::io::stdout().write_all(&script).map_err(anyhow::Error::from)?;
+    Ok(())
 }
 
 /// The server that a client command talks to.
 fn base_url(cli: &Cli, url: Option<&str>) -> Result<String, CommandError> {
     match url {
         Some(url) => Ok(url.trim_end_matches('/').to_owned()),
-        None => Ok(format!("http://{}", configured(cli, &cli.serve)?.listen)),
+        None => Ok(format!("http://{}", configured(cli, &cli.serve.overrides)?.listen)),
     }
 }

@@ -17,6 +17,17 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(ms_per_unit)?))
 }
 
+/// Bytes in a text like `512MiB`, `2 GiB` or `0`.
+pub(crate) fn size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("B", 0)];
+    let (digits, shift) = units
+        .iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), *shift)))
+        .unwrap_or((text, 0));
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
 /// `870 µs`, `1.24 ms`, `3.1 s`
 pub(crate) fn micros(us: u64) -> String {
     match us {
@@ -24,4 +35,16 @@ pub(crate) fn micros(us: u64) -> String {
         1000..1_000_000 => format!("{:.2} ms", us as f64 / 1e3),
         _ => format!("{:.2} s", us as f64 / 1e6),
     }
+}
+
+/// `512 B`, `3.2 MiB`
+pub(crate) fn bytes(n_bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut size = n_bytes as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < units.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{n_bytes} B") } else { format!("{size:.1} {}", units[unit]) }
 }

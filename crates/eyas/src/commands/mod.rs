@@ -2,6 +2,7 @@
 
 pub(crate) mod backoff;
 pub(crate) mod delivery;
+pub(crate) mod doctor;
 pub(crate) mod lines;
 pub(crate) mod live_message;
 pub(crate) mod load;
@@ -13,5 +14,6 @@ pub(crate) mod restart;
 pub(crate) mod send;
 pub(crate) mod sending;
 pub(crate) mod serve;
+pub(crate) mod settings;
 pub(crate) mod sse;
 pub(crate) mod tail;

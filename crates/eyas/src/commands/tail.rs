@@ -5,13 +5,14 @@
 //! breaks, each event of the filter is printed once and in order, or a gap is reported.
 
 use std::io::{self, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use http_body_util::BodyExt as _;
 use hyper::Response;
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
+use indicatif::HumanCount;
 
 use crate::cli::TailArgs;
 use crate::client::{Answer, Client, ClientError, Problem, root_cause};
@@ -35,7 +36,7 @@ pub(crate) async fn run(args: &TailArgs, base_url: &str, json: bool) -> Result<(
         json,
         cursor: None,
         n_left: args.count,
-        resumed: None,
+        away: None,
         has_answered: false,
     };
     tokio::select! {
@@ -52,10 +53,39 @@ struct Follower<'a> {
     cursor: Option<String>,
     /// How many more events to print; `None` for no end.
     n_left: Option<u64>,
-    /// After a reconnect, until it has caught up: how many events came.
-    resumed: Option<u64>,
+    /// From a lost connection on, until everything missed has come.
+    away: Option<Away>,
     /// The server has been there.
     has_answered: bool,
+}
+
+/// A time without a connection, and what came after it.
+struct Away {
+    since: Instant,
+    /// When the connection was there again, the last time.
+    until: Option<Instant>,
+    n_missed: u64,
+    n_gaps: u64,
+}
+
+impl Away {
+    fn begin() -> Self {
+        Self { since: Instant::now(), until: None, n_missed: 0, n_gaps: 0 }
+    }
+
+    /// `missed 1,234 events while away for 4.1 s, caught up`
+    fn line(&self) -> String {
+        let seconds = self.until.unwrap_or_else(Instant::now).duration_since(self.since);
+        let gap = match self.n_gaps {
+            0 => "",
+            _ => ", but for the gap above",
+        };
+        format!(
+            "missed {} events while away for {:.1} s, caught up{gap}",
+            HumanCount(self.n_missed),
+            seconds.as_secs_f64()
+        )
+    }
 }
 
 /// How a connection ends.
@@ -82,6 +112,9 @@ impl Follower<'_> {
                     check_type(&response)?;
                     backoff = Backoff::new();
                     self.has_answered = true;
+                    if let Some(away) = &mut self.away {
+                        away.until = Some(Instant::now());
+                    }
                     self.read(response).await?
                 }
                 Ok(response) => self.turned_away(response).await?,
@@ -97,7 +130,7 @@ impl Follower<'_> {
                 "not connected: {cause}; connecting again in {:.1} s",
                 wait.as_secs_f64()
             ));
-            self.resumed.get_or_insert(0);
+            self.away.get_or_insert_with(Away::begin);
             tokio::time::sleep(wait).await;
         }
     }
@@ -171,12 +204,19 @@ impl Follower<'_> {
             match message.kind.as_ref() {
                 "event" => {
                     self.put_event(&mut out, &sse.data, &message);
-                    self.resumed = self.resumed.map(|n_events| n_events + 1);
+                    self.away.iter_mut().for_each(|away| away.n_missed += 1);
                 }
                 // Until the first event comes, this is where we are, if we began at `now`.
                 "hello" if cursor.is_none() && self.args.since == "now" => cursor = message.head(),
-                "caught_up" => self.say_caught_up(),
-                "gap" => say(&format!("warning: {}", message.gap_line())),
+                "caught_up" => {
+                    if let Some(away) = self.away.take() {
+                        say(&away.line());
+                    }
+                }
+                "gap" => {
+                    self.away.iter_mut().for_each(|away| away.n_gaps += 1);
+                    say(&format!("warning: {}", message.gap_line()));
+                }
                 "bye" => {
                     // It names a place even when no event of the filter has come yet.
                     cursor = message.cursor().or(cursor);
@@ -212,12 +252,6 @@ impl Follower<'_> {
         }
         out.push(b'\n');
         self.n_left = self.n_left.map(|n_left| n_left - 1);
-    }
-
-    fn say_caught_up(&mut self) {
-        if let Some(n_events) = self.resumed.take() {
-            say(&format!("connected again: {n_events} events caught up"));
-        }
     }
 }
 

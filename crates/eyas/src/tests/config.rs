@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::cli::ServeArgs;
+use crate::cli::Overrides;
 use crate::config::{self, Config};
 
 fn load(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, String> {
@@ -13,7 +13,8 @@ fn load(file: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, String
     }
     let variables: BTreeMap<String, String> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    config::load(None, &variables, &ServeArgs::default(), dir.path())
+    config::survey(None, &variables, &Overrides::default(), dir.path())
+        .outcome
         .map_err(|error| error.to_string().replace(&dir.path().display().to_string(), "DIR"))
 }
 
@@ -81,4 +82,44 @@ fn the_reserve_is_a_size_in_words() {
     for text in ["", "much", "1.5GiB", "-1", "9999999999TiB", "12 parsecs"] {
         assert!(reserve(text).is_err_and(|error| error.contains("like 512MiB")), "{text}");
     }
+}
+
+#[test]
+fn the_delay_is_a_time_with_its_unit() {
+    let delay = |text: &str| {
+        load(None, &[("EYAS_DRAIN_DELAY", text)]).map(|config| config.drain_delay.as_millis())
+    };
+    assert_eq!((delay("0"), delay("500ms"), delay("5m")), (Ok(0), Ok(500), Ok(300_000)));
+    for text in ["", "5", "6m", "soon"] {
+        assert!(delay(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn every_key_is_shown_with_where_it_comes_from_and_without_its_secrets() {
+    let variables = BTreeMap::from([("EYAS_STORE_URL".to_owned(), "x://u:p@w@h/d".to_owned())]);
+    let dir = tempfile::tempdir().unwrap();
+    let survey = config::survey(None, &variables, &Overrides::default(), dir.path());
+    assert!(survey.outcome.unwrap_err().problems.iter().all(|problem| !problem.contains("p@w")));
+    for shown in survey.shown {
+        let (value, source) = (shown.value.as_str(), shown.source.as_str());
+        match shown.key {
+            "store.url" => assert_eq!((value, source), ("x://u:***@h/d", "EYAS_STORE_URL")),
+            _ => assert_eq!(source, "default", "{value}"),
+        }
+        assert!(shown.variable.starts_with("EYAS_"));
+    }
+}
+
+#[test]
+fn the_defaults_that_are_shown_are_those_that_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let none = BTreeMap::new();
+    let shown = config::survey(None, &none, &Overrides::default(), dir.path()).shown;
+    // `public_url` and `data_dir` are shown in words that depend on other things.
+    let is_literal = |key: &str| !matches!(key, "public_url" | "data_dir");
+    let said: Vec<(&str, &str)> = (shown.iter().filter(|one| is_literal(one.key)))
+        .map(|one| (one.variable, one.value.as_str()))
+        .collect();
+    assert_eq!(load(None, &said), load(None, &[]));
 }

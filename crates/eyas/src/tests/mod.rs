@@ -4,6 +4,7 @@ mod client;
 mod config;
 mod delivery;
 mod descriptors;
+mod doctor;
 mod lines;
 mod live_message;
 mod load;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::units::{duration, micros};
+use crate::units::{bytes, duration, micros};
 
 #[test]
 fn times_are_read_with_their_unit() {
@@ -17,9 +17,13 @@ fn times_are_read_with_their_unit() {
 }
 
 #[test]
-fn times_are_written_with_theirs() {
+fn times_and_sizes_are_written_with_theirs() {
     assert_eq!(
         [micros(0), micros(999), micros(1240), micros(3_100_000)],
         ["0 µs", "999 µs", "1.24 ms", "3.10 s"]
+    );
+    assert_eq!(
+        [bytes(0), bytes(1023), bytes(1536), bytes(5 << 40)],
+        ["0 B", "1023 B", "1.5 KiB", "5.0 TiB"]
     );
 }

@@ -2,12 +2,14 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::app::{DEADLINE, Launch, TestApp};
+use crate::app::{DEADLINE, Launch, TestApp, eventually};
 use crate::command::{eyas, run, run_eyas};
 use crate::http::Row;
 
@@ -170,6 +172,7 @@ async fn tail_shows_what_matches_and_ends_after_its_count() {
 /// A `tail` in progress, and its lines as they come.
 struct Tail {
     child: Child,
+    stderr: Arc<Mutex<String>>,
     lines: mpsc::UnboundedReceiver<String>,
 }
 
@@ -183,8 +186,17 @@ impl Drop for Tail {
 impl Tail {
     fn start(arguments: &[&str]) -> Self {
         let mut command = eyas(arguments);
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let (words, heard) = (child.stderr.take().unwrap(), Arc::clone(&stderr));
+        std::thread::spawn(move || {
+            for line in BufReader::new(words).lines().map_while(Result::ok) {
+                let mut heard = heard.lock().unwrap();
+                heard.push_str(&line);
+                heard.push('\n');
+            }
+        });
         let out = child.stdout.take().unwrap();
         let (tell, lines) = mpsc::unbounded_channel();
         std::thread::spawn(move || {
@@ -194,7 +206,7 @@ impl Tail {
                 }
             }
         });
-        Self { child, lines }
+        Self { child, stderr, lines }
     }
 
     async fn next(&mut self) -> Row {
@@ -231,6 +243,41 @@ async fn tail_resumes_over_a_restart() {
     for n in 1..30 {
         assert_eq!(tail.next().await.data(), n.to_string());
     }
+}
+
+#[tokio::test]
+async fn tail_says_what_it_missed() {
+    let app = Launch::new().on_fixed_port().start().await;
+    let mut tail = Tail::start(&[
+        "tail",
+        "--url",
+        &app.url,
+        "--stream",
+        "raw",
+        "--since",
+        "beginning",
+        "--json",
+    ]);
+    app.post_stream("raw", "0").await.accepted();
+    assert_eq!(tail.next().await.data(), "0");
+    // It sleeps while the server dies, comes back, and takes five events.
+    let pid = Pid::from_child(&tail.child);
+    kill_process(pid, Signal::STOP).unwrap();
+    let app = app.restart().await;
+    for n in 1..6 {
+        app.post_stream("raw", n.to_string()).await.accepted();
+    }
+    kill_process(pid, Signal::CONT).unwrap();
+    for n in 1..6 {
+        assert_eq!(tail.next().await.data(), n.to_string());
+    }
+    let said = eventually("it says so", async || {
+        let said = tail.stderr.lock().unwrap().clone();
+        said.contains("caught up").then_some(said)
+    });
+    let said = said.await;
+    assert!(said.contains("missed 5 events while away for"), "{said}");
+    assert!(said.contains("connecting again in"), "{said}");
 }
 
 #[tokio::test]

@@ -172,6 +172,7 @@ async fn load_is_not_taken_in_by_a_server_that_forgets() {
     let said = run(eyas(&arguments), "").await;
     assert_eq!(said.code, 1, "{said:?}");
     let told = report(&said.stdout);
-    assert_eq!((&told["accepted"], &told["proof"]["missing"]), (&20.into(), &20.into()), "{told}");
+    assert!(told["accepted"].as_u64() > Some(0), "{told}");
+    assert_eq!(told["accepted"], told["proof"]["missing"], "{told}");
     assert!(said.stderr.contains("accepted, but not found: load-"), "{said:?}");
 }

@@ -15,6 +15,9 @@ use tokio::sync::Semaphore;
 /// How long the releasing thread sleeps at most, so that it hears of the end.
 const NAP_MAX: Duration = Duration::from_millis(50);
 
+/// How long after its end a run may still send what was due before.
+const LATE_MAX: Duration = Duration::from_secs(2);
+
 /// The times of a run.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -59,9 +62,10 @@ impl Pace {
             let wait = self.due(n_released).saturating_duration_since(Instant::now());
             std::thread::park_timeout(wait.min(NAP_MAX));
         }
-        // What is not sent a moment after the last one was due is given up: the server is too slow for this rate.
-        let last = self.due(self.n_requests);
-        while Instant::now() < last && !self.is_over.load(Relaxed) {
+        // What is not sent some time after the last one was due is given up: the server is too slow for this rate.
+        let last = self.due(self.n_requests) + LATE_MAX;
+        let is_sent = || self.n_taken.load(Relaxed) >= self.n_requests;
+        while Instant::now() < last && !is_sent() && !self.is_over.load(Relaxed) {
             std::thread::park_timeout(last.saturating_duration_since(Instant::now()).min(NAP_MAX));
         }
         self.end();

@@ -1,0 +1,133 @@
+//! The server, if one runs: what it says of itself; else whether its port is free.
+
+use std::net::TcpListener;
+use std::time::{Duration, SystemTime};
+
+use hyper::header::DATE;
+use serde::Deserialize;
+
+use crate::client::{Answer, Client};
+use crate::commands::doctor::finding::Finding;
+use crate::config::Config;
+
+/// A healthy server on this machine answers at once.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// More records than this between log and database are worth a word.
+const LAG_RECORDS_MANY: u64 = 100_000;
+
+/// A server that answered.
+#[derive(Debug)]
+pub(crate) struct Served {
+    /// Where it was asked.
+    pub(crate) url: String,
+    /// What time it says that it is.
+    pub(crate) time: Option<SystemTime>,
+    status: Status,
+}
+
+/// The part of `/status` that matters here.
+#[derive(Debug, Deserialize)]
+struct Status {
+    version: String,
+    log: Log,
+    applied_seq: u64,
+    lag: Lag,
+    consumer: Consumer,
+}
+
+#[derive(Debug, Deserialize)]
+struct Log {
+    next: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lag {
+    records: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Consumer {
+    state: String,
+    reason: Option<String>,
+}
+
+/// Asks the server at `url`. `None` when no Eyas answers there.
+pub(crate) async fn ask(url: &str) -> Option<Served> {
+    let client = Client::new(url).ok()?;
+    let asked = async {
+        let response = client.open("/status", "application/json").await.ok()?;
+        let date =
+            response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
+        let answer = Answer::read(response).await.ok()?;
+        let status: Status = serde_json::from_slice(&answer.body).ok()?;
+        let time = date.as_deref().and_then(http_date);
+        Some(Served { url: url.to_owned(), time, status })
+    };
+    tokio::time::timeout(ANSWER_WAIT, asked).await.ok()?
+}
+
+/// `Sat, 21 Nov 2026 06:44:58 GMT`
+pub(crate) fn http_date(text: &str) -> Option<SystemTime> {
+    let stamp = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(SystemTime::from(stamp.timestamp()))
+}
+
+/// What it says of its log and its database.
+pub(crate) fn log(served: &Served) -> Finding {
+    let check = "log";
+    let Status { log, applied_seq, lag, consumer, .. } = &served.status;
+    let reason = consumer.reason.as_deref().unwrap_or("no reason given");
+    if *applied_seq >= log.next {
+        let text =
+            format!("the database has applied {applied_seq}, the log ends before {}", log.next);
+        return Finding::fail(
+            check,
+            text,
+            "stop the server; restore log and database together from a backup",
+        );
+    }
+    let text = format!("the database has applied {applied_seq}, the log goes on at {}", log.next);
+    match consumer.state.as_str() {
+        "stopped" => Finding::fail(
+            check,
+            format!("{text}; the consumer has stopped: {reason}"),
+            "mend what the reason names, then `eyas restart`; the log keeps every event",
+        ),
+        "waiting" => Finding::warn(
+            check,
+            format!("{text}; the consumer waits: {reason}"),
+            "mend what the reason names; it tries again by itself",
+        ),
+        _ if lag.records > LAG_RECORDS_MANY => Finding::warn(
+            check,
+            format!("{text}: {} records behind", lag.records),
+            "nothing, if that gets less; else a faster disk",
+        ),
+        _ => Finding::ok(check, text),
+    }
+}
+
+/// Is the port ours, free, or somebody else's? `holder` is the process on the data directory, if there is one.
+pub(crate) fn port(config: &Config, served: Option<&Served>, holder: Option<i32>) -> Finding {
+    let (check, listen) = ("port", config.listen);
+    if let Some(served) = served {
+        let version = &served.status.version;
+        return Finding::ok(check, format!("an eyas {version} answers at {}", served.url));
+    }
+    if let Some(pid) = holder {
+        let text = format!("process {pid} has the data directory, but does not answer");
+        return Finding::fail(
+            check,
+            text,
+            "look at its log; if it hangs, kill it: nothing acknowledged is lost",
+        );
+    }
+    match TcpListener::bind(listen) {
+        Ok(_) => Finding::ok(check, format!("{listen} is free")),
+        Err(error) => Finding::fail(
+            check,
+            format!("{listen} cannot be used: {error}"),
+            "stop the program that has it, or choose another with --listen",
+        ),
+    }
+}
