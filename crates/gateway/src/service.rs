@@ -19,6 +19,7 @@ use hyper::http::uri::{PathAndQuery, Uri};
 use hyper::{Method, Request, Response, StatusCode};
 use tower::ServiceExt;
 
+use crate::encoding;
 use crate::error::Kind;
 use crate::gateway::Gateway;
 use crate::health::requests::Class;
@@ -123,6 +124,7 @@ where
         // Its bytes would be taken for the first of the new protocol.
         return Err(Kind::BadUpgrade.problem("A request for an upgrade has no body."));
     }
+    let coding = encoding::accepted(request.headers());
     let mut request = request.map(AxumBody::new);
     trim_slash(request.uri_mut());
     request.extensions_mut().insert(Arc::clone(watch));
@@ -131,6 +133,7 @@ where
         return Err(problem);
     }
     finish(response.headers_mut());
+    let response = encoding::encode(coding, &gateway.edge.encoders, response);
     Ok(response.map(Reply::Stream))
 }
 

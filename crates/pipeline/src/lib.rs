@@ -2,7 +2,7 @@
 //!
 //! [`batch`] turns what the edge parsed into records, by the [`rules`]; [`intake`] appends them, with an [`outcome`];
 //! [`recent`] remembers the ids that the database does not know yet; [`consumer`] applies the log to the
-//! database; [`queued`] finds an event between the two; [`meters`] counts at the seams.
+//! database; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`meters`] counts at the seams.
 
 mod batch;
 mod clock;
@@ -13,6 +13,7 @@ mod outcome;
 mod queued;
 mod recent;
 mod rules;
+mod wait;
 
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,23 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        let (Self::Appended { id, .. } | Self::Duplicate { id, .. } | Self::Conflict { id, .. }) =
+            self;
+        id
+    }
+
+    /// Where the event stands that the id names, where that is known.
+    pub fn seq(&self) -> Option<Seq> {
+        match self {
+            Self::Appended { seq, .. } | Self::Duplicate { seq, .. } => Some(*seq),
+            Self::Conflict { seq, .. } => *seq,
+        }
+    }
+}
+
 /// A whole request, durable.
 #[derive(Clone, Debug)]
 pub struct Accepted {
