@@ -14,11 +14,14 @@ pub enum Call {
     List,
     Create,
     Open,
+    OpenToRead,
     Rename,
+    Exchange,
     Remove,
     SyncDir,
     Lock,
     Random,
+    Space,
     ReadAt,
     WriteAllAt,
     Allocate,
@@ -28,16 +31,19 @@ pub enum Call {
 
 impl Call {
     /// All methods.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::CreateDir,
         Self::List,
         Self::Create,
         Self::Open,
+        Self::OpenToRead,
         Self::Rename,
+        Self::Exchange,
         Self::Remove,
         Self::SyncDir,
         Self::Lock,
         Self::Random,
+        Self::Space,
         Self::ReadAt,
         Self::WriteAllAt,
         Self::Allocate,
