@@ -68,9 +68,9 @@ impl Change {
     }
 }
 
-/// Whether the name is one of a file in the making.
+/// Whether the name is one of a file in the making, or of the ballast: nothing of the log stands in it.
 pub(crate) fn is_spare(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "pre")
+    path.extension().is_some_and(|end| end == "pre") || path.ends_with("ballast")
 }
 
 /// `join` alone would end the path of the folder itself with a slash.

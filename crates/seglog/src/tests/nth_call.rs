@@ -52,6 +52,7 @@ impl Life {
             segment_bytes_min: 32 * 1024,
             segment_bytes_max: 32 * 1024,
             seal_after: Duration::from_hours(1),
+            reserve_bytes_max: 0,
             ..Options::new(DIR)
         }
     }
