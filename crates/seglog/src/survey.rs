@@ -55,7 +55,11 @@ pub fn survey(
     } else if let Some(applied @ 1..) = applied {
         all.start = Err(OpenError::Behind { next: 1, applied });
     }
-    let bases = folder.list().map_or(Vec::new(), |listing| listing.bases);
+    // A folder that cannot be listed is not an empty one: a repair would put an empty log in its place.
+    let bases = match folder.list() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        listing => listing.map_err(OpenError::io("list", dir))?.bases,
+    };
     all.first = bases.first().copied().unwrap_or(1);
     all.next = all.first;
     for (n, &base) in bases.iter().enumerate() {

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::io::{File, Io, Lock};
+use crate::io::{File, Io, Lock, Space};
 use crate::sim::cut::Cut;
 use crate::sim::inode::{Inode, SECTOR_BYTES};
 use crate::sim::names::is_spare;
@@ -219,6 +219,19 @@ impl Io for SimDisk {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         let number = self.call(Call::Open, path, |state, _| state.names.file(path))?;
         Ok(self.file(number, path))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        let number = self.call(Call::OpenToRead, path, |state, _| state.names.file(path))?;
+        Ok(self.file(number, path))
+    }
+
+    fn space(&self, dir: &Path) -> io::Result<Option<Space>> {
+        self.call(Call::Space, dir, |state, _| Ok(state.space()))
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        self.call(Call::Exchange, one, |state, _| state.names.exchange(one, other))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

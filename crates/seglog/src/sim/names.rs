@@ -24,12 +24,13 @@ pub(crate) struct Names {
     pending: Vec<Change>,
 }
 
-/// One change that is not durable yet: a name goes, a name comes, or both in one step.
+/// One change that is not durable yet: a name goes, a name comes, or both in one step; or two folders change names.
 #[derive(Clone, Debug)]
 struct Change {
     folder: PathBuf,
     gone: Option<PathBuf>,
     come: Option<(PathBuf, Node)>,
+    exchanged: Option<(PathBuf, PathBuf)>,
 }
 
 impl Change {
@@ -40,6 +41,17 @@ impl Change {
         if let Some((path, node)) = &self.come {
             names.insert(path.clone(), *node);
         }
+        if let Some((one, other)) = &self.exchanged {
+            let renamed = |path: PathBuf| match (path.strip_prefix(one), path.strip_prefix(other)) {
+                (Ok(inside), _) => join(other, inside),
+                (_, Ok(inside)) => join(one, inside),
+                _ => path,
+            };
+            *names = std::mem::take(names)
+                .into_iter()
+                .map(|(path, node)| (renamed(path), node))
+                .collect();
+        }
     }
 }
 
@@ -47,13 +59,23 @@ impl Change {
     /// The name in it that is not a spare's.
     fn lasting(&self) -> Option<&Path> {
         let come = self.come.as_ref().map(|(path, _)| path);
-        come.into_iter().chain(&self.gone).map(PathBuf::as_path).find(|path| !is_spare(path))
+        let exchanged = self.exchanged.as_ref().map(|(one, _)| one);
+        come.into_iter()
+            .chain(&self.gone)
+            .chain(exchanged)
+            .map(PathBuf::as_path)
+            .find(|path| !is_spare(path))
     }
 }
 
-/// Whether the name is one of a file in the making.
+/// Whether the name is one of a file in the making, or of the ballast: nothing of the log stands in it.
 pub(crate) fn is_spare(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "pre")
+    path.extension().is_some_and(|end| end == "pre") || path.ends_with("ballast")
+}
+
+/// `join` alone would end the path of the folder itself with a slash.
+fn join(folder: &Path, inside: &Path) -> PathBuf {
+    if inside.as_os_str().is_empty() { folder.to_owned() } else { folder.join(inside) }
 }
 
 impl Names {
@@ -97,6 +119,26 @@ impl Names {
             return Err(io::Error::new(ErrorKind::Unsupported, "simulated: one folder only"));
         }
         self.change(from, Some(from.to_owned()), Some((to.to_owned(), Node::File(number))))
+    }
+
+    /// Two folders beside each other take each other's names. Everything in them is durable: changes that are not would
+    /// have to be told under two names.
+    pub(crate) fn exchange(&mut self, one: &Path, other: &Path) -> io::Result<()> {
+        self.check_folder(one)?;
+        self.check_folder(other)?;
+        let is_inside = |change: &Change| change.folder == one || change.folder == other;
+        if one.parent() != other.parent() || self.pending.iter().any(is_inside) {
+            return Err(io::Error::new(
+                ErrorKind::Unsupported,
+                "simulated: two synced folders only",
+            ));
+        }
+        let folder = one.parent().ok_or(ErrorKind::InvalidInput)?.to_owned();
+        let exchanged = Some((one.to_owned(), other.to_owned()));
+        let change = Change { folder, gone: None, come: None, exchanged };
+        change.apply(&mut self.live);
+        self.pending.push(change);
+        Ok(())
     }
 
     pub(crate) fn remove(&mut self, path: &Path) -> io::Result<()> {
@@ -166,7 +208,7 @@ impl Names {
     ) -> io::Result<()> {
         let folder = path.parent().ok_or(ErrorKind::InvalidInput)?.to_owned();
         self.check_folder(&folder)?;
-        let change = Change { folder, gone, come };
+        let change = Change { folder, gone, come, exchanged: None };
         change.apply(&mut self.live);
         self.pending.push(change);
         Ok(())

@@ -14,11 +14,14 @@ pub enum Call {
     List,
     Create,
     Open,
+    OpenToRead,
     Rename,
+    Exchange,
     Remove,
     SyncDir,
     Lock,
     Random,
+    Space,
     ReadAt,
     WriteAllAt,
     Allocate,
@@ -28,16 +31,19 @@ pub enum Call {
 
 impl Call {
     /// All methods.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::CreateDir,
         Self::List,
         Self::Create,
         Self::Open,
+        Self::OpenToRead,
         Self::Rename,
+        Self::Exchange,
         Self::Remove,
         Self::SyncDir,
         Self::Lock,
         Self::Random,
+        Self::Space,
         Self::ReadAt,
         Self::WriteAllAt,
         Self::Allocate,
@@ -51,7 +57,7 @@ impl Call {
 pub enum Caller {
     /// The log: whoever opens it, its writer, a trim.
     Log,
-    /// The thread that makes the next segment, and all removals of spares.
+    /// The threads that make the next segment and watch the room on the disk, and all removals of spares and ballast.
     Spare,
     /// A thread whose name begins with `reader`: never counted, never failed.
     Reader,
@@ -60,7 +66,7 @@ pub enum Caller {
 impl Caller {
     pub(crate) fn current() -> Self {
         match thread::current().name() {
-            Some("seglog-spare") => Self::Spare,
+            Some("seglog-spare" | "seglog-room") => Self::Spare,
             Some(name) if name.starts_with("reader") => Self::Reader,
             _ => Self::Log,
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::io::Space;
 use crate::sim::cut::Cut;
 use crate::sim::inode::Inode;
 use crate::sim::names::{Names, Node, is_spare};
@@ -208,6 +209,13 @@ impl State {
 
     pub(crate) fn draw(&mut self) -> u64 {
         self.random.next()
+    }
+
+    /// Room on the disk; it does not say if it has no capacity.
+    pub(crate) fn space(&self) -> Option<Space> {
+        let total_bytes = self.capacity_bytes?;
+        let used: u64 = self.names.files().map(|(_, n)| self.inodes[&n].cache.len() as u64).sum();
+        Some(Space { free_bytes: total_bytes.saturating_sub(used), total_bytes })
     }
 
     /// How long the file may become on its way to `size_bytes`.

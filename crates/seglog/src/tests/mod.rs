@@ -12,6 +12,7 @@ mod full;
 mod golden;
 mod model;
 mod nth_call;
+mod nth_repair;
 mod reader;
 mod rebuild;
 mod room;

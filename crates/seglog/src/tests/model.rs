@@ -162,7 +162,8 @@ impl Model {
         let log_id = *self.log_id.get_or_insert(found.log_id);
         ensure(log_id == found.log_id, || "the log has another id".into())?;
         self.trimmed(found.first)?;
-        let may_lose = self.is_rotten && found.jumped && found.n_torn_bytes > 0;
+        // The start that cut it may have failed later; its jump tells.
+        let may_lose = self.is_rotten && found.next > found.last + 1;
         if may_lose {
             let last = records.last().map_or(found.first - 1, |(seq, _)| *seq);
             self.lose_after(last.max(self.vouched).max(self.applied));

@@ -52,6 +52,7 @@ impl Life {
             segment_bytes_min: 32 * 1024,
             segment_bytes_max: 32 * 1024,
             seal_after: Duration::from_hours(1),
+            reserve_bytes_max: 0,
             ..Options::new(DIR)
         }
     }
@@ -215,8 +216,8 @@ fn every_call_may_fail_and_nothing_acknowledged_is_lost() {
                 }
                 *n_failed.entry(call).or_default() += 1;
                 // A spare is made later, or stays for the next start; a reader that has something to show shows that, and
-                // comes again; without room the cut bytes are not kept.
-                let is_read = matches!(call, Call::Open | Call::ReadAt);
+                // comes again; a disk that does not say what room it has is not watched; without room the cut bytes are not kept.
+                let is_read = matches!(call, Call::Open | Call::ReadAt | Call::Space);
                 let may_be_silent = caller == Caller::Spare || is_read || fault == Fault::NoRoom;
                 assert!(may_be_silent || !life.named.is_empty(), "{rule:?} was never named");
             }
@@ -224,5 +225,5 @@ fn every_call_may_fail_and_nothing_acknowledged_is_lost() {
     }
     println!("{} calls failed: {n_failed:?}", n_failed.values().sum::<usize>());
     let missing: Vec<_> = Call::ALL.iter().filter(|call| !n_failed.contains_key(call)).collect();
-    assert!(missing.is_empty(), "no call of these failed: {missing:?}");
+    assert_eq!(missing, [&Call::Exchange], "only a repair exchanges folders: see `nth_repair`");
 }

@@ -144,6 +144,7 @@ impl World {
             segment_bytes_min,
             segment_bytes_max: segment_bytes_min << self.random.below(3),
             seal_after: if self.seals_at_once { Duration::ZERO } else { Duration::from_hours(1) },
+            reserve_bytes_max: 0,
             ..Options::new(DIR)
         }
     }
