@@ -39,4 +39,8 @@ def filter_case(_context, case):
     if case.media_type == "application/x-ndjson" and not isinstance(body, list):
         # Not a list of lines: sent as one line, it is one.
         return False
+    query = case.query or {}
+    if "max_rate" in query and str(query.get("frames")) != "1":
+        # The one wants the other.
+        return False
     return all(map(_fits, body)) if isinstance(body, list) else _fits(body)

@@ -25,8 +25,8 @@ pub(crate) async fn live(
     request: Request,
 ) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
-    let spelling = spelling(&parts.headers)?;
     let mut ask = ask::parse(parts.uri.query())?;
+    let spelling = spelling(&parts.headers)?;
     if spelling != Spelling::WebSocket
         && let Some(cursor) = last_event_id(&parts.headers)?
     {
