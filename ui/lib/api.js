@@ -17,7 +17,8 @@ export class ApiError extends Error {
 }
 
 /**
- * The body of the answer as text; problem+json and network faults become an `ApiError`.
+ * The body of the answer as text; problem+json, network faults and a form that was not asked for become
+ * an `ApiError`.
  * @param {string} path
  * @param {RequestInit} [init]
  * @returns {Promise<string>}
@@ -34,8 +35,10 @@ export async function request(path, init) {
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
     throw new ApiError(0, '', 'The server cannot be reached.');
   }
-  if (response.ok) return text;
   const requestId = response.headers.get('x-request-id') ?? '';
+  const form = new Headers(init?.headers).get('accept') ?? '';
+  if (response.ok && (response.headers.get('content-type') ?? '').startsWith(form)) return text;
+  if (response.ok) throw new ApiError(response.status, requestId, `The server does not give ${form} here.`);
   const { detail, streams } = problemOf(text, response.statusText);
   throw new ApiError(response.status, requestId, detail, streams);
 }

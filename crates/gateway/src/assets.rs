@@ -59,7 +59,8 @@ impl Assets {
                 Some(path) => (path, true),
                 None => (name, false),
             };
-            let is_ours = path.ends_with(".js") && !path.starts_with("vendor/");
+            let is_script = media_type(path).starts_with("text/javascript");
+            let is_ours = is_script && !path.starts_with("vendor/");
             let bytes = match data {
                 data if is_ours => Bytes::from(without_comments(&data)),
                 Cow::Borrowed(bytes) => Bytes::from_static(bytes),

@@ -85,6 +85,26 @@ test('10,000 events: a thousand a page, every one once, back and forward, and al
   await watched.assertClean();
 });
 
+test('an export is a file in the form that was asked for, or a reason', async () => {
+  const { page } = watched;
+  await send([event(0, 0)]);
+  await open(1);
+  const path = `${server.origin}/sessions/s1`;
+  await page.route(path, (route) => route.fulfill({ body: 'id,seq\ne0,1\n', contentType: 'text/csv; charset=utf-8' }));
+  const [file] = await Promise.all([page.waitForEvent('download'), page.click('text=Export CSV')]);
+  assert.equal(file.suggestedFilename(), 'eyas-session.csv');
+  assert.equal(await readFile(await file.path(), 'utf8'), 'id,seq\ne0,1\n');
+  await page.unroute(path);
+  await page.route(path, (route) => route.fulfill({ json: { events: [] } }));
+  await page.click('text=Export CSV');
+  await page.waitForSelector('text=The export failed: The server does not give text/csv here.');
+  await page.unroute(path);
+  await page.route(path, (route) => route.fulfill({ status: 503, json: { detail: 'Busy.' } }));
+  await page.click('text=Export NDJSON');
+  await page.waitForSelector('text=The export failed: Busy.');
+  await watched.assertClean();
+});
+
 test('one event, none, and a server that fails', async () => {
   const { page } = watched;
   await page.goto(`${server.origin}/ui/sessions/s1`);
