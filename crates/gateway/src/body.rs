@@ -47,11 +47,13 @@ pub(crate) struct Reserved<'a> {
 }
 
 impl<'a> Reserved<'a> {
-    fn none(budget: &'a Budget) -> Self {
+    /// Nothing yet.
+    pub(crate) fn none(budget: &'a Budget) -> Self {
         Self { budget, n_bytes: 0 }
     }
 
-    fn grow(&mut self, n_bytes: usize) -> Result<(), Problem> {
+    /// Takes more of the budget; a refusal leaves what is held for the drop.
+    pub(crate) fn grow(&mut self, n_bytes: usize) -> Result<(), Problem> {
         let n_before = self.budget.n_used.fetch_add(n_bytes, Ordering::Relaxed);
         self.n_bytes += n_bytes;
         if n_before + n_bytes <= self.budget.bytes_max {

@@ -10,6 +10,7 @@ use meter::Commits;
 use model::{StreamName, Timestamp};
 use pipeline::{Intake, Meters};
 use store::EventStore;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -47,6 +48,12 @@ pub(crate) struct Edge {
     pub(crate) options: GatewayOptions,
     pub(crate) hosts: Hosts,
     pub(crate) budget: Budget,
+    /// One permit for each request that waits for the database (`Prefer: wait`).
+    pub(crate) waiters: Arc<Semaphore>,
+    /// One for each export under way.
+    pub(crate) exports: Arc<Semaphore>,
+    /// One for each answer that is being compressed.
+    pub(crate) encoders: Arc<Semaphore>,
     pub(crate) openapi: Bytes,
     pub(crate) assets: Assets,
     pub(crate) health: Health,

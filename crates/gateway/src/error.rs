@@ -40,6 +40,9 @@ pub(crate) enum Kind {
     TooManyEvents,
     UnsupportedMediaType,
     UnsupportedEncoding,
+    BadEncoding,
+    BadIdempotencyKey,
+    BadCloudEvent,
     UnknownField,
     DuplicateField,
     WrongType,
@@ -56,6 +59,7 @@ pub(crate) enum Kind {
     BacklogTooLong,
     TooManySubscribers,
     TooManyConnections,
+    TooManyExports,
 }
 
 /// A client that sends much gets no more back than this.
@@ -74,11 +78,12 @@ impl Kind {
         Self::ForeignOrigin, Self::NotFound, Self::NoSuchRoute, Self::MethodNotAllowed,
         Self::NotAcceptable, Self::TooSlow, Self::IdConflict, Self::AmbiguousId, Self::OtherLog,
         Self::EventTooLarge, Self::BodyTooLarge, Self::TooManyEvents, Self::UnsupportedMediaType,
-        Self::UnsupportedEncoding, Self::UnknownField, Self::DuplicateField, Self::WrongType,
+        Self::UnsupportedEncoding, Self::BadEncoding, Self::BadIdempotencyKey,
+        Self::BadCloudEvent, Self::UnknownField, Self::DuplicateField, Self::WrongType,
         Self::LoneSurrogate, Self::EmptyBatch, Self::BadStreamName, Self::NothingAccepted,
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
-        Self::TooManySubscribers, Self::TooManyConnections,
+        Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
     ];
 
     /// Status, code, hint.
@@ -110,8 +115,11 @@ impl Kind {
             Self::EventTooLarge => (413, "event_too_large", "send a smaller event, or keep the large part elsewhere and send its address"),
             Self::BodyTooLarge => (413, "body_too_large", "send fewer events in one request"),
             Self::TooManyEvents => (413, "too_many_events", "send fewer events in one request"),
-            Self::UnsupportedMediaType => (415, "unsupported_media_type", "send Content-Type: application/json, or application/x-ndjson for one value a line"),
-            Self::UnsupportedEncoding => (415, "unsupported_encoding", "send the body without Content-Encoding"),
+            Self::UnsupportedMediaType => (415, "unsupported_media_type", "send Content-Type: application/json, application/x-ndjson for one value a line, or application/cloudevents+json (-batch+json) to /events"),
+            Self::UnsupportedEncoding => (415, "unsupported_encoding", "compress the body with gzip or zstd, once, or leave out Content-Encoding"),
+            Self::BadEncoding => (400, "bad_encoding", "send the body as Content-Encoding says, whole, or without that header"),
+            Self::BadIdempotencyKey => (400, "bad_idempotency_key", "use 1 to 120 visible ASCII characters without a slash, such as a UUID, once"),
+            Self::BadCloudEvent => (422, "bad_cloud_event", "send a CloudEvent 1.0 in JSON, or an event of this server as application/json"),
             Self::UnknownField => (422, "unknown_field", "put it inside data: that takes any JSON"),
             Self::DuplicateField => (422, "duplicate_field", "name each field once"),
             Self::WrongType => (422, "wrong_type", "id, session_id, category, name and timestamp are strings; data is any JSON"),
@@ -128,6 +136,7 @@ impl Kind {
             Self::BacklogTooLong => (503, "backlog_too_long", "the event may wait for the database: ask again later"),
             Self::TooManySubscribers => (503, "too_many_subscribers", "close some live connections, or connect again later"),
             Self::TooManyConnections => (503, "too_many_connections", "keep connections open and use them again, or connect again later"),
+            Self::TooManyExports => (503, "too_many_exports", "ask again when one of the exports under way has ended, or read pages"),
         }
     }
 
@@ -165,7 +174,8 @@ impl Kind {
             Self::DatabaseUnavailable
             | Self::BacklogTooLong
             | Self::TooManySubscribers
-            | Self::TooManyConnections => {
+            | Self::TooManyConnections
+            | Self::TooManyExports => {
                 facts.retry_after_s = Some(1);
             }
             _ => {}

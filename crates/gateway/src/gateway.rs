@@ -9,12 +9,14 @@ use live::Live;
 use model::StreamName;
 use pipeline::{Intake, Meters};
 use store::{ControlStore, EventStore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
 use crate::body::Budget;
 use crate::edge::{Edge, GatewayOptions};
+use crate::encoding::ENCODERS_MAX;
 use crate::health::board::Health;
 use crate::health::requests::Requests;
 use crate::hosts::Hosts;
@@ -22,6 +24,8 @@ use crate::openapi;
 use crate::request_id::RequestIds;
 use crate::returns::Returns;
 use crate::router;
+use crate::routes::export::EXPORTS_MAX;
+use crate::routes::wait::WAITERS_MAX;
 
 /// What the edge stands on.
 pub struct GatewayParts {
@@ -54,6 +58,9 @@ impl Gateway {
         let edge = Arc::new(Edge {
             hosts: Hosts::new(&options.allowed_hosts, &options.public_url),
             budget: Budget::new(options.limits.budget_bytes_max),
+            waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            encoders: Arc::new(Semaphore::new(ENCODERS_MAX)),
             openapi: openapi::document(&options.version, &options.public_url),
             assets: Assets::load(),
             health: Health::new(control, &data_dir),

@@ -8,13 +8,17 @@
 //!
 //! [`server`] owns connections, [`service`] one request, [`wire`] turns bodies into events, [`query`]
 //! query strings into filters, [`hosts`] says who may call, [`problem`] and [`error`] how a refusal
-//! looks, [`health`] what the server knows of itself, [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
+//! looks, [`decoding`] and [`encoding`] are compression both ways, [`health`] what the server knows of itself,
+//! [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
 
 mod addresses;
 mod assets;
 mod body;
+mod csv;
+mod decoding;
 mod door;
 mod edge;
+mod encoding;
 mod ending;
 mod error;
 mod exposition;

@@ -15,6 +15,9 @@ pub(crate) const PAGE_LIMIT_MAX: usize = 1000;
 /// Events on a page that does not say.
 pub(crate) const PAGE_LIMIT: usize = 100;
 
+/// Bytes of `data` that a preview shows.
+const PREVIEW_BYTES: usize = 512;
+
 /// The parameters of one request, in order, decoded.
 #[derive(Debug)]
 pub(crate) struct Query<'a> {
@@ -142,6 +145,16 @@ impl<'a> Query<'a> {
             return Err(other_log(after.log, log));
         }
         Ok(Paging { after, order: order.unwrap_or_default(), limit: self.limit()? })
+    }
+
+    /// `data=preview`: how much of each event's `data` is wanted; `None` for all of it.
+    pub(crate) fn data_bytes_max(&mut self) -> Result<Option<usize>, Problem> {
+        let wanted = self.take_as("data", "full or preview", |text| match text {
+            "full" => Some(None),
+            "preview" => Some(Some(PREVIEW_BYTES)),
+            _ => None,
+        })?;
+        Ok(wanted.flatten())
     }
 
     /// `limit`.

@@ -21,6 +21,7 @@ use pipeline::{Begun, Caller};
 use tower::ServiceExt;
 
 use crate::edge::Edge;
+use crate::encoding;
 use crate::error::Kind;
 use crate::gateway::Gateway;
 use crate::health::requests::Class;
@@ -141,6 +142,7 @@ where
         // Its bytes would be taken for the first of the new protocol.
         return Err(Kind::BadUpgrade.problem("A request for an upgrade has no body."));
     }
+    let coding = encoding::accepted(request.headers());
     let mut request = request.map(AxumBody::new);
     trim_slash(request.uri_mut());
     request.extensions_mut().insert(Arc::clone(watch));
@@ -149,6 +151,7 @@ where
         return Err(problem);
     }
     finish(response.headers_mut());
+    let response = encoding::encode(coding, &gateway.edge.encoders, response);
     Ok(response.map(Reply::Stream))
 }
 

@@ -36,6 +36,37 @@ pub fn write_event(
     breaks: Breaks,
 ) {
     out.reserve(event.record().len() + 384);
+    write_fields(out, event, seq, log, prefix);
+    out.extend_from_slice(b",\"data\":");
+    write_value(out, event.data(), breaks);
+    out.push(b'}');
+}
+
+/// The same for lists on screens, one event a line: `"preview":"…","data_bytes":n` in place of `data`. The
+/// event's `data` is the beginning of a text of `data_bytes` bytes.
+pub fn write_preview(out: &mut Vec<u8>, event: &Event, seq: Seq, log: LogId, data_bytes: u64) {
+    out.reserve(event.record().len() + 384);
+    write_fields(out, event, seq, log, "");
+    out.extend_from_slice(b",\"preview\":");
+    write_string(out, event.data());
+    let _ = write!(out, ",\"data_bytes\":{data_bytes}}}");
+}
+
+/// One JSON value as it stands, or on one line.
+pub fn write_value(out: &mut Vec<u8>, value: &str, breaks: Breaks) {
+    let from = out.len();
+    out.extend_from_slice(value.as_bytes());
+    if breaks == Breaks::ToSpaces {
+        for byte in &mut out[from..] {
+            if matches!(byte, b'\r' | b'\n') {
+                *byte = b' ';
+            }
+        }
+    }
+}
+
+/// All members but `data`; the object stays open.
+fn write_fields(out: &mut Vec<u8>, event: &Event, seq: Seq, log: LogId, prefix: &str) {
     out.push(b'{');
     out.extend_from_slice(prefix.as_bytes());
     out.extend_from_slice(b"\"id\":");
@@ -62,17 +93,6 @@ pub fn write_event(
     out.extend_from_slice(if event.valid() { b",\"valid\":true" } else { b",\"valid\":false" });
     out.extend_from_slice(b",\"errors\":");
     out.extend_from_slice(event.errors().as_bytes());
-    out.extend_from_slice(b",\"data\":");
-    let from = out.len();
-    out.extend_from_slice(event.data().as_bytes());
-    if breaks == Breaks::ToSpaces {
-        for byte in &mut out[from..] {
-            if matches!(byte, b'\r' | b'\n') {
-                *byte = b' ';
-            }
-        }
-    }
-    out.push(b'}');
 }
 
 fn write_time(out: &mut Vec<u8>, time: Option<Timestamp>) {

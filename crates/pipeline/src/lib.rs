@@ -2,7 +2,8 @@
 //!
 //! [`batch`] turns what the edge parsed into records, by the [`rules`]; [`intake`] appends them, with an [`outcome`];
 //! [`recent`] remembers the ids that the database does not know yet; [`consumer`] applies the log to the
-//! database; [`queued`] finds an event between the two; [`meters`] counts at the seams, [`traces`] makes spans of the few requests that are traced.
+//! database; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`meters`] counts at the seams,
+//! [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
 mod clock;
@@ -14,6 +15,7 @@ mod queued;
 mod recent;
 mod rules;
 mod traces;
+mod wait;
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,21 @@ impl Item {
     pub fn appended(&self) -> Option<Seq> {
         if let Self::Appended { seq, .. } = self { Some(*seq) } else { None }
     }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        let (Self::Appended { id, .. } | Self::Duplicate { id, .. } | Self::Conflict { id, .. }) =
+            self;
+        id
+    }
+
+    /// Where the event stands that the id names, where that is known.
+    pub fn seq(&self) -> Option<Seq> {
+        match self {
+            Self::Appended { seq, .. } | Self::Duplicate { seq, .. } => Some(*seq),
+            Self::Conflict { seq, .. } => *seq,
+        }
+    }
 }
 
 /// A whole request, durable.

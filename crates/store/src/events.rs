@@ -104,11 +104,36 @@ pub struct PageQuery {
     pub limit: usize,
 }
 
+/// How much of the events a list brings.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// The list ends with the event that reaches this.
+    pub bytes_max: usize,
+    /// `data` is cut after so many bytes, at a character; what is left of it need not be JSON.
+    pub data_bytes_max: Option<usize>,
+}
+
+impl Extent {
+    /// A page of whole events.
+    pub const PAGE: Self = Self { bytes_max: 8 << 20, data_bytes_max: None };
+}
+
+/// An event in a list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Position.
+    pub seq: Seq,
+    /// The event; its `data` may be cut, see [`Extent`].
+    pub event: Event,
+    /// Length of the whole `data`.
+    pub data_bytes: u64,
+}
+
 /// One page. It may be short, even empty, with `next` set: a page reads a bounded number of rows.
 #[derive(Debug)]
-pub struct Page {
+pub struct Page<E = Listed> {
     /// In the order asked for.
-    pub events: Vec<Stored>,
+    pub events: Vec<E>,
     /// `after` of the next page; `None` at the end of what is applied.
     pub next: Option<Seq>,
 }
@@ -133,6 +158,26 @@ pub struct SessionQuery {
     pub limit: usize,
 }
 
+/// One page of a session.
+#[derive(Debug)]
+pub struct SessionPage {
+    /// In the order in which things happened.
+    pub events: Vec<Listed>,
+    /// Whether more follow.
+    pub has_more: bool,
+}
+
+/// What became of a record in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// A row whose event is valid.
+    Stored,
+    /// A row whose event is not valid.
+    Invalid,
+    /// A dead letter.
+    Dead,
+}
+
 /// Most events that [`EventStore::get`] answers with. Streams cost nothing to name, so one id can stand in many.
 pub const GET_EVENTS_MAX: usize = 100;
 
@@ -155,11 +200,12 @@ pub trait EventStore: Send + Sync {
     async fn apply(&self, apply: Apply) -> Result<Applied, StoreError>;
 
     /// One page in `Seq` order.
-    async fn page(&self, query: PageQuery) -> Result<Page, StoreError>;
+    async fn page(&self, query: PageQuery, extent: Extent) -> Result<Page, StoreError>;
 
     /// One page in rising `Seq` order of what subscribers see: events, and dead letters in their places. The
     /// query's order must be [`Order::Asc`]. The page ends with the event that reaches `bytes_max`.
-    async fn history(&self, query: PageQuery, bytes_max: usize) -> Result<Page, StoreError>;
+    async fn history(&self, query: PageQuery, bytes_max: usize)
+    -> Result<Page<Stored>, StoreError>;
 
     /// The events with this id, of every application and stream that the arguments leave open: oldest
     /// first, at most [`GET_EVENTS_MAX`].
@@ -171,13 +217,17 @@ pub trait EventStore: Send + Sync {
     ) -> Result<Vec<Stored>, StoreError>;
 
     /// One page of a session in the order in which things happened.
-    async fn session(&self, query: SessionQuery) -> Result<Vec<Stored>, StoreError>;
+    async fn session(&self, query: SessionQuery, extent: Extent)
+    -> Result<SessionPage, StoreError>;
 
     /// For each key, the position and content hash of the event that has it.
     async fn find(&self, keys: Vec<IdKey>) -> Result<Vec<Option<(Seq, ContentHash)>>, StoreError>;
 
     /// Whether a row or a dead letter stands at this position.
     async fn holds(&self, seq: Seq) -> Result<bool, StoreError>;
+
+    /// For each position, what stands there; `None` where nothing does.
+    async fn fates(&self, seqs: Vec<Seq>) -> Result<Vec<Option<Fate>>, StoreError>;
 
     /// Finishes what runs and lets go of the database.
     async fn close(&self) -> Result<(), StoreError>;

@@ -14,7 +14,7 @@ mod tests;
 pub use control::{ControlStore, History, HistoryMark, HistoryPoint, HistorySave};
 pub use error::StoreError;
 pub use events::{
-    Applied, Apply, Claim, EventStore, GET_EVENTS_MAX, IdKey, Lease, Order, Page, PageQuery,
-    SessionPosition, SessionQuery, Stored,
+    Applied, Apply, Claim, EventStore, Extent, Fate, GET_EVENTS_MAX, IdKey, Lease, Listed, Order,
+    Page, PageQuery, SessionPage, SessionPosition, SessionQuery, Stored,
 };
 pub use sqlite::{SqliteOptions, SqliteStore};

@@ -1,29 +1,24 @@
 //! `GET /events` and `GET /streams/{stream}`: pages in `Seq` order, and exports.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::Bytes;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LINK};
 use hyper::http::request::Parts;
-use model::json::{self, Breaks};
-use model::{Cursor, Filter, LogId, Pattern, Seq, StreamName};
-use store::{Order, Page, PageQuery};
+use model::{Cursor, Filter, Pattern, Seq, StreamName};
+use store::{Extent, Listed, Order, PageQuery};
 
 use crate::edge::Edge;
 use crate::problem::Problem;
-use crate::query::{PAGE_LIMIT, Paging, Query, with_after};
+use crate::query::{PAGE_LIMIT, Paging, Query};
 use crate::routes::export::{self, Pages};
 use crate::routes::ingest::stream_name;
-use crate::wire::media;
+use crate::routes::list::Form;
+use crate::wire::media::{self, Output};
 
-/// Events that an export reads at once.
-const EXPORT_PAGE: usize = 500;
 const KNOWN: &str =
-    "application, category, name, session_id, valid, from, to, clock, order, limit, after";
+    "application, category, name, session_id, valid, from, to, clock, order, limit, after, data";
+const KNOWN_WITH_STREAM: &str = "stream, application, category, name, session_id, valid, from, to, clock, order, limit, after, data";
 
 /// `GET /events`: the stream `events`, or those that `stream=` names.
 pub(crate) async fn events(
@@ -36,7 +31,7 @@ pub(crate) async fn events(
     if streams.is_empty() {
         streams.push(Pattern::Exact(StreamName::EVENTS.to_owned()));
     }
-    list(edge, streams, query, &parts, "stream, application, category, name, session_id, valid, from, to, clock, order, limit, after").await
+    list(edge, streams, query, &parts, KNOWN_WITH_STREAM).await
 }
 
 /// `GET /streams/{stream}`.
@@ -60,6 +55,7 @@ async fn list(
     let log = edge.intake.log().log;
     let filter = Filter { stream: streams, ..query.filter()? };
     let Paging { after, order, limit } = query.paging(log)?;
+    let data_bytes_max = query.data_bytes_max()?;
     query.end(known)?;
     let wanted = PageQuery {
         filter,
@@ -67,53 +63,31 @@ async fn list(
         order,
         limit: limit.unwrap_or(PAGE_LIMIT),
     };
-    if wants_lines(&parts.headers) {
-        return export::lines(Export::new(edge, wanted, limit).await?).await;
+    let output = media::output(&parts.headers);
+    let form = Form { output, log, is_preview: data_bytes_max.is_some() };
+    if output != Output::Json {
+        let last = edge.store.lease().await?.applied;
+        let extent = export::extent(data_bytes_max);
+        let pages = Export {
+            edge: Arc::clone(&edge),
+            query: wanted,
+            extent,
+            n_left: limit,
+            last,
+            is_over: false,
+        };
+        return export::send(&edge, form, pages).await;
     }
-    let page = edge.store.page(wanted).await?;
+    let page = edge.store.page(wanted, Extent { data_bytes_max, ..Extent::PAGE }).await?;
     let next = page.next.map(|seq| Cursor { log, seq }.to_string());
-    let mut out = Vec::with_capacity(64 + page.events.len() * 512);
-    out.extend_from_slice(b"{\"events\":[");
-    for (at, stored) in page.events.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        json::write_event(&mut out, &stored.event, stored.seq, log, "", Breaks::ToSpaces);
-    }
-    Ok(list_response(out, parts, next.as_deref()))
-}
-
-/// Whether the client asked for NDJSON.
-pub(crate) fn wants_lines(headers: &HeaderMap) -> bool {
-    headers.get_all(ACCEPT).iter().any(|accept| media::wants_lines(accept.as_bytes()))
-}
-
-/// Ends an `{"events":[…` with its cursor, and links to the next page.
-pub(crate) fn list_response(mut out: Vec<u8>, parts: &Parts, next: Option<&str>) -> Response {
-    match next {
-        Some(next) => {
-            let _ = write!(out, "],\"next\":\"{next}\"}}");
-        }
-        None => out.extend_from_slice(b"],\"next\":null}"),
-    }
-    let mut response = Response::new(Body::from(out));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let link = next.map(|next| {
-        let query = with_after(parts.uri.query(), next);
-        format!("<{}?{query}>; rel=\"next\"", parts.uri.path())
-    });
-    if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
-        headers.insert(LINK, link);
-    }
-    response
+    Ok(form.page(&page.events, parts, next.as_deref()))
 }
 
 /// An export under way.
 struct Export {
     edge: Arc<Edge>,
-    log: LogId,
     query: PageQuery,
+    extent: Extent,
     /// `limit` of the request, counted down.
     n_left: Option<usize>,
     /// What is applied after the export has begun is not part of it: it would never end under load.
@@ -121,40 +95,21 @@ struct Export {
     is_over: bool,
 }
 
-impl Export {
-    async fn new(edge: Arc<Edge>, query: PageQuery, limit: Option<usize>) -> Result<Self, Problem> {
-        let (log, last) = (edge.intake.log().log, edge.store.lease().await?.applied);
-        Ok(Self { edge, log, query, n_left: limit, last, is_over: false })
-    }
-
-    fn write(&mut self, page: &Page) -> Vec<u8> {
-        let mut out = Vec::with_capacity(page.events.len() * 512);
-        for stored in &page.events {
-            if stored.seq > self.last {
-                // Ascending, all that follows is newer still; descending, it only comes first.
-                self.is_over |= self.query.order == Order::Asc;
-                continue;
-            }
-            json::write_event(&mut out, &stored.event, stored.seq, self.log, "", Breaks::ToSpaces);
-            out.push(b'\n');
-            self.n_left = self.n_left.map(|n_left| n_left - 1);
-        }
-        out
-    }
-}
-
 impl Pages for Export {
-    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
-        while !self.is_over && self.n_left != Some(0) {
-            let limit = self.n_left.unwrap_or(EXPORT_PAGE).min(EXPORT_PAGE);
-            let page = self.edge.store.page(PageQuery { limit, ..self.query.clone() }).await?;
-            self.query.after = page.next;
-            self.is_over = page.next.is_none();
-            let out = self.write(&page);
-            if !out.is_empty() {
-                return Ok(Some(Bytes::from(out)));
-            }
+    async fn next(&mut self) -> Result<Option<Vec<Listed>>, Problem> {
+        if self.is_over || self.n_left == Some(0) {
+            return Ok(None);
         }
-        Ok(None)
+        let limit = self.n_left.unwrap_or(export::PAGE_EVENTS).min(export::PAGE_EVENTS);
+        let query = PageQuery { limit, ..self.query.clone() };
+        let page = self.edge.store.page(query, self.extent).await?;
+        self.query.after = page.next;
+        // Ascending, all that follows is newer still; descending, what is newer only comes first.
+        let has_newer = page.events.last().is_some_and(|listed| listed.seq > self.last);
+        self.is_over = page.next.is_none() || (has_newer && self.query.order == Order::Asc);
+        let mut events = page.events;
+        events.retain(|listed| listed.seq <= self.last);
+        self.n_left = self.n_left.map(|n_left| n_left - events.len());
+        Ok(Some(events))
     }
 }

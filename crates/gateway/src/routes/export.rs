@@ -1,50 +1,102 @@
-//! Lists as NDJSON: everything that matches, page by page.
+//! Lists as NDJSON or CSV: everything that matches, page by page.
 //!
 //! Invariant: at most one page is in memory, and no page is read before the one before has been taken
 //! from us; so no request holds a read transaction while it waits for a socket.
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue, VARY};
+use store::{Extent, Listed};
 
+use crate::edge::Edge;
+use crate::encoding::Flow;
+use crate::error::Kind;
 use crate::problem::Problem;
+use crate::routes::list::Form;
+use crate::wire::media::Output;
+
+/// Exports under way at once. One that nobody reads holds a page; it is cut like every answer that is not read.
+pub(crate) const EXPORTS_MAX: usize = 64;
+/// Events that an export reads at once.
+pub(crate) const PAGE_EVENTS: usize = 500;
+/// A page of an export ends with the event that reaches this.
+const PAGE_BYTES_MAX: usize = 256 << 10;
 
 /// Something that comes in pages.
 pub(crate) trait Pages: Send + 'static {
-    /// The next lines; `None` at the end.
-    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, Problem>> + Send;
+    /// The next events; `None` at the end. A page may be empty.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Vec<Listed>>, Problem>> + Send;
+}
+
+/// How much an export reads at once.
+pub(crate) fn extent(data_bytes_max: Option<usize>) -> Extent {
+    Extent { bytes_max: PAGE_BYTES_MAX, data_bytes_max }
 }
 
 /// Sends all pages. The first is read before the answer begins, so that what is wrong from the start gets a
 /// proper refusal; a failure later breaks the connection off, which no client takes for an end.
-pub(crate) async fn lines(mut pages: impl Pages) -> Result<Response, Problem> {
-    let first = pages.next().await?;
-    let is_over = first.is_none();
-    let rest = stream::unfold((pages, is_over), async |(mut pages, is_over)| {
+pub(crate) async fn send(
+    edge: &Edge,
+    form: Form,
+    mut pages: impl Pages,
+) -> Result<Response, Problem> {
+    let Ok(permit) = Arc::clone(&edge.exports).try_acquire_owned() else {
+        return Err(
+            Kind::TooManyExports.problem(format!("{EXPORTS_MAX} exports are under way already."))
+        );
+    };
+    let mut first = form.header();
+    let is_over = !add(&mut first, form, pages.next().await?);
+    let state = (pages, form, permit, is_over);
+    let rest = stream::unfold(state, async |(mut pages, form, permit, is_over)| {
         if is_over {
             return None;
         }
-        match pages.next().await {
+        match next(&mut pages, form).await {
             Ok(None) => None,
-            Ok(Some(bytes)) => Some((Ok(bytes), (pages, false))),
+            Ok(Some(bytes)) => Some((Ok(bytes), (pages, form, permit, false))),
             Err(problem) => {
-                tracing::warn!(
-                    code = problem.facts().code,
-                    "an export broke off: {}",
-                    problem.facts().detail
-                );
-                Some((Err(io::Error::other(problem.facts().detail.clone())), (pages, true)))
+                let facts = problem.facts();
+                tracing::warn!(code = facts.code, "an export broke off: {}", facts.detail);
+                Some((Err(io::Error::other(facts.detail.clone())), (pages, form, permit, true)))
             }
         }
     });
-    let all = stream::iter(first.map(Ok)).chain(rest);
-    let mut response = Response::new(Body::from_stream(all));
+    let first = (!first.is_empty()).then(|| Ok(Bytes::from(first)));
+    let mut response = Response::new(Body::from_stream(stream::iter(first).chain(rest)));
+    response.extensions_mut().insert(Flow);
+    let media_type = match form.output {
+        Output::Csv => "text/csv; charset=utf-8; header=present",
+        Output::Lines | Output::Json => "application/x-ndjson",
+    };
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
     Ok(response)
+}
+
+/// The next bytes. Empty pages are read over: a piece without bytes would end the answer.
+async fn next(pages: &mut impl Pages, form: Form) -> Result<Option<Bytes>, Problem> {
+    let mut out = Vec::new();
+    while add(&mut out, form, pages.next().await?) {
+        if !out.is_empty() {
+            return Ok(Some(Bytes::from(out)));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether there was a page.
+fn add(out: &mut Vec<u8>, form: Form, page: Option<Vec<Listed>>) -> bool {
+    let Some(page) = page else { return false };
+    for listed in &page {
+        form.write(out, listed);
+    }
+    true
 }

@@ -3,24 +3,26 @@
 //! Invariant: a 202 leaves only after `Intake::append` has returned, and a refusal leaves nothing behind.
 
 use std::fmt::Display;
-use std::io::Write as _;
 
 use bytes::Bytes;
 use hyper::body::Body;
-use hyper::header::{CONTENT_TYPE, EXPECT, HeaderValue};
+use hyper::header::EXPECT;
 use hyper::http::request::Parts;
-use hyper::{Request, Response, StatusCode};
-use model::{Seq, StreamName, json};
+use hyper::{Request, Response};
+use model::StreamName;
 use pipeline::{Accepted, Batch, IntakeError, Item, OnConflict, TraceContext};
 
 use crate::body;
+use crate::decoding::{self, Coding};
 use crate::edge::Edge;
 use crate::error::{self, Kind};
 use crate::problem::{Problem, Rejected};
 use crate::query::Query;
 use crate::reply::Reply;
+use crate::routes::{idempotency, receipt, wait};
 use crate::watch::{Phase, Watch};
 use crate::wire::body::{Place, place_of, read};
+use crate::wire::cloud_event;
 use crate::wire::envelope::Shape;
 use crate::wire::media::{Format, format};
 
@@ -59,15 +61,24 @@ where
 {
     let skip = wants_skip(parts.uri.query())?;
     let format = format(&parts.headers)?;
+    let coding = decoding::coding(&parts.headers)?;
+    let key = idempotency::key(&parts.headers)?;
     let named = stream_of(parts.uri.path())?;
     let stream = named.as_ref().unwrap_or(&edge.events);
-    let shape = if stream == &edge.events { Shape::Envelope } else { Shape::Raw };
+    let shape = shape(stream == &edge.events, format)?;
     let limits = &edge.options.limits;
 
     watch.enter(Phase::Body);
-    let (bytes, _reserved) =
+    let (bytes, mut reserved) =
         body::collect(body, watch, &edge.budget, limits.body_bytes_max).await?;
     watch.enter(Phase::Busy);
+    let bytes = match coding {
+        Coding::Identity => bytes,
+        // Boxed: it is rarer, and this future is moved with every request.
+        coding => {
+            Box::pin(decoding::decode(coding, bytes, &mut reserved, limits.body_bytes_max)).await?
+        }
+    };
 
     let mut taken =
         Taken { batch: edge.intake.batch(stream, None), places: Vec::new(), rejected: Vec::new() };
@@ -75,7 +86,13 @@ where
         taken.batch.traced_by(*span);
     }
     let is_many = read(&bytes, format, shape, limits, &mut |place, event| {
-        let pushed = event.and_then(|event| taken.batch.push(&event).map_err(Problem::from));
+        let pushed = event.and_then(|mut event| {
+            idempotency::name(&mut event, key, place);
+            taken.batch.push(&event).map_err(|fault| match shape {
+                Shape::CloudEvent => cloud_event::renamed(fault).into(),
+                Shape::Envelope | Shape::Raw => fault.into(),
+            })
+        });
         match pushed {
             Ok(()) if skip => taken.places.push(place),
             Ok(()) => {}
@@ -86,12 +103,37 @@ where
         }
         Ok(())
     })?;
-    if is_many && skip {
-        return taken.append_good_ones(edge).await;
+    let (accepted, rejected) = if is_many && skip {
+        taken.append_good_ones(edge).await?
+    } else {
+        let appended = edge.intake.append(taken.batch, OnConflict::RefuseAll).await;
+        (appended.map_err(|error| placed(error, &bytes, format, is_many))?, Vec::new())
+    };
+    // Whoever waits holds no bytes meanwhile.
+    drop((bytes, reserved));
+    let waited = match wait::wanted(&parts.headers) {
+        None => None,
+        wanted => Box::pin(wait::wait(edge, wanted, stream, &accepted)).await,
+    };
+    let fates = waited.as_ref().and_then(|waited| waited.fates.as_deref());
+    let body = if is_many {
+        receipt::many(&accepted, &rejected, fates)
+    } else {
+        receipt::one(&accepted, fates)
+    };
+    Ok(receipt::response(body, waited.as_ref()))
+}
+
+/// What the bytes of each event are.
+fn shape(is_events: bool, format: Format) -> Result<Shape, Problem> {
+    match (is_events, format) {
+        (true, Format::CloudEvent | Format::CloudEvents) => Ok(Shape::CloudEvent),
+        (false, Format::CloudEvent | Format::CloudEvents) => Err(Kind::UnsupportedMediaType
+            .problem("CloudEvents go to the stream \"events\".")
+            .hint("POST them to /events, or here as application/json to keep all of it as data")),
+        (true, _) => Ok(Shape::Envelope),
+        (false, _) => Ok(Shape::Raw),
     }
-    let appended = edge.intake.append(taken.batch, OnConflict::RefuseAll).await;
-    let accepted = appended.map_err(|error| placed(error, &bytes, format, is_many))?;
-    Ok(accepted_response(if is_many { many(&accepted, &[]) } else { one(&accepted) }))
 }
 
 /// What `on_error=skip` has sorted so far.
@@ -103,7 +145,7 @@ struct Taken {
 }
 
 impl Taken {
-    async fn append_good_ones(mut self, edge: &Edge) -> Result<Response<Reply>, Problem> {
+    async fn append_good_ones(mut self, edge: &Edge) -> Result<(Accepted, Vec<Rejected>), Problem> {
         if self.batch.is_empty() {
             return Err(nothing_accepted(self.rejected));
         }
@@ -119,7 +161,7 @@ impl Taken {
         if accepted.items.is_empty() {
             return Err(nothing_accepted(self.rejected));
         }
-        Ok(accepted_response(many(&accepted, &self.rejected)))
+        Ok((accepted, self.rejected))
     }
 }
 
@@ -173,61 +215,4 @@ pub(crate) fn stream_name(name: &str) -> Result<StreamName, Problem> {
         let shown: String = name.chars().take(100).collect();
         Kind::BadStreamName.problem(format!("The stream name {shown:?} {error}."))
     })
-}
-
-fn accepted_response(body: Vec<u8>) -> Response<Reply> {
-    let mut response = Response::new(Reply::once(Bytes::from(body)));
-    *response.status_mut() = StatusCode::ACCEPTED;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-/// `{"id":"…","seq":1,"durability":"disk"}`, with `"duplicate":true` for a repetition.
-fn one(accepted: &Accepted) -> Vec<u8> {
-    let (id, seq, is_new) = match accepted.items.first() {
-        Some(Item::Appended { id, seq }) => (id, *seq, true),
-        Some(Item::Duplicate { id, seq }) => (id, *seq, false),
-        Some(Item::Conflict { .. }) | None => {
-            unreachable!("append answers one pushed event with one")
-        }
-    };
-    let mut out = Vec::with_capacity(96 + id.len());
-    out.extend_from_slice(b"{\"id\":");
-    json::write_string(&mut out, id);
-    let duplicate = if is_new { "" } else { ",\"duplicate\":true" };
-    let _ = write!(out, ",\"seq\":{seq},\"durability\":\"{}\"{duplicate}}}", accepted.durability);
-    out
-}
-
-/// `{"accepted":2,"duplicates":0,"first_seq":1,"last_seq":2,"ids":["…","…"],"durability":"disk","rejected":[]}`
-fn many(accepted: &Accepted, rejected: &[Rejected]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(160 + accepted.items.len() * 40);
-    let (mut n_duplicates, mut first, mut last) = (0_usize, None::<Seq>, None::<Seq>);
-    for item in &accepted.items {
-        match item {
-            Item::Appended { seq, .. } => {
-                first = first.or(Some(*seq));
-                last = Some(*seq);
-            }
-            Item::Duplicate { .. } | Item::Conflict { .. } => n_duplicates += 1,
-        }
-    }
-    let number = |seq: Option<Seq>| seq.map_or_else(|| "null".to_owned(), |seq| seq.to_string());
-    let _ = write!(
-        out,
-        "{{\"accepted\":{},\"duplicates\":{n_duplicates},\"first_seq\":{},\"last_seq\":{},\"ids\":",
-        accepted.items.len(),
-        number(first),
-        number(last),
-    );
-    for (at, item) in accepted.items.iter().enumerate() {
-        let (Item::Appended { id, .. } | Item::Duplicate { id, .. } | Item::Conflict { id, .. }) =
-            item;
-        out.push(if at == 0 { b'[' } else { b',' });
-        json::write_string(&mut out, id);
-    }
-    let _ = write!(out, "],\"durability\":\"{}\",\"rejected\":", accepted.durability);
-    serde_json::to_writer(&mut out, rejected).expect("texts and numbers always have a JSON form");
-    out.push(b'}');
-    out
 }

@@ -8,24 +8,18 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::Bytes;
-use model::json::{self, Breaks};
 use model::{LogId, Seq, Timestamp};
-use store::{SessionPosition, SessionQuery, Stored};
+use store::{Extent, Listed, SessionPosition, SessionQuery};
 
 use crate::edge::Edge;
 use crate::problem::Problem;
 use crate::query::{PAGE_LIMIT, Query, other_log};
 use crate::routes::event::segment;
-use crate::routes::events::{list_response, wants_lines};
 use crate::routes::export::{self, Pages};
+use crate::routes::list::Form;
+use crate::wire::media::{self, Output};
 
-/// Events that are read at once.
-const PART: usize = 100;
-/// A page ends with the part that reaches this.
-const PAGE_BYTES_MAX: usize = 8 << 20;
-
-/// One page, or all of it as NDJSON.
+/// One page, or all of it as NDJSON or CSV.
 pub(crate) async fn session(
     State(edge): State<Arc<Edge>>,
     request: Request,
@@ -38,75 +32,57 @@ pub(crate) async fn session(
     let cursor =
         "a cursor of an earlier answer about this session, such as 0a1b2c3d.1793520000000000.42";
     let after = query.take_as("after", cursor, |text| SessionCursor::from_str(text).ok())?;
-    query.end("limit, after")?;
+    let data_bytes_max = query.data_bytes_max()?;
+    query.end("limit, after, data")?;
     if let Some(after) = &after
         && after.log != log
     {
         return Err(other_log(after.log, log));
     }
     let after = after.map(|cursor| cursor.position);
-    let mut reader = Reader { edge, log, session_id, after, n_left: limit, is_over: false };
-    if wants_lines(&parts.headers) {
-        return export::lines(reader).await;
+    let output = media::output(&parts.headers);
+    let form = Form { output, log, is_preview: data_bytes_max.is_some() };
+    if output != Output::Json {
+        let extent = export::extent(data_bytes_max);
+        let query = SessionQuery { session_id, after, limit: export::PAGE_EVENTS };
+        let pages =
+            Export { edge: Arc::clone(&edge), query, extent, n_left: limit, is_over: false };
+        return export::send(&edge, form, pages).await;
     }
-    reader.n_left = Some(limit.unwrap_or(PAGE_LIMIT));
-    let mut out = b"{\"events\":[".to_vec();
-    let begin = out.len();
-    while !reader.is_over && reader.n_left != Some(0) && out.len() < PAGE_BYTES_MAX {
-        for stored in reader.part().await? {
-            if out.len() > begin {
-                out.push(b',');
-            }
-            json::write_event(&mut out, &stored.event, stored.seq, log, "", Breaks::ToSpaces);
-        }
-    }
-    let next = reader.after.filter(|_| !reader.is_over);
-    let next = next.map(|position| SessionCursor { log, position }.to_string());
-    Ok(list_response(out, &parts, next.as_deref()))
+    let query = SessionQuery { session_id, after, limit: limit.unwrap_or(PAGE_LIMIT) };
+    let page = edge.store.session(query, Extent { data_bytes_max, ..Extent::PAGE }).await?;
+    let last = page.events.last().filter(|_| page.has_more).map(position);
+    let next = last.map(|position| SessionCursor { log, position }.to_string());
+    Ok(form.page(&page.events, &parts, next.as_deref()))
 }
 
-/// Reads a session part by part.
-struct Reader {
+fn position(listed: &Listed) -> SessionPosition {
+    let event = &listed.event;
+    SessionPosition { at: event.timestamp().unwrap_or(event.received_at()), seq: listed.seq }
+}
+
+/// An export under way.
+struct Export {
     edge: Arc<Edge>,
-    log: LogId,
-    session_id: String,
-    after: Option<SessionPosition>,
+    query: SessionQuery,
+    extent: Extent,
+    /// `limit` of the request, counted down.
     n_left: Option<usize>,
     is_over: bool,
 }
 
-impl Reader {
-    async fn part(&mut self) -> Result<Vec<Stored>, Problem> {
-        let limit = self.n_left.unwrap_or(PART).min(PART);
-        // One more than wanted tells whether anything follows.
-        let query = SessionQuery {
-            session_id: self.session_id.clone(),
-            after: self.after,
-            limit: limit + 1,
-        };
-        let mut events = self.edge.store.session(query).await?;
-        self.is_over = events.len() <= limit;
-        events.truncate(limit);
-        self.n_left = self.n_left.map(|n_left| n_left - events.len());
-        if let Some(Stored { seq, event }) = events.last() {
-            let at = event.timestamp().unwrap_or(event.received_at());
-            self.after = Some(SessionPosition { at, seq: *seq });
-        }
-        Ok(events)
-    }
-}
-
-impl Pages for Reader {
-    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+impl Pages for Export {
+    async fn next(&mut self) -> Result<Option<Vec<Listed>>, Problem> {
         if self.is_over || self.n_left == Some(0) {
             return Ok(None);
         }
-        let mut out = Vec::new();
-        for stored in self.part().await? {
-            json::write_event(&mut out, &stored.event, stored.seq, self.log, "", Breaks::ToSpaces);
-            out.push(b'\n');
-        }
-        Ok(if out.is_empty() { None } else { Some(Bytes::from(out)) })
+        let limit = self.n_left.unwrap_or(export::PAGE_EVENTS).min(export::PAGE_EVENTS);
+        let query = SessionQuery { limit, ..self.query.clone() };
+        let page = self.edge.store.session(query, self.extent).await?;
+        self.is_over = !page.has_more;
+        self.query.after = page.events.last().map(position);
+        self.n_left = self.n_left.map(|n_left| n_left - page.events.len());
+        Ok(Some(page.events))
     }
 }
 

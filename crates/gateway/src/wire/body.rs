@@ -77,9 +77,16 @@ pub(crate) fn read<'a>(
     }
     match format {
         Format::Lines => lines(body, shape, limits, take).map(|()| true),
-        Format::Json => {
+        Format::Json | Format::CloudEvent | Format::CloudEvents => {
             let whole = text::utf8(body, 0, body)?;
             match text::first_sign(body) {
+                // A batch is an array, one CloudEvent is none: the media type has said which it is.
+                Some(b'[') if format == Format::CloudEvent => {
+                    one(body, 0, whole, shape, limits)
+                        .and_then(|event| take(Place::Only, Ok(event)))?;
+                    Ok(false)
+                }
+                Some(sign) if format == Format::CloudEvents && sign != b'[' => Err(not_a_batch()),
                 None => Err(Kind::EmptyBody.problem("The body holds nothing but white space.")),
                 Some(b'[') => elements(body, whole, shape, limits, take).map(|()| true),
                 Some(_) => {
@@ -98,7 +105,7 @@ pub(crate) fn place_of(body: &[u8], format: Format, is_many: bool, index: usize)
         || body.split(|&b| b == b'\n').enumerate().filter(|(_, l)| !text::is_blank(l)).nth(index);
     match (is_many, format) {
         (false, _) => Place::Only,
-        (true, Format::Json) => Place::Index(index),
+        (true, Format::Json | Format::CloudEvent | Format::CloudEvents) => Place::Index(index),
         (true, Format::Lines) => Place::Line { index, line: nth().map_or(0, |(at, _)| at + 1) },
     }
 }
@@ -174,9 +181,16 @@ fn one<'a>(
         }
     }
     // The limit speaks of `data`: an envelope around it is one level more.
-    let n_around = usize::from(shape == Shape::Envelope);
+    let n_around = usize::from(shape != Shape::Raw);
     text::not_too_deep(fragment.as_bytes(), n_around, limits.depth_max)?;
     envelope::parse(shape, body, start, fragment)
+}
+
+fn not_a_batch() -> Problem {
+    Kind::WrongType
+        .problem("A batch of CloudEvents is an array.")
+        .pointer("")
+        .hint("send one event with Content-Type: application/cloudevents+json")
 }
 
 fn too_many(limits: &Limits) -> Problem {

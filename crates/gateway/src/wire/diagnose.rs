@@ -85,15 +85,18 @@ fn member(name: &str, value: &str, is_repeated: bool) -> Option<Problem> {
         .map(|_| lone_surrogate(&pointer, &format!("The field {name:?}")))
 }
 
-fn lone_surrogate(pointer: &str, what: &str) -> Problem {
+/// Half a surrogate pair where text is wanted.
+pub(crate) fn lone_surrogate(pointer: &str, what: &str) -> Problem {
     Kind::LoneSurrogate.problem(format!("{what} holds half a surrogate pair.")).pointer(pointer)
 }
 
-fn shown(name: &str) -> String {
+/// A name, short enough to be shown.
+pub(crate) fn shown(name: &str) -> String {
     name.chars().take(SHOWN_CHARS_MAX).collect()
 }
 
-fn kind_of(value: &str) -> &'static str {
+/// What a JSON value is, for people.
+pub(crate) fn kind_of(value: &str) -> &'static str {
     match value.as_bytes().first() {
         Some(b'{') => "an object",
         Some(b'[') => "an array",

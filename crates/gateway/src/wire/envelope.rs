@@ -2,14 +2,13 @@
 //!
 //! Only when it fails does [`crate::wire::diagnose`] look again for what exactly is wrong.
 
-use std::borrow::Cow;
-
 use pipeline::NewEvent;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::problem::Problem;
-use crate::wire::{diagnose, text};
+use crate::wire::text::Text;
+use crate::wire::{cloud_event, diagnose, text};
 
 /// What the bytes of one event are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +17,9 @@ pub(crate) enum Shape {
     Envelope,
     /// Any JSON value; all of it is `data`.
     Raw,
+    /// A `CloudEvent`, see [`cloud_event`].
+    CloudEvent,
 }
-
-/// A text that is borrowed unless it has escapes. (Serde borrows a `Cow` only when it is told to, and
-/// cannot be told so inside an `Option`.)
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +50,7 @@ pub(crate) fn parse<'a>(
             Ok(value) => Ok(NewEvent { data: Some(value.get()), ..NewEvent::default() }),
             Err(error) => Err(text::invalid_json(body, start, &error)),
         },
+        Shape::CloudEvent => cloud_event::parse(body, start, fragment),
         Shape::Envelope => {
             // Serde would also take an array, field by field.
             let is_object = text::first_sign(fragment.as_bytes()) == Some(b'{');

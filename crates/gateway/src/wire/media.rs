@@ -1,7 +1,8 @@
-//! `Content-Type` and `Content-Encoding` of a write.
+//! `Content-Type` of a write, and `Accept` of a list.
 
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 
+use crate::encoding::weight;
 use crate::error::Kind;
 use crate::problem::Problem;
 
@@ -12,6 +13,21 @@ pub(crate) enum Format {
     Json,
     /// One JSON value a line.
     Lines,
+    /// One `CloudEvent`.
+    CloudEvent,
+    /// An array of CloudEvents.
+    CloudEvents,
+}
+
+/// What a list is wanted as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// A page.
+    Json,
+    /// Everything, one event a line.
+    Lines,
+    /// Everything, one event a row.
+    Csv,
 }
 
 /// Whether a client wants lines back.
@@ -31,14 +47,29 @@ fn media_types(accept: &[u8]) -> impl Iterator<Item = &[u8]> {
         .map(|range| range.split(|&sign| sign == b';').next().unwrap_or_default().trim_ascii())
 }
 
-/// Reads both headers. No `Content-Type` means JSON.
-pub(crate) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
-    if let Some(encoding) = headers.get(CONTENT_ENCODING)
-        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        return Err(Kind::UnsupportedEncoding
-            .problem(format!("The body has Content-Encoding {encoding:?}.")));
+/// The first of those that the client likes best; a page where it names nothing that we have.
+pub(crate) fn output(headers: &HeaderMap) -> Output {
+    let (mut best, mut best_weight) = (Output::Json, 0);
+    for value in headers.get_all(ACCEPT) {
+        for range in value.as_bytes().split(|&sign| sign == b',') {
+            let mut parts = range.split(|&sign| sign == b';').map(<[u8]>::trim_ascii);
+            let output = match parts.next().unwrap_or_default() {
+                lines if is_lines(lines) => Output::Lines,
+                csv if csv.eq_ignore_ascii_case(b"text/csv") => Output::Csv,
+                json if json.eq_ignore_ascii_case(b"application/json") => Output::Json,
+                _ => continue,
+            };
+            let weight = parts.find_map(weight).unwrap_or(1000);
+            if weight > best_weight {
+                (best, best_weight) = (output, weight);
+            }
+        }
     }
+    best
+}
+
+/// Reads `Content-Type`. None means JSON.
+pub(crate) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
     let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(Format::Json) };
     let given = given.as_bytes();
     if given == b"application/json" {
@@ -62,6 +93,10 @@ pub(crate) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
         Ok(Format::Json)
     } else if is_lines(media_type) {
         Ok(Format::Lines)
+    } else if media_type.eq_ignore_ascii_case(b"application/cloudevents+json") {
+        Ok(Format::CloudEvent)
+    } else if media_type.eq_ignore_ascii_case(b"application/cloudevents-batch+json") {
+        Ok(Format::CloudEvents)
     } else {
         Err(unsupported())
     }

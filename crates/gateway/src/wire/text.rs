@@ -1,9 +1,18 @@
 //! Checks on bytes before anybody parses them: encoding, depth, and where a parser stopped.
 
+use std::borrow::Cow;
+
 use memchr::{memchr, memchr2_iter};
+use serde::Deserialize;
 
 use crate::error::Kind;
 use crate::problem::{Position, Problem};
+
+/// A text that is borrowed unless it has escapes. (Serde borrows a `Cow` only when it is told to, and
+/// cannot be told so inside an `Option`.)
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// `fragment` as text. It begins at `start` of `body`, which positions count from.
 pub(crate) fn utf8<'a>(body: &[u8], start: usize, fragment: &'a [u8]) -> Result<&'a str, Problem> {

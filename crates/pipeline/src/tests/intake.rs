@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use model::{Filter, LogId, Seq, StreamName};
 use queue::{MemoryQueue, Queue};
-use store::{EventStore, Order, PageQuery, SqliteOptions, SqliteStore};
+use store::{EventStore, Extent, Fate, Order, PageQuery, SqliteOptions, SqliteStore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -94,7 +94,7 @@ impl Path {
     pub(crate) async fn stored(&self) -> Vec<(u64, String)> {
         let query =
             PageQuery { filter: Filter::default(), after: None, order: Order::Asc, limit: 1000 };
-        let page = self.store.page(query).await.unwrap();
+        let page = self.store.page(query, Extent::PAGE).await.unwrap();
         page.events.iter().map(|stored| (stored.seq.get(), stored.event.id().to_owned())).collect()
     }
 }
@@ -233,6 +233,26 @@ async fn with_a_full_table_the_consumer_decides() {
     assert_eq!(path.stored().await, [(1, "x".to_owned())]);
     let counts = path.meters.counts();
     assert_eq!((counts.stored, counts.duplicate, counts.dead), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn who_waits_is_told_what_the_database_made_of_it() {
+    // No room for ids: every sending is appended, and the consumer decides.
+    let path = Path::new(0);
+    let first = path.send(&[Some("a")], "1", OnConflict::RefuseAll).await.unwrap();
+    let same = path.send(&[Some("a")], "1", OnConflict::RefuseAll).await.unwrap();
+    let other = path.send(&[Some("a")], "2", OnConflict::RefuseAll).await.unwrap();
+    let waiting = path.intake.applied_through(other.last());
+    tokio::pin!(waiting);
+    let now = tokio::time::timeout(Duration::ZERO, &mut waiting).await;
+    assert!(now.is_err(), "nothing is applied yet");
+    path.apply_all().await;
+    waiting.await;
+    for (accepted, fate) in [(first, Fate::Stored), (same, Fate::Stored), (other, Fate::Dead)] {
+        let fates =
+            path.intake.fates(&accepted, &StreamName::new("s").unwrap(), None).await.unwrap();
+        assert_eq!(fates, [Some(fate)]);
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use rusqlite::{
 use crate::error::StoreError;
 use crate::events::{Applied, Apply, Claim, Lease, Stored};
 use crate::sqlite::failure::{failure, failure_of};
+use crate::sqlite::windows::note_times;
 
 const MOVE_LEASE: &str = "UPDATE lease SET applied = ? WHERE id = 1 AND holder = ? AND applied = ?";
 
@@ -110,6 +111,7 @@ pub(crate) fn apply(conn: &mut Connection, apply: &Apply) -> Result<Applied, Sto
             }
         }
     }
+    note_times(&tx, &apply.events).map_err(failure)?;
     tx.commit().map_err(failure)?;
     Ok(applied)
 }

@@ -5,10 +5,11 @@ use model::{ContentHash, LogId, Seq};
 
 use crate::error::StoreError;
 use crate::events::{
-    Applied, Apply, Claim, EventStore, IdKey, Lease, Page, PageQuery, SessionQuery, Stored,
+    Applied, Apply, Claim, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery, SessionPage,
+    SessionQuery, Stored,
 };
 use crate::sqlite::store::SqliteStore;
-use crate::sqlite::{apply, history, lookup, page};
+use crate::sqlite::{apply, history, lookup, page, session};
 
 #[async_trait]
 impl EventStore for SqliteStore {
@@ -29,11 +30,15 @@ impl EventStore for SqliteStore {
         self.writer.run(move |conn| apply::apply(conn, &apply)).await
     }
 
-    async fn page(&self, query: PageQuery) -> Result<Page, StoreError> {
-        self.readers.run(move |conn| page::page(conn, &query)).await
+    async fn page(&self, query: PageQuery, extent: Extent) -> Result<Page, StoreError> {
+        self.readers.run(move |conn| page::page(conn, &query, extent)).await
     }
 
-    async fn history(&self, query: PageQuery, bytes_max: usize) -> Result<Page, StoreError> {
+    async fn history(
+        &self,
+        query: PageQuery,
+        bytes_max: usize,
+    ) -> Result<Page<Stored>, StoreError> {
         self.readers.run(move |conn| history::history(conn, &query, bytes_max)).await
     }
 
@@ -50,8 +55,12 @@ impl EventStore for SqliteStore {
             .await
     }
 
-    async fn session(&self, query: SessionQuery) -> Result<Vec<Stored>, StoreError> {
-        self.readers.run(move |conn| page::session(conn, &query)).await
+    async fn session(
+        &self,
+        query: SessionQuery,
+        extent: Extent,
+    ) -> Result<SessionPage, StoreError> {
+        self.readers.run(move |conn| session::session(conn, &query, extent)).await
     }
 
     async fn find(&self, keys: Vec<IdKey>) -> Result<Vec<Option<(Seq, ContentHash)>>, StoreError> {
@@ -60,6 +69,10 @@ impl EventStore for SqliteStore {
 
     async fn holds(&self, seq: Seq) -> Result<bool, StoreError> {
         self.lookups.run(move |conn| lookup::holds(conn, seq)).await
+    }
+
+    async fn fates(&self, seqs: Vec<Seq>) -> Result<Vec<Option<Fate>>, StoreError> {
+        self.readers.run(move |conn| lookup::fates(conn, &seqs)).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

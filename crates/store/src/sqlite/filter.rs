@@ -1,8 +1,7 @@
-//! A filter as SQL: how to walk the table in `Seq` order, and what to test on the way.
+//! A filter as SQL: what is tested row by row.
 //!
-//! The walk names its index (`INDEXED BY`), so that neither statistics nor a newer SQLite can talk
-//! the planner into a sort. Every value is a bound parameter. Invariant: the SQL wants exactly what
-//! `Filter::matches` wants; the conformance suite holds the two together.
+//! Every value is a bound parameter. Invariant: the SQL wants exactly what `Filter::matches` wants; the
+//! conformance suite holds the two together.
 
 use std::fmt::Write as _;
 
@@ -18,64 +17,9 @@ pub(crate) struct Condition {
     pub(crate) values: Vec<Value>,
 }
 
-/// How to read the rows that a filter wants, in `Seq` order.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    /// `NOT INDEXED` (the table itself) or `INDEXED BY …`.
-    pub(crate) index: &'static str,
-    /// What the index answers by itself.
-    pub(crate) walk: Condition,
-    /// What has to be tested row by row.
-    pub(crate) rest: Condition,
-}
-
-impl Plan {
-    /// Picks the index that leaves the least to test. `is_small` says whether a session has few enough
-    /// rows to put them in order; that index alone is not in `Seq` order by itself.
-    pub(crate) fn of<E>(
-        filter: &Filter,
-        is_small: impl FnOnce(&str) -> Result<bool, E>,
-    ) -> Result<Self, E> {
-        let mut rest = filter.clone();
-        let mut walk = Condition::all();
-        let mut index = "NOT INDEXED";
-        if let Some(session) = only(&filter.session_id)
-            && is_small(session)?
-        {
-            index = "INDEXED BY events_session";
-            walk.add("session_id = ?", [session]);
-            rest.session_id.clear();
-        } else if let (Some(category), Some(name)) = (only(&filter.category), only(&filter.name)) {
-            index = "INDEXED BY events_name";
-            walk.add("category = ? AND name = ?", [category, name]);
-            rest.category.clear();
-            rest.name.clear();
-        } else if filter.valid == Some(false) {
-            index = "INDEXED BY events_invalid";
-            walk.add("valid = 0", []);
-            rest.valid = None;
-        } else if let Some(stream) = only(&filter.stream) {
-            index = "INDEXED BY events_stream";
-            walk.add("stream = ?", [stream]);
-            rest.stream.clear();
-        }
-        Ok(Self { index, walk, rest: condition(&rest) })
-    }
-}
-
 impl Condition {
-    fn all() -> Self {
-        Self { sql: "1".to_owned(), values: Vec::new() }
-    }
-
-    /// Nothing to test.
-    pub(crate) fn is_all(&self) -> bool {
-        self.sql == "1"
-    }
-
-    fn add<const N: usize>(&mut self, term: &str, values: [&str; N]) {
+    fn add(&mut self, term: &str) {
         let _ = write!(self.sql, " AND {term}");
-        self.values.extend(values.map(|text| Value::Text(text.to_owned())));
     }
 
     fn add_any_of(&mut self, column: &str, patterns: &[Pattern]) {
@@ -101,23 +45,17 @@ impl Condition {
     }
 }
 
-fn only(patterns: &[Pattern]) -> Option<&str> {
-    match patterns {
-        [Pattern::Exact(text)] => Some(text),
-        _ => None,
-    }
-}
-
-fn condition(filter: &Filter) -> Condition {
-    let mut condition = Condition::all();
+/// What every wanted row fulfils.
+pub(crate) fn condition(filter: &Filter) -> Condition {
+    let mut condition = Condition { sql: "1".to_owned(), values: Vec::new() };
     condition.add_any_of("stream", &filter.stream);
     condition.add_any_of("application", &filter.application);
     condition.add_any_of("category", &filter.category);
     condition.add_any_of("name", &filter.name);
     condition.add_any_of("session_id", &filter.session_id);
     match filter.valid {
-        Some(true) => condition.add("valid = 1", []),
-        Some(false) => condition.add("valid = 0", []),
+        Some(true) => condition.add("valid = 1"),
+        Some(false) => condition.add("valid = 0"),
         None => {}
     }
     let time = match filter.clock {
@@ -126,7 +64,7 @@ fn condition(filter: &Filter) -> Condition {
     };
     for (bound, sign) in [(filter.from, ">="), (filter.to, "<")] {
         if let Some(bound) = bound {
-            condition.add(&format!("{time} {sign} ?"), []);
+            condition.add(&format!("{time} {sign} ?"));
             condition.values.push(Value::Integer(bound.micros()));
         }
     }

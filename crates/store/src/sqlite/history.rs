@@ -7,7 +7,7 @@ use model::{Event, Filter, Seq};
 use rusqlite::{Connection, params};
 
 use crate::error::StoreError;
-use crate::events::{Order, Page, PageQuery, Stored};
+use crate::events::{Extent, Order, Page, PageQuery, Stored};
 use crate::sqlite::failure::failure;
 use crate::sqlite::page::read_page;
 use crate::sqlite::rows;
@@ -17,11 +17,14 @@ pub(crate) fn history(
     conn: &Connection,
     query: &PageQuery,
     bytes_max: usize,
-) -> Result<Page, StoreError> {
+) -> Result<Page<Stored>, StoreError> {
     debug_assert_eq!(query.order, Order::Asc, "history goes forward");
     // Dropped at the end, which only ends the snapshot: nothing was written.
     let _snapshot = conn.unchecked_transaction().map_err(failure)?;
-    let Page { mut events, mut next } = read_page(conn, query, bytes_max).map_err(failure)?;
+    let extent = Extent { bytes_max, data_bytes_max: None };
+    let Page { events, mut next } = read_page(conn, query, extent).map_err(failure)?;
+    let mut events: Vec<Stored> =
+        events.into_iter().map(|listed| Stored { seq: listed.seq, event: listed.event }).collect();
     let after = query.after.unwrap_or(Seq::ZERO);
     let end = next.unwrap_or(Seq::MAX);
     let bounds = (query.limit, bytes_max);

@@ -4,7 +4,7 @@ use model::{ContentHash, Seq};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::StoreError;
-use crate::events::{GET_EVENTS_MAX, IdKey, Stored};
+use crate::events::{Fate, GET_EVENTS_MAX, IdKey, Stored};
 use crate::sqlite::apply::FIND;
 use crate::sqlite::failure::failure;
 use crate::sqlite::rows;
@@ -53,5 +53,24 @@ pub(crate) fn holds(conn: &Connection, seq: Seq) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM events WHERE seq = ?1) \
         OR EXISTS (SELECT 1 FROM dead_letters WHERE seq = ?1)";
     let read = || conn.prepare_cached(sql)?.query_row([seq.get() as i64], |row| row.get(0));
+    read().map_err(failure)
+}
+
+/// What stands at each position.
+pub(crate) fn fates(conn: &Connection, seqs: &[Seq]) -> Result<Vec<Option<Fate>>, StoreError> {
+    let sql = "SELECT coalesce((SELECT valid FROM events WHERE seq = ?1), \
+        (SELECT 2 FROM dead_letters WHERE seq = ?1))";
+    let read = || -> rusqlite::Result<Vec<_>> {
+        let mut select = conn.prepare_cached(sql)?;
+        let mut fate = |seq: &Seq| {
+            let found = select.query_row([seq.get() as i64], |row| row.get::<_, Option<i64>>(0))?;
+            Ok(found.map(|found| match found {
+                0 => Fate::Invalid,
+                1 => Fate::Stored,
+                _ => Fate::Dead,
+            }))
+        };
+        seqs.iter().map(&mut fate).collect()
+    };
     read().map_err(failure)
 }

@@ -20,6 +20,7 @@ pub(crate) struct Schema {
 }
 
 /// One step.
+#[derive(Clone, Copy)]
 pub(crate) struct Migration {
     name: &'static str,
     sql: &'static str,
@@ -28,10 +29,10 @@ pub(crate) struct Migration {
 /// `eyas.db`; its application id spells `EyEv`.
 pub(crate) const EVENTS: Schema = Schema {
     application_id: 0x4579_4576,
-    migrations: &[Migration {
-        name: "events",
-        sql: include_str!("migrations/events/0001_events.sql"),
-    }],
+    migrations: &[
+        Migration { name: "events", sql: include_str!("migrations/events/0001_events.sql") },
+        Migration { name: "reading", sql: include_str!("migrations/events/0002_reading.sql") },
+    ],
 };
 
 /// `control.db`; its application id spells `EyCo`.

@@ -9,27 +9,37 @@
 //! | [`migrations`] | bringing a file to the schema that this program knows |
 //! | [`events`] | `EventStore`: which call runs where |
 //! | [`apply`] | the transactions: claim and apply |
-//! | [`page`] | pages and sessions |
+//! | [`page`] | pages in `Seq` order |
+//! | [`session`] | pages of a session, in the order of things |
 //! | [`history`] | pages with the dead letters in their places |
 //! | [`filter`] | a filter as SQL |
+//! | [`candidates`] | positions that the indexes offer for a filter |
+//! | [`labels`] | which labels exist |
+//! | [`windows`] | ranges of time as ranges of positions |
+//! | [`direction`] | walking up or down |
 //! | [`lookup`] | reads by key |
 //! | [`rows`] | rows to events |
 //! | [`control`] | `ControlStore` |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
-mod connection;
+pub(crate) mod candidates;
+pub(crate) mod connection;
 mod control;
+mod direction;
 mod events;
 pub(crate) mod failure;
 pub(crate) mod filter;
 mod history;
+pub(crate) mod labels;
 mod lookup;
-mod migrations;
+pub(crate) mod migrations;
 pub(crate) mod page;
 mod readers;
 mod rows;
+pub(crate) mod session;
 pub(crate) mod store;
+pub(crate) mod windows;
 mod writer;
 
 pub use store::{SqliteOptions, SqliteStore};

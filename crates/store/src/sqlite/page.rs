@@ -1,177 +1,235 @@
-//! Pages in `Seq` order and sessions in the order of things. Both go by key, never by offset.
+//! Pages in `Seq` order. They go by key, never by offset.
 //!
-//! Invariant: one call reads a bounded number of rows and bytes, whatever the filter. Where no index
-//! answers the whole filter, the row at [`ROWS_READ_MAX`] beyond the cursor is the page's end, and
-//! the page says so with `next`.
+//! ```text
+//!   range of time -> windows of positions -> candidates of one index, or the table itself -> test each row
+//! ```
+//!
+//! Invariant: one call reads a bounded number of rows and bytes, whatever the filter. Where
+//! [`ROWS_READ_MAX`] rows have been tested, the page ends, and says so with `next`. All statements of a
+//! page see one state of the database, else rows could come between them unseen.
 
-use model::{Filter, Seq};
 use rusqlite::types::Value;
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params, params_from_iter};
 
 use crate::error::StoreError;
-use crate::events::{Order, Page, PageQuery, SessionQuery, Stored};
+use crate::events::{Extent, Listed, Order, Page, PageQuery};
+use crate::sqlite::candidates::{Candidates, choose};
+use crate::sqlite::direction::{furthest, is_beyond, origin, signs};
 use crate::sqlite::failure::failure;
-use crate::sqlite::filter::Plan;
+use crate::sqlite::filter::{Condition, condition};
 use crate::sqlite::rows;
+use crate::sqlite::windows::{Window, next_window};
 
 /// Most rows that one page tests against its filter.
 pub(crate) const ROWS_READ_MAX: usize = 20_000;
-/// Most rows of a session that a page puts in `Seq` order; a larger session is found by reading on.
-pub(crate) const SESSION_ROWS_SORTED_MAX: usize = 2_000;
+/// Most bytes of `data` that previews may make the database read for one page.
+const PREVIEWED_BYTES_MAX: u64 = 64 << 20;
 /// Most events of one page, whatever its limit.
 const PAGE_EVENTS_MAX: usize = 10_000;
-/// A page ends with the event that reaches this.
-const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// One page.
-pub(crate) fn page(conn: &Connection, query: &PageQuery) -> Result<Page, StoreError> {
-    read_page(conn, query, PAGE_BYTES_MAX).map_err(failure)
+pub(crate) fn page(
+    conn: &Connection,
+    query: &PageQuery,
+    extent: Extent,
+) -> Result<Page, StoreError> {
+    // Dropped at the end, which only ends the snapshot: nothing was written.
+    let _snapshot = conn.unchecked_transaction().map_err(failure)?;
+    read_page(conn, query, extent).map_err(failure)
 }
 
-/// One page that ends with the event that reaches `bytes_max`.
+/// One page, inside the caller's transaction.
 pub(crate) fn read_page(
     conn: &Connection,
     query: &PageQuery,
-    bytes_max: usize,
+    extent: Extent,
 ) -> rusqlite::Result<Page> {
-    let plan = plan(conn, &query.filter)?;
-    let end = read_end(conn, query, &plan)?;
-    let limit = query.limit.clamp(1, PAGE_EVENTS_MAX);
-
-    let mut values = plan.walk.values;
-    values.push(start(query));
-    values.push(end.map_or(furthest(query.order), number));
-    values.extend(plan.rest.values);
-    // One more than wanted tells a full page from the last one.
-    values.push(Value::Integer(limit as i64 + 1));
-    let sql = page_sql(plan.index, &plan.walk.sql, &plan.rest.sql, query.order);
-    let mut select = conn.prepare_cached(&sql)?;
-    let mut found = select.query(params_from_iter(values))?;
-
-    let (mut events, mut n_bytes) = (Vec::new(), 0);
-    while let Some(row) = found.next()? {
-        if events.len() == limit || n_bytes >= bytes_max {
-            let next = events.last().map(|stored: &Stored| stored.seq);
-            return Ok(Page { events, next });
+    let order = query.order;
+    let mut position = query.after.map_or(origin(order), |seq| seq.get() as i64);
+    let mut reading = Reading {
+        conn,
+        order,
+        condition: condition(&query.filter),
+        extent,
+        limit: query.limit.clamp(1, PAGE_EVENTS_MAX),
+        events: Vec::new(),
+        n_bytes: 0,
+        n_previewed: 0,
+        n_left: ROWS_READ_MAX,
+    };
+    let mut candidates = choose(conn, &query.filter, order, position)?;
+    loop {
+        let (beyond, end) = match next_window(conn, &query.filter, order, position)? {
+            Window::Over => return reading.page(None),
+            Window::LookedTo(position) => return reading.page(Some(position)),
+            Window::Seqs { beyond, end } => (beyond, end),
+        };
+        let stop = match &mut candidates {
+            Some(candidates) => reading.read_candidates(candidates, beyond, end)?,
+            None => reading.read_table(beyond, end)?,
+        };
+        match stop {
+            Stop::Full => {
+                let last = reading.events.last().map(|listed| listed.seq.get() as i64);
+                return reading.page(last);
+            }
+            Stop::Spent(position) => return reading.page(Some(position)),
+            Stop::End if end == furthest(order) => return reading.page(None),
+            Stop::End => position = end,
         }
-        let stored = rows::stored(row)?;
-        n_bytes += stored.event.record().len();
-        events.push(stored);
     }
-    Ok(Page { events, next: end })
 }
 
-/// How the page for a filter walks the table.
-pub(crate) fn plan(conn: &Connection, filter: &Filter) -> rusqlite::Result<Plan> {
-    Plan::of(filter, |session| {
-        let mut count = conn.prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_session \
-             WHERE session_id = ? LIMIT ?)",
-        )?;
-        let n_max = SESSION_ROWS_SORTED_MAX as i64;
-        let n_rows: i64 = count.query_row(params![session, n_max + 1], |row| row.get(0))?;
-        Ok(n_rows <= n_max)
-    })
+/// Why reading a window ended.
+enum Stop {
+    /// There is another wanted row, and no room for it.
+    Full,
+    /// Enough rows were tested; there are more behind this position.
+    Spent(i64),
+    /// Nothing more in the window.
+    End,
 }
 
-/// The last row that a page may read; `None` if it may read all there is.
-fn read_end(conn: &Connection, query: &PageQuery, plan: &Plan) -> rusqlite::Result<Option<Seq>> {
-    if plan.rest.is_all() || plan.index == "INDEXED BY events_session" {
-        return Ok(None);
+/// A page under way.
+struct Reading<'c> {
+    conn: &'c Connection,
+    order: Order,
+    condition: Condition,
+    extent: Extent,
+    limit: usize,
+    events: Vec<Listed>,
+    n_bytes: usize,
+    /// Bytes that were read for the sake of their beginnings.
+    n_previewed: u64,
+    /// Rows that may still be tested.
+    n_left: usize,
+}
+
+impl Reading<'_> {
+    fn page(self, next: Option<i64>) -> rusqlite::Result<Page> {
+        let next = next.map(|position| {
+            let seq = u64::try_from(position).ok().and_then(model::Seq::new);
+            seq.ok_or(rusqlite::Error::IntegralValueOutOfRange(0, position))
+        });
+        Ok(Page { events: self.events, next: next.transpose()? })
     }
-    let sql = end_sql(plan.index, &plan.walk.sql, query.order);
-    let mut select = conn.prepare_cached(&sql)?;
-    let mut values = plan.walk.values.clone();
-    values.push(start(query));
-    values.push(Value::Integer(ROWS_READ_MAX as i64 - 1));
-    let mut found = select.query(params_from_iter(values))?;
-    let Some(row) = found.next()? else { return Ok(None) };
-    let end = rows::seq(row, 0)?;
-    // A second row says that there is more to read behind this page.
-    Ok(found.next()?.map(|_| end))
+
+    /// Walks the rows themselves. Positions are at least as many as rows, so a run of them bounds both.
+    fn read_table(&mut self, mut beyond: i64, end: i64) -> rusqlite::Result<Stop> {
+        loop {
+            let Some(first) = self.first_row(beyond, end)? else { return Ok(Stop::End) };
+            if self.n_left == 0 {
+                return Ok(Stop::Spent(beyond));
+            }
+            let n_positions = self.n_left as i64;
+            let part_end = match self.order {
+                Order::Asc => end.min(first.saturating_add(n_positions - 1)),
+                Order::Desc => end.max(first - (n_positions - 1)),
+            };
+            let mut values = vec![Value::Integer(beyond), Value::Integer(part_end)];
+            values.extend(self.condition.values.iter().cloned());
+            let n_wanted = self.limit - self.events.len();
+            // One more than wanted tells a full page from the last one.
+            values.push(Value::Integer(n_wanted as i64 + 1));
+            let sql = page_sql(self.extent, &self.condition.sql, self.order);
+            let mut select = self.conn.prepare_cached(&sql)?;
+            if self.take(&mut select, values)? {
+                return Ok(Stop::Full);
+            }
+            self.n_left -= first.abs_diff(part_end) as usize + 1;
+            beyond = part_end;
+        }
+    }
+
+    fn first_row(&self, beyond: i64, end: i64) -> rusqlite::Result<Option<i64>> {
+        let (sign, within, direction) = signs(self.order);
+        let sql = format!(
+            "SELECT seq FROM events NOT INDEXED WHERE seq {sign} ? AND seq {within} ? \
+             ORDER BY seq {direction} LIMIT 1"
+        );
+        let mut select = self.conn.prepare_cached(&sql)?;
+        select.query_row(params![beyond, end], |row| row.get(0)).optional()
+    }
+
+    /// Adds rows until the page is full; whether there was one more.
+    fn take(
+        &mut self,
+        select: &mut CachedStatement<'_>,
+        values: Vec<Value>,
+    ) -> rusqlite::Result<bool> {
+        let mut found = select.query(params_from_iter(values))?;
+        while let Some(row) = found.next()? {
+            if self.is_full() {
+                return Ok(true);
+            }
+            let listed = rows::listed(row, self.extent)?;
+            self.add(listed);
+        }
+        Ok(false)
+    }
+
+    /// Reads the rows that an index offers, one by one.
+    fn read_candidates(
+        &mut self,
+        candidates: &mut Candidates<'_>,
+        beyond: i64,
+        end: i64,
+    ) -> rusqlite::Result<Stop> {
+        candidates.skip_to(beyond)?;
+        let mut select = self.conn.prepare_cached(&row_sql(self.extent, &self.condition.sql))?;
+        for (at, value) in self.condition.values.iter().enumerate() {
+            select.raw_bind_parameter(at + 2, value)?;
+        }
+        let mut tested = beyond;
+        while let Some(seq) = candidates.next()? {
+            if is_beyond(self.order, seq, end) {
+                candidates.take_back(seq);
+                return Ok(Stop::End);
+            }
+            if self.n_left == 0 {
+                return Ok(Stop::Spent(tested));
+            }
+            select.raw_bind_parameter(1, seq)?;
+            let mut found = select.raw_query();
+            if let Some(row) = found.next()? {
+                if self.is_full() {
+                    return Ok(Stop::Full);
+                }
+                let listed = rows::listed(row, self.extent)?;
+                self.add(listed);
+            }
+            self.n_left -= 1;
+            tested = seq;
+        }
+        Ok(Stop::End)
+    }
+
+    fn is_full(&self) -> bool {
+        self.events.len() == self.limit
+            || self.n_bytes >= self.extent.bytes_max
+            || self.n_previewed >= PREVIEWED_BYTES_MAX
+    }
+
+    fn add(&mut self, listed: Listed) {
+        self.n_bytes += listed.event.record().len();
+        if self.extent.data_bytes_max.is_some() {
+            self.n_previewed += listed.data_bytes;
+        }
+        self.events.push(listed);
+    }
 }
 
-/// The page's statement. Values: those of the walk, start, end, those of the rest, limit.
-pub(crate) fn page_sql(index: &str, walk: &str, rest: &str, order: Order) -> String {
-    let (columns, (beyond, within, direction)) = (rows::COLUMNS, signs(order));
+/// A walk through the table. Values: beyond, end, those of the condition, limit.
+pub(crate) fn page_sql(extent: Extent, condition: &str, order: Order) -> String {
+    let (columns, (beyond, within, direction)) = (rows::columns(extent), signs(order));
     format!(
-        "SELECT {columns} FROM events {index} WHERE {walk} AND seq {beyond} ? AND seq {within} ? \
-         AND {rest} ORDER BY seq {direction} LIMIT ?"
+        "SELECT {columns} FROM events NOT INDEXED WHERE seq {beyond} ? AND seq {within} ? \
+         AND {condition} ORDER BY seq {direction} LIMIT ?"
     )
 }
 
-fn end_sql(index: &str, walk: &str, order: Order) -> String {
-    let (beyond, _, direction) = signs(order);
-    format!(
-        "SELECT seq FROM events {index} WHERE {walk} AND seq {beyond} ? \
-         ORDER BY seq {direction} LIMIT 2 OFFSET ?"
-    )
-}
-
-fn signs(order: Order) -> (&'static str, &'static str, &'static str) {
-    match order {
-        Order::Asc => (">", "<=", "ASC"),
-        Order::Desc => ("<", ">=", "DESC"),
-    }
-}
-
-fn start(query: &PageQuery) -> Value {
-    match (query.after, query.order) {
-        (Some(seq), _) => number(seq),
-        (None, Order::Asc) => Value::Integer(0),
-        (None, Order::Desc) => Value::Integer(i64::MAX),
-    }
-}
-
-fn furthest(order: Order) -> Value {
-    match order {
-        Order::Asc => Value::Integer(i64::MAX),
-        Order::Desc => Value::Integer(0),
-    }
-}
-
-fn number(seq: Seq) -> Value {
-    Value::Integer(seq.get() as i64)
-}
-
-/// The statements of a session's page: first what happened at the cursor's very moment, in the order
-/// of `Seq`, then what happened later. Two, because SQLite does not see that a row value
-/// `(time, seq) > (?, ?)` is one range of an index on an expression: it would read from the session's
-/// beginning every time. Values: session, time, seq, limit; and session, time, limit.
-pub(crate) fn session_sql() -> [String; 2] {
-    let select = format!(
-        "SELECT {} FROM events INDEXED BY events_session WHERE session_id = ? \
-         AND coalesce(timestamp_us, received_at_us)",
-        rows::COLUMNS
-    );
-    [
-        format!("{select} = ? AND seq > ? ORDER BY seq LIMIT ?"),
-        format!("{select} > ? ORDER BY coalesce(timestamp_us, received_at_us), seq LIMIT ?"),
-    ]
-}
-
-/// One page of a session, in the order in which things happened.
-pub(crate) fn session(conn: &Connection, query: &SessionQuery) -> Result<Vec<Stored>, StoreError> {
-    read_session(conn, query).map_err(failure)
-}
-
-fn read_session(conn: &Connection, query: &SessionQuery) -> rusqlite::Result<Vec<Stored>> {
-    let [same_moment, later] = session_sql();
-    let limit = query.limit.min(PAGE_EVENTS_MAX);
-    let mut events = Vec::new();
-    if let Some(after) = query.after {
-        let mut select = conn.prepare_cached(&same_moment)?;
-        let (at_us, seq) = (after.at.micros(), after.seq.get() as i64);
-        let values = params![query.session_id, at_us, seq, limit as i64];
-        for stored in select.query_map(values, rows::stored)? {
-            events.push(stored?);
-        }
-    }
-    let mut select = conn.prepare_cached(&later)?;
-    let at_us = query.after.map_or(i64::MIN, |after| after.at.micros());
-    let values = params![query.session_id, at_us, (limit - events.len()) as i64];
-    for stored in select.query_map(values, rows::stored)? {
-        events.push(stored?);
-    }
-    Ok(events)
+/// One candidate. Values: its position, those of the condition.
+pub(crate) fn row_sql(extent: Extent, condition: &str) -> String {
+    let columns = rows::columns(extent);
+    format!("SELECT {columns} FROM events NOT INDEXED WHERE seq = ? AND {condition}")
 }

@@ -4,14 +4,36 @@
 use model::{ContentHash, Draft, Event, Seq, Timestamp};
 use rusqlite::Row;
 
-use crate::events::Stored;
+use crate::events::{Extent, Listed, Stored};
 
 /// The columns that [`stored`] reads, in its order.
 pub(crate) const COLUMNS: &str = "seq, id, stream, application, session_id, category, name, data, \
     timestamp_us, received_at_us, valid, errors, content_hash, id_from_client";
 
+/// The columns that [`listed`] reads: [`COLUMNS`], `data` cut in the database where the extent says so, and
+/// the length of all of it. SQLite counts in characters, which are no shorter than bytes.
+pub(crate) fn columns(extent: Extent) -> String {
+    let Some(n_max) = extent.data_bytes_max else { return COLUMNS.to_owned() };
+    let cut = format!("substr(data, 1, {n_max})");
+    format!("{}, octet_length(data)", COLUMNS.replace("data,", &format!("{cut},")))
+}
+
+/// Reads one row of [`columns`].
+pub(crate) fn listed(row: &Row<'_>, extent: Extent) -> rusqlite::Result<Listed> {
+    let Stored { seq, event } = read(row, extent.data_bytes_max)?;
+    let data_bytes = match extent.data_bytes_max {
+        Some(_) => row.get::<_, i64>(14)? as u64,
+        None => event.data().len() as u64,
+    };
+    Ok(Listed { seq, event, data_bytes })
+}
+
 /// Reads one row of [`COLUMNS`].
 pub(crate) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    read(row, None)
+}
+
+fn read(row: &Row<'_>, data_bytes_max: Option<usize>) -> rusqlite::Result<Stored> {
     let text = |at: usize| row.get_ref(at)?.as_str().map_err(|error| wrong(at, row, error));
     let label =
         |at: usize| row.get_ref(at)?.as_str_or_null().map_err(|error| wrong(at, row, error));
@@ -22,7 +44,7 @@ pub(crate) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         session_id: label(4)?,
         category: label(5)?,
         name: label(6)?,
-        data: text(7)?,
+        data: cut(text(7)?, data_bytes_max),
         timestamp: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_micros),
         received_at: Timestamp::from_micros(row.get(9)?),
         valid: row.get(10)?,
@@ -32,6 +54,10 @@ pub(crate) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         undecided: false,
     };
     Ok(Stored { seq: seq(row, 0)?, event: Event::from_draft(&draft) })
+}
+
+fn cut(text: &str, bytes_max: Option<usize>) -> &str {
+    bytes_max.map_or(text, |bytes_max| &text[..text.floor_char_boundary(bytes_max)])
 }
 
 /// Reads a position.

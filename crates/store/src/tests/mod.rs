@@ -3,5 +3,6 @@
 mod conformance;
 mod control;
 mod filter;
+mod plans;
 mod sqlite;
 mod sqlite_files;

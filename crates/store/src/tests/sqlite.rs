@@ -3,21 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Draft, Filter, Pattern, Seq};
+use model::{Draft, Seq};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::control::ControlStore as _;
 use crate::error::StoreError;
-use crate::events::{Apply, EventStore as _, Order};
+use crate::events::{Apply, EventStore as _};
 use crate::sqlite::failure::failure;
-use crate::sqlite::page;
 use crate::sqlite::store::{SqliteOptions, SqliteStore};
-use crate::tests::conformance::sample::{
-    HOLDER, apply, assert_same, claim, draft, positions, read_all, seq, stored,
-};
+use crate::tests::conformance::sample::{HOLDER, apply, assert_same, claim, draft, seq, stored};
 use crate::tests::conformance::suite::every_promise;
-use crate::tests::conformance::{ids, lease, pages, refusal, reopen, sessions};
+use crate::tests::conformance::{ids, lease, pages, reading, refusal, reopen, sessions};
 
 every_promise!(ready);
 
@@ -26,7 +23,7 @@ pub(crate) fn open(dir: &TempDir) -> Result<Arc<SqliteStore>, StoreError> {
     SqliteStore::open(SqliteOptions { dir, events_file, n_readers: 2, wal_bytes_max: u64::MAX })
 }
 
-fn fresh() -> (Arc<SqliteStore>, TempDir) {
+pub(crate) fn fresh() -> (Arc<SqliteStore>, TempDir) {
     let dir = TempDir::new().unwrap();
     (open(&dir).unwrap(), dir)
 }
@@ -36,7 +33,7 @@ fn ready() -> std::future::Ready<(Arc<SqliteStore>, TempDir)> {
 }
 
 /// A connection beside the store's own, as a user with the command line tool has it.
-fn beside(dir: &TempDir) -> Connection {
+pub(crate) fn beside(dir: &TempDir) -> Connection {
     Connection::open(dir.path().join("eyas.db")).unwrap()
 }
 
@@ -139,86 +136,6 @@ async fn another_writer_is_no_records_fault() {
     assert!(!store.holds(seq(1)).await.unwrap());
     other.execute_batch("ROLLBACK").unwrap();
     apply(&*store, vec![stored(1, &draft("a"))]).await.unwrap();
-    store.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn common_filters_read_in_order_without_sorting() {
-    let (store, dir) = fresh();
-    claim(&*store).await;
-    apply(&*store, vec![stored(1, &draft("a"))]).await.unwrap();
-    let conn = beside(&dir);
-    let explain = |sql: &str| -> String {
-        let sql = format!("EXPLAIN QUERY PLAN {sql}");
-        let mut explain = conn.prepare(&sql).unwrap();
-        let n_values = explain.parameter_count();
-        let values = rusqlite::params_from_iter(vec![1; n_values]);
-        let steps = explain.query_map(values, |row| row.get::<_, String>(3)).unwrap();
-        steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
-    };
-    let exact = |text: &str| vec![Pattern::Exact(text.to_owned())];
-    let all = Filter::default;
-    let check = |filter: &Filter, wanted: &str| {
-        let plan = page::plan(&conn, filter).unwrap();
-        for order in [Order::Asc, Order::Desc] {
-            let sql = page::page_sql(plan.index, &plan.walk.sql, &plan.rest.sql, order);
-            assert_eq!(explain(&sql), wanted, "{filter:?}");
-        }
-    };
-    let table = "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
-    check(&all(), table);
-    check(&Filter { valid: Some(true), application: exact("a"), ..all() }, table);
-    check(
-        &Filter { stream: exact("events"), ..all() },
-        "SEARCH events USING INDEX events_stream (stream=? AND rowid>? AND rowid<?)",
-    );
-    check(
-        &Filter { category: exact("c"), name: exact("n"), stream: exact("events"), ..all() },
-        "SEARCH events USING INDEX events_name (category=? AND name=? AND rowid>? AND rowid<?)",
-    );
-    check(
-        &Filter { valid: Some(false), ..all() },
-        "SEARCH events USING INDEX events_invalid (valid=? AND rowid>? AND rowid<?)",
-    );
-    let [same_moment, later] = page::session_sql();
-    let search = "SEARCH events USING INDEX events_session";
-    assert_eq!(explain(&same_moment), format!("{search} (session_id=? AND <expr>=? AND rowid>?)"));
-    assert_eq!(explain(&later), format!("{search} (session_id=? AND <expr>>?)"));
-    store.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_page_reads_a_bounded_number_of_rows() {
-    let (store, _dir) = fresh();
-    let rare = pages::fill_with_few_rare(&*store, 45_000).await;
-    // 45,000 rows at 20,000 a page, and the last page knows that it is the last.
-    let n_pages_wanted = 45_000_usize.div_ceil(page::ROWS_READ_MAX);
-    let in_stream = Filter { stream: vec![Pattern::Exact("events".to_owned())], ..rare.clone() };
-    for filter in [rare, in_stream] {
-        for order in [Order::Asc, Order::Desc] {
-            let (found, n_pages) = read_all(&*store, &filter, order, 100).await;
-            assert_eq!((found.len(), n_pages), (3, n_pages_wanted));
-        }
-    }
-    store.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_session_too_large_to_sort_is_paged_all_the_same() {
-    let (store, _dir) = fresh();
-    claim(&*store).await;
-    let n_rows = page::SESSION_ROWS_SORTED_MAX as u64 + 1;
-    let session = Filter { session_id: vec![Pattern::Exact("s".to_owned())], ..Filter::default() };
-    for (first, last) in [(1, n_rows - 1), (n_rows, n_rows)] {
-        let make =
-            |at| stored(at, &Draft { session_id: Some("s"), ..draft(&format!("id-{at:06}")) });
-        apply(&*store, (first..=last).map(make).collect()).await.unwrap();
-        for order in [Order::Asc, Order::Desc] {
-            let mut found = positions(&read_all(&*store, &session, order, 333).await.0);
-            found.sort_unstable();
-            assert_eq!(found, (1..=last).collect::<Vec<_>>());
-        }
-    }
     store.close().await.unwrap();
 }
 

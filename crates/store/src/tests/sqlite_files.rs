@@ -2,13 +2,17 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use model::Draft;
+use model::{Clock, Draft, Filter, Pattern};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::error::StoreError;
-use crate::events::EventStore as _;
-use crate::tests::conformance::sample::{apply, at, claim, draft, seq, stored};
+use crate::events::{EventStore as _, Order};
+use crate::sqlite::connection;
+use crate::sqlite::migrations::{self, EVENTS, Schema};
+use crate::tests::conformance::sample::{
+    apply, at, claim, draft, positions, read_all, seq, stored,
+};
 use crate::tests::sqlite::open;
 
 /// The words of the refusal to open, which must name the file.
@@ -109,13 +113,53 @@ async fn a_newer_database_is_refused() {
 
 #[tokio::test]
 async fn a_database_with_another_past_is_refused() {
-    for change in ["checksum = 'x'", "version = 7"] {
+    for change in ["checksum = 'x'", "version = version + 7"] {
         let dir = made().await;
         let conn = Connection::open(dir.path().join("eyas.db")).unwrap();
         conn.execute_batch(&format!("UPDATE migrations SET {change}")).unwrap();
         drop(conn);
         assert!(refusal(&dir, "eyas.db").contains("not the one that this program knows"));
     }
+}
+
+#[tokio::test]
+async fn an_older_database_is_brought_up_to_date() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("eyas.db");
+    let old = Schema { migrations: &EVENTS.migrations[..1], ..EVENTS };
+    let mut conn = connection::open_writer(&path, old.application_id).unwrap();
+    migrations::run(&mut conn, &path, &old).unwrap();
+    // Two times that rise, one that a clock set back, each in its own block of positions.
+    for (seq, us) in [(1, 10), (5_000, 20), (9_000, 5)] {
+        conn.execute(
+            "INSERT INTO events VALUES (?1, ?1, 'events', 'a', NULL, 'c', 'n', '1', NULL, ?2, 1, '[]', \
+             zeroblob(16), 0)",
+            [seq, us],
+        )
+        .unwrap();
+    }
+    conn.execute_batch("UPDATE lease SET applied = 9000").unwrap();
+    drop(conn);
+    let store = open(&dir).unwrap();
+    let check = async |from, to, wanted: &[u64]| {
+        for clock in [Clock::Received, Clock::Event] {
+            let filter =
+                Filter { from: Some(at(from)), to: Some(at(to)), clock, ..Filter::default() };
+            let (found, _) = read_all(&*store, &filter, Order::Asc, 10).await;
+            assert_eq!(positions(&found), wanted);
+        }
+    };
+    check(0, 10, &[9_000]).await;
+    check(5, 20, &[1, 9_000]).await;
+    check(10, 21, &[1, 5_000]).await;
+    check(21, 99, &[]).await;
+    let application = vec![Pattern::Exact("a".to_owned())];
+    let filter = Filter { application, ..Filter::default() };
+    assert_eq!(read_all(&*store, &filter, Order::Desc, 2).await.0.len(), 3);
+    assert_eq!(store.lease().await.unwrap().applied, seq(9_000));
+    store.close().await.unwrap();
+    // A second start finds nothing to do.
+    open(&dir).unwrap().close().await.unwrap();
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 pub(crate) mod ids;
 pub(crate) mod lease;
 pub(crate) mod pages;
+pub(crate) mod reading;
 pub(crate) mod refusal;
 pub(crate) mod reopen;
 pub(crate) mod sample;

@@ -2,7 +2,7 @@
 
 use model::{Clock, ContentHash, Draft, Filter, Pattern, Seq};
 
-use crate::events::{EventStore, Order, PageQuery, Stored};
+use crate::events::{EventStore, Extent, Listed, Order, PageQuery, Stored};
 use crate::tests::conformance::sample::{
     LABELS, NOW_US, apply, assert_same, at, claim, draft, mixed, positions, read_all, seq, stored,
 };
@@ -28,6 +28,10 @@ const DATA: [&str; 15] = [
     "true",
     "[[[[[[[[[[[[]]]]]]]]]]]]",
 ];
+
+fn listed(events: &[Listed]) -> Vec<u64> {
+    events.iter().map(|listed| listed.seq.get()).collect()
+}
 
 pub(crate) async fn data_reads_back_byte_for_byte(store: &dyn EventStore) {
     claim(store).await;
@@ -152,7 +156,7 @@ pub(crate) async fn sql_and_rust_filter_alike(store: &dyn EventStore) {
 pub(crate) async fn pages_cover_everything_exactly_once(store: &dyn EventStore) {
     claim(store).await;
     let empty = PageQuery { filter: Filter::default(), after: None, order: Order::Asc, limit: 3 };
-    let page = store.page(empty).await.unwrap();
+    let page = store.page(empty, Extent::PAGE).await.unwrap();
     assert!(page.events.is_empty() && page.next.is_none());
     let mut events = mixed(91);
     apply(store, events.clone()).await.unwrap();
@@ -168,9 +172,9 @@ pub(crate) async fn pages_cover_everything_exactly_once(store: &dyn EventStore) 
     let all = Filter::default();
     let after = Some(events[40].seq.next());
     let query = |order| PageQuery { filter: all.clone(), after, order, limit: 1_000 };
-    let above = store.page(query(Order::Asc)).await.unwrap().events;
+    let above = store.page(query(Order::Asc), Extent::PAGE).await.unwrap().events;
     assert!(above.iter().all(|stored| Some(stored.seq) > after));
-    let below = store.page(query(Order::Desc)).await.unwrap().events;
+    let below = store.page(query(Order::Desc), Extent::PAGE).await.unwrap().events;
     assert!(below.iter().all(|stored| Some(stored.seq) < after));
     let n_at = events.iter().filter(|stored| Some(stored.seq) == after).count();
     assert_eq!(above.len() + below.len() + n_at, 91);
@@ -181,26 +185,31 @@ pub(crate) async fn a_page_follows_what_is_applied_later(store: &dyn EventStore)
     let (filter, order) = (Filter::default(), Order::Asc);
     apply(store, vec![stored(1, &draft("a")), stored(2, &draft("b"))]).await.unwrap();
     let query = |after, limit| PageQuery { filter: filter.clone(), after, order, limit };
-    assert_eq!(store.page(query(None, 2)).await.unwrap().next, None);
+    assert_eq!(store.page(query(None, 2), Extent::PAGE).await.unwrap().next, None);
     apply(store, vec![stored(9, &draft("c"))]).await.unwrap();
-    let page = store.page(query(Some(seq(2)), 2)).await.unwrap();
-    assert_eq!((positions(&page.events), page.next), (vec![9], None));
-    let page = store.page(query(None, 2)).await.unwrap();
-    assert_eq!((positions(&page.events), page.next), (vec![1, 2], Some(seq(2))));
+    let page = store.page(query(Some(seq(2)), 2), Extent::PAGE).await.unwrap();
+    assert_eq!((listed(&page.events), page.next), (vec![9], None));
+    let page = store.page(query(None, 2), Extent::PAGE).await.unwrap();
+    assert_eq!((listed(&page.events), page.next), (vec![1, 2], Some(seq(2))));
 }
 
 /// Enough rows that a driver's bound on the rows of a page shows.
 pub(crate) async fn fill_with_few_rare(store: &dyn EventStore, n_rows: u64) -> Filter {
     claim(store).await;
+    // Each label alone is common, both together are rare: no index helps.
     let is_rare = |position| [1, 21_000, n_rows].contains(&position);
     for first in (1..=n_rows).step_by(5_000) {
         let make = |position| {
-            let application = Some(if is_rare(position) { "rare" } else { "common" });
-            stored(position, &Draft { application, ..draft(&format!("id-{position:08}")) })
+            let is_even = position % 2 == 0;
+            let application = (is_even || is_rare(position)).then_some("a");
+            let session_id = (!is_even || is_rare(position)).then_some("s");
+            let id = format!("id-{position:08}");
+            stored(position, &Draft { application, session_id, ..draft(&id) })
         };
         apply(store, (first..=n_rows.min(first + 4_999)).map(make).collect()).await.unwrap();
     }
-    Filter { application: vec![Pattern::Exact("rare".to_owned())], ..Filter::default() }
+    let exact = |text: &str| vec![Pattern::Exact(text.to_owned())];
+    Filter { application: exact("a"), session_id: exact("s"), ..Filter::default() }
 }
 
 pub(crate) async fn a_rare_filter_is_found_over_many_rows(store: &dyn EventStore) {
@@ -224,7 +233,7 @@ pub(crate) async fn a_page_of_large_events_ends_early(store: &dyn EventStore) {
     apply(store, (1..=7).map(make).collect()).await.unwrap();
     let all = Filter::default();
     let query = PageQuery { filter: all.clone(), after: None, order: Order::Asc, limit: 1_000 };
-    let page = store.page(query).await.unwrap();
+    let page = store.page(query, Extent::PAGE).await.unwrap();
     assert!((1..7).contains(&page.events.len()) && page.next.is_some());
     let (found, _) = read_all(store, &all, Order::Desc, 1_000).await;
     assert_eq!(positions(&found), [7, 6, 5, 4, 3, 2, 1]);
@@ -246,7 +255,7 @@ pub(crate) async fn readers_never_see_half_a_transaction(store: &dyn EventStore)
         while n_seen < N_ROWS * N_TRANSACTIONS {
             let (filter, order) = (Filter::default(), Order::Desc);
             let query = PageQuery { filter, after: None, order, limit: 700 };
-            let found = positions(&store.page(query).await.unwrap().events);
+            let found = listed(&store.page(query, Extent::PAGE).await.unwrap().events);
             let head = found.first().copied().unwrap_or_default();
             assert_eq!(head % N_ROWS, 0, "a page begins at the end of a transaction");
             assert!(head >= n_seen, "what was seen stays");

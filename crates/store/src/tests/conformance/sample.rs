@@ -3,7 +3,7 @@
 use model::{ContentHash, Draft, Event, Filter, LogId, Seq, Timestamp};
 
 use crate::error::StoreError;
-use crate::events::{Applied, Apply, Claim, EventStore, Order, PageQuery, Stored};
+use crate::events::{Applied, Apply, Claim, EventStore, Extent, Order, PageQuery, Stored};
 
 pub(crate) const HOLDER: &str = "node-1";
 /// 2026-11-01T08:00:00Z.
@@ -146,10 +146,13 @@ pub(crate) async fn read_all(
     let (mut events, mut after, mut n_pages) = (Vec::new(), None, 0);
     loop {
         let query = PageQuery { filter: filter.clone(), after, order, limit };
-        let page = store.page(query).await.unwrap();
+        let page = store.page(query, Extent::PAGE).await.unwrap();
         n_pages += 1;
         assert!(page.events.len() <= limit, "a page holds at most its limit");
-        events.extend(page.events);
+        events.extend(page.events.into_iter().map(|listed| {
+            assert_eq!(listed.data_bytes, listed.event.data().len() as u64);
+            Stored { seq: listed.seq, event: listed.event }
+        }));
         let Some(next) = page.next else { return (events, n_pages) };
         let moves_on = after.is_none_or(|after| match order {
             Order::Asc => next > after,

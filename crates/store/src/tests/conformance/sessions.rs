@@ -2,7 +2,7 @@
 
 use model::Draft;
 
-use crate::events::{EventStore, SessionPosition, SessionQuery, Stored};
+use crate::events::{EventStore, Extent, SessionPosition, SessionQuery, Stored};
 use crate::tests::conformance::sample::{
     Dice, NOW_US, apply, assert_same, at, claim, draft, stored,
 };
@@ -34,13 +34,40 @@ pub(crate) async fn sessions_are_in_the_order_of_things(store: &dyn EventStore) 
             let (mut found, mut after) = (Vec::new(), None);
             loop {
                 let query = SessionQuery { session_id: session.to_owned(), after, limit };
-                let page = store.session(query).await.unwrap();
-                assert!(page.len() <= limit);
-                let Some(last) = page.last() else { break };
+                let page = store.session(query, Extent::PAGE).await.unwrap();
+                assert!(page.events.len() <= limit);
+                let page_events =
+                    page.events.into_iter().map(|it| Stored { seq: it.seq, event: it.event });
+                found.extend(page_events);
+                assert_eq!(page.has_more, found.len() < wanted.len());
+                let Some(last) = found.last().filter(|_| page.has_more) else { break };
                 after = Some(happened(last));
-                found.extend(page);
             }
             assert_same(&found, &wanted);
         }
     }
+}
+
+pub(crate) async fn a_page_of_a_session_ends_at_its_bytes(store: &dyn EventStore) {
+    claim(store).await;
+    let data = format!("\"{}\"", "x".repeat(10_000));
+    let make = |position: u64| {
+        let (id, session_id) = (format!("id-{position}"), Some("s"));
+        stored(position, &Draft { data: &data, session_id, ..draft(&id) })
+    };
+    apply(store, (1..=9).map(make).collect()).await.unwrap();
+    let extent = Extent { bytes_max: 25_000, data_bytes_max: None };
+    let (mut n_found, mut after) = (0, None);
+    loop {
+        let query = SessionQuery { session_id: "s".to_owned(), after, limit: 100 };
+        let page = store.session(query, extent).await.unwrap();
+        assert_eq!(page.events.len(), 3, "the third event reaches the bound");
+        n_found += page.events.len();
+        let last = page.events.last().unwrap();
+        after = Some(SessionPosition { at: last.event.received_at(), seq: last.seq });
+        if !page.has_more {
+            break;
+        }
+    }
+    assert_eq!(n_found, 9);
 }

@@ -25,6 +25,12 @@ macro_rules! every_promise {
             pages::a_page_of_large_events_ends_early,
             pages::readers_never_see_half_a_transaction,
             sessions::sessions_are_in_the_order_of_things,
+            sessions::a_page_of_a_session_ends_at_its_bytes,
+            reading::any_filter_in_any_order_finds_what_the_model_finds,
+            reading::names_without_category_are_found_as_well,
+            reading::previews_are_cut_at_a_character_and_say_how_much_there_is,
+            reading::a_page_of_previews_reads_a_bounded_amount,
+            reading::the_fate_of_a_position_is_told,
         }
     };
     (@each $fresh:path, $($room:ident::$promise:ident,)*) => {
