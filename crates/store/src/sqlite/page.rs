@@ -114,10 +114,12 @@ impl Reading<'_> {
         Ok(Page { events: self.events, next: next.transpose()? })
     }
 
-    /// Walks the rows themselves. Positions are at least as many as rows, so a run of them bounds both.
+    /// Walks the rows themselves. Positions are at least as many as rows, so a run of them bounds both. What
+    /// a run has no rows for at its end (the log jumps after a repair) does not count.
     fn read_table(&mut self, mut beyond: i64, end: i64) -> rusqlite::Result<Stop> {
+        let order = self.order;
         loop {
-            let Some(first) = self.first_row(beyond, end)? else { return Ok(Stop::End) };
+            let Some(first) = self.first_row(order, beyond, end)? else { return Ok(Stop::End) };
             if self.n_left == 0 {
                 return Ok(Stop::Spent(beyond));
             }
@@ -136,13 +138,19 @@ impl Reading<'_> {
             if self.take(&mut select, values)? {
                 return Ok(Stop::Full);
             }
-            self.n_left -= first.abs_diff(part_end) as usize + 1;
+            let (back, behind) = match order {
+                Order::Asc => (Order::Desc, part_end.saturating_add(1)),
+                Order::Desc => (Order::Asc, part_end - 1),
+            };
+            let last = self.first_row(back, behind, first)?.unwrap_or(first);
+            self.n_left -= first.abs_diff(last) as usize + 1;
             beyond = part_end;
         }
     }
 
-    fn first_row(&self, beyond: i64, end: i64) -> rusqlite::Result<Option<i64>> {
-        let (sign, within, direction) = signs(self.order);
+    /// The first row of a walk from beyond one position up to another.
+    fn first_row(&self, order: Order, beyond: i64, end: i64) -> rusqlite::Result<Option<i64>> {
+        let (sign, within, direction) = signs(order);
         let sql = format!(
             "SELECT seq FROM events NOT INDEXED WHERE seq {sign} ? AND seq {within} ? \
              ORDER BY seq {direction} LIMIT 1"
