@@ -2,7 +2,7 @@
 //!
 //! [`histogram`] counts durations and sizes in fixed buckets, [`busy`] says which share of the time one worker
 //! works, [`commits`] is both for the writer of a log. All of it is atomics: recording takes no lock and
-//! allocates nothing. Why it is our own stands in docs/adr/0007.
+//! allocates nothing. Why it is our own stands in docs/adr/0009.
 
 mod busy;
 mod commits;

@@ -2,7 +2,7 @@
 //!
 //! What the client says is read and ignored. Outbound memory is the one outbox that is being written: a slow client is
 //! simply further behind, a quiet one holds no buffer at all. That is why the frames are written here and not by a
-//! library, which keeps a buffer as large as the largest message for as long as the connection lives (docs/adr/0007).
+//! library, which keeps a buffer as large as the largest message for as long as the connection lives (docs/adr/0008).
 //!
 //! Invariant: `told` is the position of the last message that is in the socket as a whole, so a goodbye never names an
 //! event that the client has not been sent.
