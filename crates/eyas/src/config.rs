@@ -363,6 +363,9 @@ impl Layers {
             self.problem("otlp.ratio", "is not a share between 0 and 1, like 0.01");
         }
         let endpoint = self.settings.get("otlp.endpoint")?.text().to_owned();
+        if endpoint.is_empty() {
+            return None;
+        }
         if traces_url(&endpoint).is_none() {
             self.problem(
                 "otlp.endpoint",

@@ -30,8 +30,8 @@ const DATABASE_SILENT_US: i64 = 3_000_000;
 const NO_ROOM_US: i64 = 10_000_000;
 /// Nearly full: two of the log's largest segments away from refusing events,
 const LEFT_BYTES_MIN: u64 = 128 << 20;
-/// or less than half an hour at this rate.
-const DISK_S_MIN: f64 = 1_800.0;
+/// or less than ten minutes at the rate of the whole [`DISK_WINDOW`]: a burst of seconds says nothing about minutes.
+const DISK_S_MIN: f64 = 600.0;
 /// What an event takes from the disk, as a multiple of its bytes in the log: rows and indexes in the database,
 const DISK_PER_BYTE: f64 = 2.0;
 /// or, while nothing gets there, the log and three times as much that the log keeps free for the database.
@@ -122,6 +122,8 @@ struct View<'a> {
     shrinks_per_s: f64,
     drain_s: Option<f64>,
     disk_s: Option<f64>,
+    /// There are samples for the whole [`DISK_WINDOW`].
+    is_long: bool,
 }
 
 impl<'a> View<'a> {
@@ -160,6 +162,7 @@ impl<'a> View<'a> {
             drain_s: (lag > 0 && shrinks_per_s > 0.0).then(|| lag as f64 / shrinks_per_s),
             disk_s: (last.gauges.disk_left_bytes.filter(|_| bytes_per_s >= 1.0))
                 .map(|left| left as f64 / bytes_per_s / weight),
+            is_long: long.len() == DISK_WINDOW,
         }
     }
 
@@ -219,7 +222,7 @@ impl<'a> View<'a> {
 
     fn nearly_full_disk(&self) -> Option<(Stage, String)> {
         let left = self.last.gauges.disk_left_bytes?;
-        let is_soon = self.disk_s.is_some_and(|disk_s| disk_s < DISK_S_MIN);
+        let is_soon = self.is_long && self.disk_s.is_some_and(|disk_s| disk_s < DISK_S_MIN);
         (left < LEFT_BYTES_MIN || is_soon).then(|| {
             let time = match self.disk_s {
                 Some(disk_s) => format!(", for about {} at this rate", span(disk_s)),

@@ -6,7 +6,7 @@ use model::Timestamp;
 
 use crate::health::sample::{Database, Sample, Shares};
 use crate::health::totals::Gauges;
-use crate::health::verdict::{Stage, Verdict, limits};
+use crate::health::verdict::{DISK_WINDOW, Stage, Verdict, limits};
 
 /// 2026-11-21T14:02:20Z
 const NOW_US: i64 = 1_795_269_740_000_000;
@@ -51,7 +51,7 @@ fn loaded(change: impl FnOnce(&mut Sample)) -> Sample {
 
 /// The same for as long as the verdict looks back.
 fn steady(sample: &Sample) -> Verdict {
-    limits(&vec![sample.clone(); 10], Stage::Idle)
+    limits(&vec![sample.clone(); DISK_WINDOW], Stage::Idle)
 }
 
 fn check(sample: &Sample, stage: Stage, sentence: &str) {
@@ -147,6 +147,16 @@ fn a_fact_comes_before_every_share() {
         Stage::Disk,
         "The disk is nearly full: 600 MiB left, for about 5 min at this rate. Still accepting. Everything is stored.",
     );
+}
+
+#[test]
+fn a_burst_of_seconds_says_nothing_about_the_disk() {
+    let filling = loaded(|sample| {
+        sample.gauges.disk_left_bytes = Some(600 << 20);
+        sample.gauges.lag_records = 0;
+    });
+    let stage = |n_samples| limits(&vec![filling.clone(); n_samples], Stage::Idle).stage;
+    assert_eq!((stage(59), stage(60)), (Stage::Idle, Stage::Disk));
 }
 
 #[test]
