@@ -27,6 +27,7 @@ mod http_corpus;
 mod ids;
 mod journal;
 mod json_suite;
+mod kill_points;
 mod lifecycle;
 mod live;
 mod live_frames;
