@@ -29,7 +29,7 @@ const KILL_AFTER_MAX: Duration = Duration::from_secs(3);
 /// A start that is killed lives at most this long.
 const START_MS_MAX: u64 = 150;
 
-fn setting(name: &str, otherwise: u64) -> u64 {
+pub(crate) fn setting(name: &str, otherwise: u64) -> u64 {
     let given = std::env::var(name).ok();
     given.map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
