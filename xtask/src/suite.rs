@@ -11,8 +11,9 @@ use crate::runner::{Outcome, step};
 use crate::schemathesis::{self, SUITE, SchemathesisArgs};
 use crate::tidy::check;
 
-/// The whole workspace with the code behind features, which would otherwise be checked by nobody.
-const EVERYTHING: &[&str] = &["--workspace", "--features", "xtask/bench"];
+/// The whole workspace with the code behind features, which would otherwise be checked by nobody. The simulated disk is
+/// there for the tests; without it here, the binaries would be built once more.
+const EVERYTHING: &[&str] = &["--workspace", "--features", "xtask/bench,seglog/sim"];
 
 /// Runs the suite. Returns whether all of it passed. A step that cannot run is a failed step; without what the suite needs
 /// none starts.

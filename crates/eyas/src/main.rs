@@ -63,6 +63,12 @@ use crate::exit::CommandError;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Of the tests: a constant that is false where the binary is shipped.
+    if cfg!(debug_assertions)
+        && let Ok(place) = std::env::var("KILL_EYAS_AT")
+    {
+        crash::arm(&place);
+    }
     let cli = Cli::parse();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -190,7 +190,9 @@ impl Intake {
     /// The seam to the log, timed.
     async fn append_records(&self, records: Vec<Bytes>) -> Result<SeqRange, IntakeError> {
         let begun = Instant::now();
+        crash::at("intake.before_append");
         let appended = self.queue.append(records).await;
+        crash::at("intake.after_append");
         match &appended {
             Ok(_) => self.meters.append_us.record(begun.elapsed().as_micros() as u64),
             Err(QueueError::NoRoom(_)) => self.meters.set_no_room(clock::now()),

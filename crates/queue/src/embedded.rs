@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use meter::Commits;
 use model::{LogId, Seq, SeqRange};
-use seglog::{AppendError, Disk, Log, OpenError, Options, ReadError, Reader};
+use seglog::{AppendError, Disk, Io, Log, OpenError, Options, ReadError, Reader};
 use tokio::sync::watch;
 use tokio::task;
 
@@ -65,12 +65,19 @@ impl EmbeddedQueue {
             reserve_bytes_max: options.reserve_bytes_max,
             ..Options::new(options.dir)
         };
-        let (log, recovered) =
-            Log::open(Arc::new(Disk), &settings).map_err(|error| match error {
-                OpenError::Corrupt { .. } => QueueError::Corrupt(error.to_string()),
-                OpenError::Behind { .. } => QueueError::Behind(error.to_string()),
-                error => QueueError::Open(error.to_string()),
-            })?;
+        Self::open_on(Arc::new(Disk), &settings)
+    }
+
+    /// The same on any disk, with all settings of the log: tests have a disk that forgets what was not synced.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_on(disk: Arc<dyn Io>, settings: &Options) -> Result<Self, QueueError> {
+        let (log, recovered) = Log::open(disk, settings).map_err(|error| match error {
+            OpenError::Corrupt { .. } => QueueError::Corrupt(error.to_string()),
+            OpenError::Behind { .. } => QueueError::Behind(error.to_string()),
+            error => QueueError::Open(error.to_string()),
+        })?;
         let id = LogId::new(recovered.log_id).expect("a log id is never 0");
         let next = seq(recovered.next);
         Ok(Self {

@@ -34,6 +34,10 @@ const BUFFER_KEEP_BYTES: usize = COMMIT_BYTES_MAX + BLOCK_BYTES as usize;
 const SEGMENT_GROWTH: u64 = 4;
 /// Longest wait of a commit for those who were answered by the one before.
 const LINGER_MAX: Duration = Duration::from_micros(500);
+/// Where tests kill the process: before the write, between the two, after the fsync.
+const COMMIT_POINTS: [&str; 3] =
+    ["commit.before_write", "commit.before_fsync", "commit.after_fsync"];
+const SEAL_POINTS: [&str; 3] = ["seal.before_write", "seal.before_fsync", "seal.after_fsync"];
 
 /// The state of the writer's thread.
 pub(crate) struct Committer {
@@ -129,6 +133,7 @@ impl Committer {
         debug_assert_eq!(self.buffer.len(), n_frame_bytes, "frames take what was counted for them");
         self.is_sealed = false;
         self.write(first, seq)?;
+        crash::at("commit.before_answers");
         let mut seq = first;
         self.linger.n_appends = self.in_flight.len();
         // Order matters: whoever is answered may append again at once, and must find the room that it left.
@@ -139,6 +144,7 @@ impl Committer {
             let _ = pending.answer.send(Ok((seq, end - 1)));
             seq = end;
         }
+        crash::at("commit.after_answers");
         Ok(())
     }
 
@@ -184,10 +190,15 @@ impl Committer {
     /// One write, one fdatasync, timed.
     fn write_durably(&self, offset: u64, n_records: u64) -> io::Result<()> {
         let (file, commits) = (&self.current.file, &self.shared.commits);
+        let [before_write, before_fsync, after_fsync] =
+            if n_records > 0 { COMMIT_POINTS } else { SEAL_POINTS };
         let running = commits.busy.start();
+        crash::at(before_write);
         file.write_all_at(&self.buffer, offset)?;
+        crash::at(before_fsync);
         let write_us = running.elapsed_us();
         file.sync_data()?;
+        crash::at(after_fsync);
         let commit_us = running.elapsed_us();
         // A seal is work, but nobody waits for it.
         if n_records > 0 {
@@ -217,7 +228,9 @@ impl Committer {
         match self.install(&spare) {
             Ok(header) => {
                 let folder = &self.shared.folder;
+                crash::at("roll.before_folder_fsync");
                 folder.sync().map_err(|error| self.poison("the log's folder", &error))?;
+                crash::at("roll.after_folder_fsync");
                 self.shared.catalog.push(Segment::new(header.base, header.salt, header.size_bytes));
                 self.current = Current { file: spare.file, header, offset: BLOCK_BYTES };
                 // The base of this segment vouches for everything before it.
@@ -243,6 +256,7 @@ impl Committer {
             is_recycled: spare.is_recycled,
         };
         spare.write(&header, &[])?;
+        crash::at("roll.before_rename");
         spare.rename(folder, header.base)?;
         Ok(header)
     }

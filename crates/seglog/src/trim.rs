@@ -23,6 +23,7 @@ pub(crate) fn trim(shared: &Shared, recycle_bytes: u64, before: u64) -> io::Resu
         return Err(io::Error::other(reason.to_owned()));
     }
     while let Some(segment) = shared.catalog.pop_before(before) {
+        crash::at("trim.before_unlink");
         let spare = match take_away(shared, recycle_bytes, &segment) {
             Ok(spare) => spare,
             Err(error) => {
@@ -30,10 +31,12 @@ pub(crate) fn trim(shared: &Shared, recycle_bytes: u64, before: u64) -> io::Resu
                 return Err(error);
             }
         };
+        crash::at("trim.before_folder_fsync");
         if let Err(error) = shared.folder.sync() {
             shared.poison.set(format!("cannot fsync the log's folder: {error}"));
             return Err(error);
         }
+        crash::at("trim.after_folder_fsync");
         if let Some(spare) = spare {
             shared.spares.keep(spare);
         }

@@ -8,13 +8,14 @@ use crate::tidy::tree::Tree;
 pub(crate) const FLOORS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("meter", &[]),
-    ("seglog", &["meter"]),
+    ("crash", &[]),
+    ("seglog", &["crash", "meter"]),
     ("queue", &["meter", "model", "seglog"]),
-    ("store", &["model"]),
+    ("store", &["crash", "model"]),
     ("live", &["model", "queue", "store"]),
-    ("pipeline", &["meter", "model", "queue", "store"]),
-    ("gateway", &["meter", "model", "store", "live", "pipeline"]),
-    ("eyas", &["model", "queue", "store", "live", "pipeline", "gateway"]),
+    ("pipeline", &["crash", "meter", "model", "queue", "store"]),
+    ("gateway", &["crash", "meter", "model", "store", "live", "pipeline"]),
+    ("eyas", &["crash", "model", "queue", "store", "live", "pipeline", "gateway"]),
     ("xtask", &[]),
 ];
 

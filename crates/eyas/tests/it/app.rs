@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -315,6 +316,16 @@ impl TestApp {
         eventually("the end of stderr", async || self.process.listener.is_finished().then_some(()))
             .await;
         (code, self.stderr())
+    }
+
+    /// Waits until it was killed by SIGKILL: what it said.
+    pub(crate) async fn killed(mut self) -> String {
+        let status = self.process.exit(DEADLINE).await;
+        let signal = status.and_then(|status| status.signal());
+        assert_eq!(signal, Some(9), "{status:?}; stderr:\n{}", self.stderr());
+        eventually("the end of stderr", async || self.process.listener.is_finished().then_some(()))
+            .await;
+        self.stderr()
     }
 
     /// SIGTERM, and the end with exit code 0.

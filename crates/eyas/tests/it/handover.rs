@@ -162,7 +162,8 @@ async fn restarts_under_load_fail_no_request() {
         counts.slowest_us.load(Ordering::Relaxed) / 1000,
     );
     assert_eq!(events.len() as u64, n_events);
-    let wrong = check(&History { attempts, events, dead: dead_letters(&app), transcripts });
+    let wrong =
+        check(&History { attempts, events, dead: dead_letters(&app.path("eyas.db")), transcripts });
     assert!(
         wrong.is_empty(),
         "{} promises broken: {:#?}",

@@ -2,7 +2,8 @@
 //!
 //! They would survive a rewrite of everything below the boundary. What each part proves stands in
 //! docs/testing.md. Invariant: nothing here reaches into a crate to see an answer; the two tests that
-//! open the database file do it to break it, or to read dead letters, which have no page yet.
+//! open the database file do it to break it, or to read dead letters, which have no page yet. One room
+//! is of another kind: `seeded_defects` runs the crates in this process, to break them on purpose.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -27,6 +28,7 @@ mod http_corpus;
 mod ids;
 mod journal;
 mod json_suite;
+mod kill_points;
 mod lifecycle;
 mod live;
 mod live_frames;
@@ -41,6 +43,7 @@ mod paging;
 mod producers;
 mod reading;
 mod seeded;
+mod seeded_defects;
 mod slow_clients;
 mod small_disk;
 mod status;

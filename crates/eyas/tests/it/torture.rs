@@ -29,7 +29,7 @@ const KILL_AFTER_MAX: Duration = Duration::from_secs(3);
 /// A start that is killed lives at most this long.
 const START_MS_MAX: u64 = 150;
 
-fn setting(name: &str, otherwise: u64) -> u64 {
+pub(crate) fn setting(name: &str, otherwise: u64) -> u64 {
     let given = std::env::var(name).ok();
     given.map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
@@ -139,8 +139,8 @@ impl Subscriber {
 }
 
 /// What the database gave up on. There is no page for it yet, so its table is read.
-pub(crate) fn dead_letters(app: &TestApp) -> Vec<Kept> {
-    let database = Connection::open(app.path("eyas.db")).unwrap();
+pub(crate) fn dead_letters(database: &Path) -> Vec<Kept> {
+    let database = Connection::open(database).unwrap();
     let mut select = database.prepare("SELECT seq, record FROM dead_letters ORDER BY seq").unwrap();
     let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)));
     rows.unwrap()
@@ -175,7 +175,7 @@ async fn history(app: &TestApp, journals: &Path, transcripts: Vec<Transcript>) -
     let journals = (0..N_PRODUCERS).map(|number| journals.join(format!("p{number:02}")));
     let attempts = journals.flat_map(|path| read(&path)).collect();
     let events = everything_kept(app).await;
-    History { attempts, events, dead: dead_letters(app), transcripts }
+    History { attempts, events, dead: dead_letters(&app.path("eyas.db")), transcripts }
 }
 
 fn report(history: &History, killer: &Killer, took: Duration) {

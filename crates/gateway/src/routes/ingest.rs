@@ -121,6 +121,7 @@ where
     } else {
         receipt::one(&accepted, fates)
     };
+    crash::at("gateway.before_202");
     Ok(receipt::response(body, waited.as_ref()))
 }
 

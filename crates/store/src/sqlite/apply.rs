@@ -83,6 +83,7 @@ pub(crate) fn bind(conn: &Connection, log: LogId) -> Result<Lease, StoreError> {
 /// Applies a run of records in one transaction.
 pub(crate) fn apply(conn: &mut Connection, apply: &Apply) -> Result<Applied, StoreError> {
     check_order(apply)?;
+    crash::at("apply.before_begin");
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
     let n_moved = tx
         .prepare_cached(MOVE_LEASE)
@@ -97,6 +98,7 @@ pub(crate) fn apply(conn: &mut Connection, apply: &Apply) -> Result<Applied, Sto
     if n_moved == 0 {
         return Err(StoreError::Fenced { expected: apply.expected });
     }
+    crash::at("apply.after_lease");
     let mut applied = Applied::default();
     {
         let mut insert = tx.prepare_cached(INSERT_EVENT).map_err(failure)?;
@@ -112,7 +114,9 @@ pub(crate) fn apply(conn: &mut Connection, apply: &Apply) -> Result<Applied, Sto
         }
     }
     note_times(&tx, &apply.events).map_err(failure)?;
+    crash::at("apply.before_commit");
     tx.commit().map_err(failure)?;
+    crash::at("apply.after_commit");
     Ok(applied)
 }
 

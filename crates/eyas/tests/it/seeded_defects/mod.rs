@@ -1,0 +1,13 @@
+//! The checker against the real rooms with a defect in one of them: each must be caught, and without one it is silent.
+//!
+//! ```text
+//! proof     the tests: no defect, then each of the five, over seeds
+//! world     intake, log, consumer, database and live push in this process; power cuts, starts, and what is known at the end
+//! defects   what stands in front of the log and of the database, and is wrong on purpose
+//! ```
+//!
+//! Here alone the tests reach below HTTP: the disk under the log is the simulated one, which forgets what was not synced.
+
+mod defects;
+mod proof;
+mod world;
