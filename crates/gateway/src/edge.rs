@@ -70,6 +70,8 @@ pub(crate) struct Edge {
     pub(crate) is_stopping: AtomicBool,
     /// Cancelled when the end begins: each further answer says `Connection: close`.
     pub(crate) closing: CancellationToken,
+    /// The same for the path of a request: to ask the token takes a lock that all connections share.
+    pub(crate) is_closing: AtomicBool,
     /// Cancelled when the server stops accepting; live connections say bye.
     pub(crate) drain: CancellationToken,
     /// Connections and WebSockets: the server ends when they have.

@@ -73,6 +73,7 @@ impl Gateway {
             n_connections: AtomicUsize::new(0),
             is_stopping: AtomicBool::new(false),
             closing: CancellationToken::new(),
+            is_closing: AtomicBool::new(false),
             drain: CancellationToken::new(),
             tasks: TaskTracker::new(),
             intake,

@@ -58,6 +58,7 @@ pub async fn run(
     edge.tasks.spawn(monitor::keep(Arc::clone(&edge)));
     let order = accept_until(&listener, &gateway, &door, ending.order()).await;
     edge.is_stopping.store(order == Order::Stop, Ordering::Relaxed);
+    edge.is_closing.store(true, Ordering::Relaxed);
     edge.closing.cancel();
     let lame_duck = if order == Order::Stop { ending.delay } else { LAME_DUCK };
     accept_until(&listener, &gateway, &door, tokio::time::sleep(lame_duck)).await;

@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use axum::body::Body as AxumBody;
@@ -73,7 +74,7 @@ where
     }
     // Told with an answer, a client cannot have sent the next request already, as it could have before a mere close.
     // A switch to another protocol says `Connection: upgrade` itself.
-    if edge.closing.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+    if edge.is_closing.load(Relaxed) && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, CLOSE);
     }
     watch.enter(Phase::Open);
