@@ -111,9 +111,8 @@ impl Run {
     }
 }
 
-/// Dies at each point, at each of its passes that is named.
+/// Dies at each point, at each of its passes that is named. An optimised binary has no points, lives on, and fails.
 async fn survives(points: &[&str], passes: &[u64], under: Under) {
-    assert!(cfg!(debug_assertions), "a binary of this profile has no points");
     for point in points {
         for pass in passes {
             Run::new(format!("{point}:{pass}")).judge(under).await;
