@@ -70,6 +70,8 @@ function connectionText(nowMs) {
       return { glyph: '●', word: 'live', kind: 'ok' };
     case 'catching up':
       return { glyph: '◐', word: `catching up ${count(model.nBehind)}`, kind: 'warn' };
+    case 'polling':
+      return { glyph: '◐', word: 'polling', kind: 'warn' };
     case 'offline': {
       const waitS = Math.ceil((model.retryAtMs - nowMs) / 1000);
       return { glyph: '○', word: waitS > 0 ? `offline, retry in ${waitS} s` : 'offline, connecting', kind: 'bad' };

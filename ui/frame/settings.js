@@ -44,6 +44,8 @@ function choice(name, choices) {
 
 export const timeMode = choice('time', TIME_MODES);
 export const theme = choice('theme', THEMES);
+/** Most events a second that the list is sent; above it the server sends a sample. */
+export const liveRate = choice('rate', ['500', '5000']);
 /** Single-letter keys can be switched off wholesale (WCAG 2.1.4). */
 export const letterKeys = choice('keys', ['on', 'off']);
 /** Whether a summary of what arrives is announced to screen readers. */

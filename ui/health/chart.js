@@ -12,6 +12,8 @@ import { clock } from '../lib/time.js';
 import { theme, timeMode } from '../frame/settings.js';
 
 const HEIGHT_PX = 150;
+/** Of a panel that says `isLow`. */
+const LOW_PX = 92;
 /** Rows of the table. */
 const TABLE_ROWS = 60;
 /** Widths of a step on the time axis, in seconds. */
@@ -21,8 +23,11 @@ const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
 
 /** @typedef {import('../lib/series.js').History} History */
 /** @typedef {import('../lib/amount.js').Unit} Unit */
-/** @typedef {{ title: string, unit: Unit, series: { name: string, label: string, colour: string }[] }} Panel */
+/** @typedef {{ title: string, unit: Unit, isLow?: boolean, series: { name: string, label: string, colour: string }[] }} Panel */
 /** @typedef {(number | null)[][]} Columns */
+
+/** @param {Panel} panel */
+const heightOf = ({ isLow }) => (isLow ? LOW_PX : HEIGHT_PX);
 
 /** @param {{ panel: Panel, history: History }} props */
 export function Chart({ panel, history }) {
@@ -31,7 +36,7 @@ export function Chart({ panel, history }) {
   const times = moments(history);
   const columns = panel.series.map(({ name }) => column(history, name, times.length));
   const isEmpty = columns.every((values) => values.every((value) => value === null));
-  return html`<section class="chart" aria-label=${panel.title} data-test="chart">
+  return html`<section class=${`chart${panel.isLow ? ' chart-low' : ''}`} aria-label=${panel.title} data-test="chart">
     <div class="chart-head">
       <h2 class="h3">${panel.title}</h2>
       <button class="link" aria-pressed=${String(isTable)} aria-label=${`${panel.title} as a table`} onClick=${() => setIsTable(!isTable)} data-test="as-table">Table</button>
@@ -82,7 +87,7 @@ function Plot({ panel, history, times, columns, onCursor }) {
       plot.current = new uPlot(optionsOf(panel, element, () => newestHistory.current, onCursor), dataOf(times, columns), element);
     };
     build();
-    const observer = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT_PX }));
+    const observer = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: heightOf(panel) }));
     observer.observe(element);
     const scheme = matchMedia('(prefers-color-scheme: dark)');
     scheme.addEventListener('change', build);
@@ -118,7 +123,7 @@ function optionsOf(panel, element, history, onCursor) {
   const isRelative = timeMode.value === 'relative';
   return {
     width: element.clientWidth,
-    height: HEIGHT_PX,
+    height: heightOf(panel),
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false }, sync: { key: 'health' }, points: { size: 6 } },
     tzDate: (s) => (timeMode.value === 'utc' ? uPlot.tzDate(new Date(s * 1000), 'Etc/UTC') : new Date(s * 1000)),

@@ -181,6 +181,22 @@ export function eventText(event) {
   return event.text.replace(/^\{"type":"event",/, '{');
 }
 
+/** @typedef {{ first: string, last: string, matched: number, sent: number, events: RawEvent[] }} Frame */
+
+/**
+ * Reads a live frame `{"type":"events",…,"items":[…]}`; the server promises that `items` is its last member.
+ * @param {string} text
+ * @returns {Frame}
+ */
+export function splitFrame(text) {
+  for (const { key, keyFrom, from } of members(text)) {
+    if (key !== 'items') continue;
+    const { first, last, matched, sent } = JSON.parse(`${text.slice(0, text.lastIndexOf(',', keyFrom))}}`);
+    return { first, last, matched, sent, events: elements(text, from).map(splitEvent) };
+  }
+  throw fault(text.length);
+}
+
 /**
  * Reads a page `{"events":[…],"next":…}`.
  * @param {string} text

@@ -1,5 +1,5 @@
 // What stands in place of the list when it has no rows: loading, a failure, nothing that matches, or
-// nothing at all yet, with a command that works as it stands.
+// nothing at all yet, with an example that works as it stands.
 
 import { html, signal } from '../vendor/preact.js';
 
@@ -12,6 +12,7 @@ import { commitFilter, frame, model, nowMs, retry, terms } from './live.js';
 
 const failure = signal('');
 const isSending = signal(false);
+const language = signal('curl');
 
 export function Empty() {
   void frame.value;
@@ -56,19 +57,38 @@ function exampleBody(ms) {
 /** @type {string | null} */
 let shownBody = null;
 
+/** The same event in four ways, each complete as it stands. @type {[string, (body: string) => string[]][]} */
+const WAYS = [
+  ['curl', (body) => [`curl -X POST ${location.origin}/events \\`, '  -H "Content-Type: application/json" \\', `  -d '${body}'`]],
+  ['JavaScript', (body) => [
+    `await fetch('${location.origin}/events', {`,
+    "  method: 'POST',",
+    "  headers: { 'content-type': 'application/json' },",
+    `  body: JSON.stringify(${body}),`,
+    '});',
+  ]],
+  ['Python', (body) => [
+    'import json, urllib.request',
+    '',
+    `event = ${body}`,
+    `request = urllib.request.Request('${location.origin}/events', json.dumps(event).encode(), {'Content-Type': 'application/json'})`,
+    'print(urllib.request.urlopen(request).status)',
+  ]],
+  ['eyas send', (body) => [`echo '${body}' |`, `  eyas send --url ${location.origin} -`]],
+];
+
 function First() {
   shownBody ??= exampleBody(nowMs());
-  const curl = [
-    `curl -X POST ${location.origin}/events \\`,
-    '  -H "Content-Type: application/json" \\',
-    `  -d '${shownBody}'`,
-  ].join('\n');
+  const code = (WAYS.find(([name]) => name === language.value)?.[1] ?? (() => []))(shownBody).join('\n');
   return html`<div class="empty" data-test="empty">
     <h2>Waiting for the first event on ${location.origin}</h2>
-    <p>Send one from a terminal, and it stands here as soon as it is on disk:</p>
-    <pre class="command" tabindex="0" aria-label="Command" data-test="curl">${curl}</pre>
+    <p>Send one, and it stands here as soon as it is on disk:</p>
+    <div class="ranges" role="group" aria-label="Language of the example">
+      ${WAYS.map(([name]) => html`<button aria-pressed=${String(name === language.value)} onClick=${() => (language.value = name)}>${name}</button>`)}
+    </div>
+    <pre class="command" tabindex="0" aria-label="Example" data-test="curl">${code}</pre>
     <p class="actions">
-      <button class="primary" onClick=${() => copy(curl, 'The command')}>Copy</button>
+      <button class="primary" onClick=${() => copy(code, 'The example')}>Copy</button>
       <button onClick=${send} disabled=${isSending.value} data-test="send">Send a test event</button>
       <a href="/docs">All of the API</a>
     </p>

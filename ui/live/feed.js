@@ -4,6 +4,9 @@
 //               │  ▲          │  ▲          │      lost: wait 0.5 s to 15 s, or until the browser
 //               ▼  └─ Retry   ▼  └──────────┤      says "online" or the tab is looked at again
 //             failed        offline ◄───────┘      (failed: an answer of 4xx or 5xx; 5xx is tried again)
+//                              │  ▲
+//                              ▼  │               more than three drops in 15 s while plain HTTP works:
+//                            polling              a proxy closes WebSockets; ask for pages every 2 s
 //
 // Invariant: there is at most one socket and one timer, and each belongs to the newest `start`. After
 // a loss the feed resumes behind the last event that the page has, so nothing is missed or repeated;
@@ -12,12 +15,18 @@
 import { request, ApiError } from '../lib/api.js';
 import { waitMs } from '../lib/backoff.js';
 import { distance, position } from '../lib/cursor.js';
-import { splitEvent } from '../lib/raw-json.js';
-import { firstFill } from './fill.js';
+import { splitFrame } from '../lib/raw-json.js';
+import { firstFill, newerThan } from './fill.js';
 
 /** A server that sends statistics each second and is silent for this long is gone. */
 const SILENCE_MS_MAX = 15_000;
-const EVENT_MARK = '{"type":"event",';
+const FRAME_MARK = '{"type":"events",';
+/** More drops than this in so short a time are no accident. */
+const DROPS_MAX = 3;
+const DROPS_MS = 15_000;
+const POLL_MS = 2000;
+/** How long polling goes on before a WebSocket is tried again. */
+const POLLING_MS = 60_000;
 
 /** @typedef {import('./model.js').Model} Model */
 
@@ -31,6 +40,11 @@ export class Feed {
     this.changed = changed;
     this.filter = new URLSearchParams();
     this.attempt = 0;
+    /** Most events a second that the server shall send. */
+    this.rateMax = 500;
+    /** When the socket dropped although the server answers. @type {number[]} */
+    this.dropsAtMs = [];
+    this.pollingUntilMs = 0;
     /** @type {WebSocket | null} */
     this.socket = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -58,6 +72,18 @@ export class Feed {
     this.#load();
   }
 
+  /**
+   * Another rate, the same list: it goes on behind what was taken in.
+   * @param {number} rate
+   */
+  setRate(rate) {
+    if (rate === this.rateMax) return;
+    this.rateMax = rate;
+    if (this.socket === null) return;
+    this.#stop();
+    this.#follow();
+  }
+
   /** Called once a second: notices a connection that died without a word. */
   tick() {
     const silentMs = Date.now() - this.heardAtMs;
@@ -68,6 +94,7 @@ export class Feed {
   retryNow() {
     if (this.model.connection === 'failed') this.start(this.filter);
     else if (this.model.connection === 'offline') this.#again();
+    else if (this.model.connection === 'polling') this.#stopPolling();
   }
 
   #stop() {
@@ -92,6 +119,7 @@ export class Feed {
       if (since !== 'beginning') model.moveTo(since);
       // A page holds only what is in the database, so all up to here is.
       model.appliedSeq = Math.max(model.appliedSeq, position(model.cursor ?? '').seq);
+      model.beginCounting();
       this.#follow();
     } catch (error) {
       if (signal.aborted) return;
@@ -120,6 +148,8 @@ export class Feed {
     const query = new URLSearchParams(this.filter);
     query.set('since', model.cursor ?? 'beginning');
     query.set('stats', '1');
+    query.set('frames', '1');
+    query.set('max_rate', String(this.rateMax));
     const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/live?${query}`);
     this.socket = socket;
     this.heardAtMs = Date.now();
@@ -136,22 +166,77 @@ export class Feed {
       this.changed();
     };
     socket.onclose = () => {
-      if (socket === this.socket) this.#lost(0);
+      if (socket !== this.socket) return;
+      this.#lost(0);
+      this.#countDrop();
     };
+  }
+
+  /** A drop tells of a proxy only if the server itself answers. */
+  async #countDrop() {
+    try {
+      await request('/healthz');
+    } catch {
+      return;
+    }
+    const now = Date.now();
+    this.dropsAtMs = [...this.dropsAtMs, now].filter((atMs) => now - atMs < DROPS_MS);
+    if (this.dropsAtMs.length <= DROPS_MAX || this.model.connection !== 'offline') return;
+    this.dropsAtMs = [];
+    this.pollingUntilMs = now + POLLING_MS;
+    this.#again();
+  }
+
+  #stopPolling() {
+    this.pollingUntilMs = 0;
+    this.#again();
+  }
+
+  async #poll() {
+    const { model } = this;
+    this.fill = new AbortController();
+    const { signal } = this.fill;
+    try {
+      const { events, isEnd } = await newerThan(this.filter, model.cursor, signal);
+      if (signal.aborted) return;
+      model.connection = 'polling';
+      for (const event of events) model.add(event);
+      // Pages hold only what is in the database.
+      model.appliedSeq = Math.max(model.appliedSeq, position(model.cursor ?? '').seq);
+      if (model.outage !== null && isEnd) Object.assign(model.outage, { untilMs: model.outage.untilMs ?? Date.now(), done: true });
+      this.timer = setTimeout(() => this.#again(), isEnd ? POLL_MS : 0);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.pollingUntilMs = 0;
+      this.#lost(0);
+    }
+    this.changed();
+  }
+
+  /** The server's own measurements, also of the time when this page did not listen. */
+  async #seedRates() {
+    try {
+      this.model.rates.seed(JSON.parse(await request('/status/history?range=5m')));
+    } catch {
+      // The chart then begins with what is heard from now on.
+    }
   }
 
   /** @param {string} text one message */
   #take(text) {
     const { model } = this;
-    if (text.startsWith(EVENT_MARK)) {
-      const event = splitEvent(text);
-      model.add(event);
-      if (model.nBehind > 0) model.nBehind = distance(this.head, event.envelope.cursor);
+    if (text.startsWith(FRAME_MARK)) {
+      model.addFrame(splitFrame(text));
+      if (model.nBehind > 0) model.nBehind = distance(this.head, model.cursor);
       return;
     }
     const message = JSON.parse(text);
     if (message.type === 'hello') this.#hello(message);
     else if (message.type === 'gap') model.addGap(message);
+    else if (message.type === 'progress') {
+      model.moveTo(message.cursor);
+      if (model.nBehind > 0) model.nBehind = distance(this.head, model.cursor);
+    }
     else if (message.type === 'stats') model.setStats(message, Date.now());
     else if (message.type === 'caught_up') this.#caughtUp(message.head);
     else if (message.type === 'bye') {
@@ -172,6 +257,7 @@ export class Feed {
       return;
     }
     this.head = head;
+    this.#seedRates();
     model.connection = 'catching up';
     model.nBehind = distance(head, model.cursor);
     if (model.outage !== null) model.outage.untilMs ??= Date.now();
@@ -192,7 +278,7 @@ export class Feed {
     const { model } = this;
     this.#stop();
     // A page that was never connected has missed nothing: its first fill is still to come.
-    const hadFeed = model.connection === 'live' || model.connection === 'catching up';
+    const hadFeed = model.connection === 'live' || model.connection === 'catching up' || model.connection === 'polling';
     if (hadFeed && (model.outage === null || model.outage.done)) {
       model.outage = { sinceMs: Date.now(), untilMs: null, missed: 0, done: false };
     }
@@ -214,6 +300,7 @@ export class Feed {
     this.#stop();
     // Without a cursor and without an outage there was no first fill yet.
     if (this.model.cursor === null && this.model.outage === null) this.#load();
+    else if (Date.now() < this.pollingUntilMs) this.#poll();
     else this.#follow();
   }
 }

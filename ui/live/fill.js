@@ -65,6 +65,35 @@ async function newestOf(filter, signal) {
   return events;
 }
 
+/** Pages that one poll reads at most, and rows in one. */
+const POLL_PAGES_MAX = 20;
+const POLL_ROWS = 500;
+
+/**
+ * What is stored behind a position, oldest first, for a network that lets no WebSocket through.
+ * @param {URLSearchParams} filter
+ * @param {string | null} cursor
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ events: RawEvent[], isEnd: boolean }>}
+ */
+export async function newerThan(filter, cursor, signal) {
+  /** @type {RawEvent[]} */
+  const events = [];
+  const query = new URLSearchParams(filter);
+  if (!query.has('stream')) query.set('stream', ALL_STREAMS);
+  query.set('limit', String(POLL_ROWS));
+  /** @type {string | null} */
+  let after = cursor;
+  for (let n = 0; n < POLL_PAGES_MAX; n += 1) {
+    if (after !== null) query.set('after', after);
+    const { events: more, next } = await page(query, signal);
+    events.push(...more);
+    if (next === null) return { events, isEnd: true };
+    after = next;
+  }
+  return { events, isEnd: false };
+}
+
 /**
  * @param {URLSearchParams} query
  * @param {AbortSignal} signal

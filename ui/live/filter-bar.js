@@ -4,7 +4,7 @@ import { html, signal } from '../vendor/preact.js';
 
 import { parse, termText, withTerm } from '../lib/filter.js';
 import { count, Untrusted } from '../frame/text.js';
-import { commitFilter, frame, model, terms, togglePause } from './live.js';
+import { commitFilter, model, numbersFrame, terms, togglePause } from './live.js';
 
 const typed = signal('');
 const problems = signal(/** @type {string[]} */ ([]));
@@ -38,7 +38,7 @@ function Chip({ term }) {
 }
 
 function PauseButton() {
-  void frame.value;
+  void numbersFrame.value;
   return html`<button class="pause" data-test="pause" disabled=${model.nShown === 0} onClick=${() => togglePause('button')}>
     ${model.isPaused ? `▶ Resume${model.nSincePause > 0 ? `, ${count(model.nSincePause)} new` : ''}` : '❚❚ Pause'}
   </button>`;

@@ -12,7 +12,7 @@
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from '../vendor/preact.js';
 
-import { active, drawing, frame, indexOf, model, moveActive, nowMs, open, openRow, pause, togglePause, toTop } from './live.js';
+import { active, drawing, frame, grown, indexOf, model, moveActive, nowMs, open, openRow, pause, togglePause, toTop } from './live.js';
 import { ListRow } from './row.js';
 
 const POOL = 256;
@@ -35,6 +35,11 @@ export function List() {
   useFocus(scroller, rowPx);
   usePauseOnSelection(scroller);
   useEffect(() => scroller.current?.scrollTo({ top: 0 }), [toTop.value]);
+  useLayoutEffect(() => {
+    // The row that was read stays where it is; if it is gone, the oldest that follows it is in sight.
+    const view = scroller.current;
+    if (view !== null && grown.value.rows > 0) view.scrollTop = Math.min(view.scrollTop + grown.value.rows * rowPx, view.scrollHeight);
+  }, [grown.value]);
 
   const first = Math.max(0, Math.floor(scrollPx / rowPx) - MARGIN);
   const wanted = Math.min(WINDOW_MAX, Math.ceil(viewPx / rowPx) + 2 * MARGIN);

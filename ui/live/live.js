@@ -8,7 +8,7 @@ import { fromQuery, toQuery, toText } from '../lib/filter.js';
 import { liveHref } from '../lib/route.js';
 import { go, route } from '../frame/navigate.js';
 import { say } from '../frame/say.js';
-import { announcing } from '../frame/settings.js';
+import { announcing, liveRate } from '../frame/settings.js';
 import { count } from '../frame/text.js';
 import { Feed } from './feed.js';
 import { Model } from './model.js';
@@ -19,6 +19,8 @@ import { Model } from './model.js';
 const DRAW_MS = 100;
 /** For people who asked for less motion. */
 const DRAW_MS_CALM = 500;
+const NUMBERS_MS = 250;
+const CHART_MS = 1000;
 const ANNOUNCE_MS = 10_000;
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -27,7 +29,22 @@ export const model = new Model();
 /** Rises with each drawing; whoever reads it is drawn again. */
 export const frame = signal(0);
 export const drawing = createDrawing(() => void (frame.value += 1), () => (calm.matches ? DRAW_MS_CALM : DRAW_MS));
-const feed = new Feed(model, drawing.invalidate);
+/** The same for the numbers, which nobody can read ten times a second. */
+export const numbersFrame = signal(0);
+const numbers = createDrawing(() => void (numbersFrame.value += 1), () => (calm.matches ? DRAW_MS_CALM : NUMBERS_MS));
+/** The same for the chart, which has one point a second. */
+export const chartFrame = signal(0);
+const chart = createDrawing(() => void (chartFrame.value += 1), () => CHART_MS);
+const feed = new Feed(model, () => {
+  drawing.invalidate();
+  numbers.invalidate();
+});
+
+/** Draws at once what a person has just done. */
+function drawSoon() {
+  drawing.drawSoon();
+  numbers.drawSoon();
+}
 
 /** @type {import('../vendor/preact.js').Signal<Term[]>} */
 export const terms = signal(route.value.screen === 'live' ? fromQuery(route.value.query) : []);
@@ -37,6 +54,8 @@ export const openId = signal(/** @type {string | null} */ (null));
 export const openRow = signal(/** @type {Row | null} */ (null));
 /** Arrival number of the row that has the keyboard, and whether the focus shall follow it. */
 export const active = signal({ n: /** @type {number | null} */ (null), focus: false });
+/** Rows that the list on the screen grew by at its top, when a person reads on; a new object each time. */
+export const grown = signal({ rows: 0 });
 /** Rises when the list shall scroll to its top. */
 export const toTop = signal(0);
 
@@ -47,7 +66,7 @@ export const nowMs = () => Date.now() + model.clockOffsetMs;
 export function pause(reason) {
   if (model.nShown === 0) return; // nothing to read in peace yet
   model.pause(reason);
-  drawing.drawSoon();
+  drawSoon();
 }
 
 /** Goes on, at the newest. */
@@ -55,10 +74,21 @@ export function resume() {
   model.resume();
   active.value = { n: null, focus: false };
   toTop.value += 1;
-  drawing.drawSoon();
+  drawSoon();
 }
 
 export const jumpToNewest = resume;
+
+/** Stays paused, and takes the rows that came meanwhile into the list. */
+export function readOn() {
+  if (!model.isPaused) return;
+  const rows = model.readOn();
+  batch(() => {
+    grown.value = { rows };
+    frame.value += 1;
+  });
+  drawSoon();
+}
 
 /** @param {import('./model.js').PauseReason} reason */
 export function togglePause(reason) {
@@ -162,7 +192,7 @@ export function dismiss(which) {
   if (which === 'outage') model.outage = null;
   else if (which === 'gaps') model.gaps = [];
   else model.isNewInstance = false;
-  drawing.drawSoon();
+  drawSoon();
 }
 
 /** Starts feed and clocks, once. */
@@ -172,9 +202,12 @@ export function startLive() {
     const { screen, query } = route.value;
     if (screen === 'live') untracked(() => follow(query));
   });
+  effect(() => feed.setRate(Number(liveRate.value)));
   setInterval(() => {
     feed.tick();
     drawing.invalidate();
+    numbers.invalidate();
+    chart.invalidate();
   }, 1000);
   announceSummaries();
 }
@@ -186,13 +219,13 @@ function announceSummaries() {
   effect(() => {
     clearInterval(timer);
     if (announcing.value === 'off') return;
-    let before = model.nReceived;
+    let before = model.nMatched;
     let invalidBefore = model.nInvalid;
     timer = setInterval(() => {
-      const nNew = model.nReceived - before;
+      const nNew = model.nMatched - before;
       const nInvalid = model.nInvalid - invalidBefore;
-      [before, invalidBefore] = [model.nReceived, model.nInvalid];
-      if (nNew > 0 && !model.isPaused) say(`${count(nNew)} events, ${count(nInvalid)} invalid`, { isVisible: false });
+      [before, invalidBefore] = [model.nMatched, model.nInvalid];
+      if (nNew > 0 && !model.isPaused) say(`${count(nNew)} events, ${count(nInvalid)} invalid in the list`, { isVisible: false });
     }, ANNOUNCE_MS);
   });
 }

@@ -1,11 +1,13 @@
 // What the Live screen knows: the rows, the counters, the pause, the connection. No DOM, no network.
 //
 // Plain fields, changed thousands of times a second and read at most ten times a second by the
-// screen; only `lib/draw.js` decides when. Invariant: received = shown + waiting + pushed out, so that
-// the numbers on the screen always add up.
+// screen; only `lib/draw.js` decides when. The server counts what matched and sends all of it or a
+// sample. Invariant: received >= matched = shown + sampled out + waiting + pushed out, so that the
+// numbers on the screen always add up.
 
 import { isAfter, position } from '../lib/cursor.js';
 import { Ring } from '../lib/ring.js';
+import { Rates } from './rates.js';
 
 /** Rows kept for scrolling back. */
 export const ROWS_MAX = 5000;
@@ -14,10 +16,10 @@ export const CHARS_MAX = 32 * 1024 * 1024;
 /** How far back the count of other arrivals looks. */
 const MINUTE_MS = 60_000;
 
-/** @typedef {import('../lib/raw-json.js').RawEvent & { n: number }} Row `n` counts arrivals on this page */
-/** @typedef {'loading' | 'live' | 'catching up' | 'offline' | 'failed'} Connection */
+/** @typedef {import('../lib/raw-json.js').RawEvent & { n: number }} Row `n` counts the rows that came to this page */
+/** @typedef {'loading' | 'live' | 'catching up' | 'polling' | 'offline' | 'failed'} Connection */
 /** @typedef {'button' | 'key' | 'scroll' | 'selection' | 'open'} PauseReason */
-/** @typedef {{ accepted: number, applied_seq: number, head_seq: number, invalid: number, lag_s: number, lag_records: number }} Stats */
+/** @typedef {{ accepted: number, stored: number, invalid: number, applied_seq: number, head_seq: number, lag_s: number, lag_records: number }} Stats */
 /** @typedef {{ sinceMs: number, untilMs: number | null, missed: number, done: boolean }} Outage */
 /** @typedef {{ from: string, to: string, why: string }} Gap */
 /** @typedef {{ what: string, status: number, requestId: string, detail: string }} Failure */
@@ -39,15 +41,25 @@ export class Model {
   clockOffsetMs = 0;
   /** @type {Outage | null} */
   outage = null;
+  /** Arrivals a second, for the chart. */
+  rates = new Rates();
 
   // One list.
-  nReceived = 0;
+  /** Events that match the filter, as the server counts them. */
+  nMatched = 0;
+  /** Those of them that came to this page as rows. */
+  nRows = 0;
+  /** What the server took in before `baseSeq`, as far as this list is concerned. */
+  nBase = 0;
+  /** Behind this position every accepted event counts as received. */
+  baseSeq = 0;
   nInvalid = 0;
   /** The rows as they stood when the list was paused, newest first. @type {Row[] | null} */
   frozen = null;
   /** @type {PauseReason | null} */
   pausedBy = null;
   nSincePause = 0;
+  nRowsAtPause = 0;
   /** Everything up to here has been seen; where to resume. @type {string | null} */
   cursor = null;
   appliedSeq = 0;
@@ -66,7 +78,10 @@ export class Model {
   clear() {
     this.ring.clear();
     this.resume();
-    this.nReceived = 0;
+    this.nMatched = 0;
+    this.nRows = 0;
+    this.nBase = 0;
+    this.baseSeq = 0;
     this.nInvalid = 0;
     this.cursor = null;
     this.appliedSeq = 0;
@@ -86,12 +101,41 @@ export class Model {
     const { cursor, valid } = event.envelope;
     if (this.cursor !== null && this.#isSeen(cursor)) return false;
     this.cursor = cursor;
-    this.ring.push({ ...event, n: this.nReceived }, event.text.length);
-    this.nReceived += 1;
+    this.ring.push({ ...event, n: this.nRows }, event.text.length);
+    this.nRows += 1;
     if (!valid) this.nInvalid += 1;
-    if (this.frozen !== null) this.nSincePause += 1;
-    if (this.outage !== null && !this.outage.done) this.outage.missed += 1;
+    this.#countMatched(1);
     return true;
+  }
+
+  /** @param {number} n */
+  #countMatched(n) {
+    this.nMatched += n;
+    if (this.frozen !== null) this.nSincePause += n;
+    if (this.outage !== null && !this.outage.done) this.outage.missed += n;
+  }
+
+  /**
+   * Takes a frame: its events, and the count of those that matched and were not sent.
+   * @param {import('../lib/raw-json.js').Frame} frame
+   */
+  addFrame({ last, matched, events }) {
+    if (this.cursor !== null && this.#isSeen(last)) return;
+    for (const event of events) this.add(event);
+    this.#countMatched(Math.max(0, matched - events.length));
+    this.moveTo(last);
+  }
+
+  /** The first fill is done: from here on everything that the server accepts is received. */
+  beginCounting() {
+    this.nBase = this.nMatched;
+    this.baseSeq = position(this.cursor ?? '').seq;
+  }
+
+  /** What the server took in while this list stands, whether it matches or not. */
+  get nReceived() {
+    const headSeq = Math.max(this.stats?.head_seq ?? 0, position(this.cursor ?? '').seq);
+    return Math.max(this.nMatched, this.nBase + Math.max(0, headSeq - this.baseSeq));
   }
 
   /** @param {string} cursor */
@@ -111,6 +155,10 @@ export class Model {
   /** @param {Gap} gap */
   addGap(gap) {
     this.gaps = [...this.gaps, gap].slice(-3);
+    // What lies in the gap may not even exist, so it is not counted.
+    this.nBase += Math.max(0, position(this.cursor ?? '').seq - this.baseSeq);
+    this.baseSeq = position(gap.to).seq;
+    this.stats = null;
     this.cursor = gap.to;
   }
 
@@ -126,6 +174,7 @@ export class Model {
     if ((lately.at(-1)?.accepted ?? 0) > stats.accepted) lately.length = 0;
     lately.push({ atMs: nowMs, accepted: stats.accepted });
     while (nowMs - (lately[0]?.atMs ?? nowMs) > MINUTE_MS) lately.shift();
+    this.rates.add(stats, nowMs + this.clockOffsetMs);
   }
 
   /** Events that the server accepted during the last minute, as far as this page has heard. */
@@ -140,6 +189,19 @@ export class Model {
     this.frozen = this.ring.toArray();
     this.pausedBy = reason;
     this.nSincePause = 0;
+    this.nRowsAtPause = this.nRows;
+  }
+
+  /**
+   * Takes the rows that came during the pause into the list that stands still.
+   * @returns {number} how many rows came on top; more than the list now has, if it went on beyond them
+   */
+  readOn() {
+    const nNew = this.nRows - this.nRowsAtPause;
+    this.frozen = this.ring.toArray();
+    this.nSincePause = 0;
+    this.nRowsAtPause = this.nRows;
+    return nNew;
   }
 
   resume() {
@@ -158,7 +220,22 @@ export class Model {
   }
 
   get nNotShown() {
-    return this.nReceived - this.nShown;
+    return this.nMatched - this.nShown;
+  }
+
+  /** Matched, but left out of the sample that the server sends. */
+  get nSampledOut() {
+    return this.nMatched - this.nRows;
+  }
+
+  /** Rows that came during the pause and are kept: not drawn yet. */
+  get nWaiting() {
+    return this.frozen === null ? 0 : Math.min(this.nRows - this.nRowsAtPause, this.ring.length);
+  }
+
+  /** Rows that this page no longer keeps. */
+  get nPushedOut() {
+    return this.nRows - this.nShown - this.nWaiting;
   }
 
   /**

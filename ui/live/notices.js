@@ -5,7 +5,7 @@ import { html } from '../vendor/preact.js';
 
 import { duration } from '../lib/time.js';
 import { count, Untrusted } from '../frame/text.js';
-import { dismiss, frame, model, resume, retry } from './live.js';
+import { dismiss, frame, model, numbersFrame, readOn, resume, retry } from './live.js';
 
 /** A loss that lasts longer is said aloud. */
 const ALERT_MS = 5000;
@@ -16,6 +16,10 @@ export function Notices() {
   void frame.value;
   return html`
     <${OutageNotice} />
+    ${model.connection === 'polling' &&
+    html`<${Notice} kind="warn" test="polling">
+      Your proxy closes WebSockets: showing polled updates, every 2 s. <button class="link" onClick=${retry}>Try again</button>
+    <//>`}
     ${model.gaps.length > 0 &&
     html`<${Notice} kind="bad" test="gap" onClose=${() => dismiss('gaps')}>
       ${model.gaps.map((gap) => html`<p><${GapText} gap=${gap} /></p>`)}
@@ -40,14 +44,14 @@ function Notice({ kind, test, onClose, children }) {
   </div>`;
 }
 
-/** "Offline 41 s · missed 8,213 … caught up" */
+/** "Offline 41 s · missed 8,213 · caught up" */
 function OutageNotice() {
   const { outage } = model;
   if (outage === null) return html`<div role="alert"></div>`;
   const lastedMs = (outage.untilMs ?? Date.now()) - outage.sinceMs;
   const isBack = model.connection !== 'offline';
   const missed = isBack || outage.missed > 0 ? ` · missed ${count(outage.missed)}` : '';
-  const end = outage.done ? ' … caught up' : isBack ? ' · catching up' : '';
+  const end = outage.done ? ' · caught up' : isBack ? ' · catching up' : '';
   return html`
     <div role="alert" class="visually-hidden">${!isBack && lastedMs > ALERT_MS ? 'The connection is lost.' : ''}</div>
     <${Notice} kind=${outage.done ? 'ok' : 'warn'} test="outage" onClose=${outage.done ? () => dismiss('outage') : undefined}>
@@ -82,10 +86,13 @@ const REASONS = new Map([
 
 /** Stands below the list, so that no row moves or is covered when it comes. */
 export function PauseNotice() {
-  void frame.value;
+  void numbersFrame.value;
   if (!model.isPaused) return null;
+  const { nWaiting } = model;
   return html`<div class="paused" data-test="paused">
     <span>${REASONS.get(model.pausedBy ?? '')} · <b>+${count(model.nSincePause)}</b> since pause</span>
-    <button onClick=${resume}>Resume</button>
+    <button class="primary" onClick=${resume} title="Jump to the newest (key .)">Resume</button>
+    <button onClick=${readOn} disabled=${nWaiting === 0} data-test="read-on"
+      title="Stay paused, and scroll up through what came meanwhile">Read on${nWaiting > 0 ? `, ${count(nWaiting)} rows` : ''}</button>
   </div>`;
 }

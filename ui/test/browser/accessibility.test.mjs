@@ -77,7 +77,7 @@ test('the empty state, and an outage', async () => {
   await says(page, 'empty', /Waiting for the first event/);
   assert.deepEqual(await accessibilityFaults(page), []);
   await fresh.sendMany(3);
-  await says(page, 'received', '3');
+  await says(page, 'matched', '3');
   await fresh.stop();
   await says(page, 'outage', /Offline/);
   assert.deepEqual(await accessibilityFaults(page), []);

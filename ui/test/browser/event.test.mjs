@@ -184,7 +184,7 @@ test('the open event is in the address: reload, back, forward, a link of its own
   for (const at of [1, 2, 3]) await post(`e${at}`, String(at), { name: `n${at}` });
   await stored('e3');
   await page.goto(`${server.origin}/ui/`);
-  await says(page, 'received', '3');
+  await says(page, 'matched', '3');
   await page.click('[data-test=row] >> nth=2');
   await says(page, 'facts', /e1/);
   assert.equal(new URL(page.url()).search, '?event=e1');
@@ -212,7 +212,7 @@ test('the open event is in the address: reload, back, forward, a link of its own
   await page.keyboard.press('[');
   await says(page, 'facts', /e2/);
   await page.click('[data-test=like]');
-  await says(page, 'received', '1');
+  await says(page, 'matched', '1');
   assert.equal(new URL(page.url()).search, '?category=page+interaction&name=n2');
   await page.goBack();
   await page.waitForSelector('[data-test=event-page]');

@@ -66,7 +66,7 @@ test('hostile text in every field is text, in the list, in the panel, in its tre
   await page.goto(`${server.origin}/ui/`);
   await says(page, 'connection', /live$/);
   await sendAll();
-  await says(page, 'received', String(CORPUS.length));
+  await says(page, 'matched', String(CORPUS.length));
   assert.equal(await rows(page).count(), CORPUS.length);
   for (const tab of ['tree', 'raw']) {
     for (const [at, text] of [...CORPUS].reverse().entries()) {
@@ -79,12 +79,12 @@ test('hostile text in every field is text, in the list, in the panel, in its tre
     }
   }
   await page.click('.fields a:text("Only this") >> nth=1');
-  await says(page, 'received', '1');
+  await says(page, 'matched', '1');
   await watched.assertClean();
 
   // The same from the first page of a new list.
   await page.goto(`${server.origin}/ui/`);
-  await says(page, 'received', String(CORPUS.length));
+  await says(page, 'matched', String(CORPUS.length));
   await watched.assertClean();
 });
 
@@ -93,7 +93,7 @@ test('hostile ids are addresses of their event and of their session, and the exp
   await sendAll();
   await server.send({ id: '..', category: 'x', name: 'dots', session_id: '..' });
   await page.goto(`${server.origin}/ui/`);
-  await says(page, 'received', String(CORPUS.length + 1));
+  await says(page, 'matched', String(CORPUS.length + 1));
   for (const [at, text] of CORPUS.entries()) {
     await page.goto(`${server.origin}/ui/events/${encodeURIComponent(idOf(text, at))}`);
     await says(page, 'facts', new RegExp('stored'));
@@ -111,7 +111,7 @@ test('hostile ids are addresses of their event and of their session, and the exp
   // Browsers take such a path apart, so there is no link to it, and the event opens on Live.
   await page.goto(`${server.origin}/ui/?event=..`);
   await says(page, 'detail', /Browsers cannot ask/);
-  await says(page, 'received', String(CORPUS.length + 1));
+  await says(page, 'matched', String(CORPUS.length + 1));
   await page.click('[data-test=row] >> nth=0');
   await says(page, 'facts', /dots/);
   assert.equal(await page.locator('[data-test=facts] a[href^="/ui/sessions/"]').count(), 0);
@@ -151,7 +151,7 @@ test('text that turns or hides itself is shown with visible escapes', async () =
   await page.goto(`${server.origin}/ui/`);
   await says(page, 'connection', /live$/);
   await server.send({ category: 'x', name: '\u202Egnp.exe' });
-  await says(page, 'received', '1');
+  await says(page, 'matched', '1');
   assert.equal(await page.locator('[data-test=row] .cell-name b').textContent(), '\\u202Egnp.exe');
   assert.equal(await page.locator('[data-test=row] .cell-name .esc').textContent(), '\\u202E');
   await watched.assertClean();
@@ -162,7 +162,7 @@ test('a large event opens cut, and in full when asked', async () => {
   await page.goto(`${server.origin}/ui/`);
   await says(page, 'connection', /live$/);
   await server.send({ category: 'x', name: 'large', data: 'y'.repeat(200_000) });
-  await says(page, 'received', '1');
+  await says(page, 'matched', '1');
   await page.click('[data-test=row]');
   await says(page, 'tree', /^ ?"y{1023}… show all 200 kB$/);
   await page.click('[data-test=node]');

@@ -14,7 +14,7 @@ beforeEach(async () => {
 test('kill -9: what came while the page was offline is counted exactly and shown', async () => {
   const { page, context } = watched;
   await server.sendMany(3);
-  await says(page, 'received', '3');
+  await says(page, 'matched', '3');
   await server.kill();
   await says(page, 'connection', /offline/);
   await says(page, 'outage', /^Offline \d+ s/);
@@ -24,19 +24,19 @@ test('kill -9: what came while the page was offline is counted exactly and shown
   await server.start();
   await server.sendMany(37);
   await says(page, 'connection', /offline/);
-  await says(page, 'received', '3');
+  await says(page, 'matched', '3');
   await context.setOffline(false);
 
-  await says(page, 'outage', /missed 37 … caught up/);
+  await says(page, 'outage', /missed 37 · caught up/);
   await says(page, 'connection', /live$/);
-  await says(page, 'received', '40');
+  await says(page, 'matched', '40');
   const names = await rows(page).allTextContents();
   assert.match(names[0] ?? '', /event 36/);
 
   // What comes later was not missed.
   await server.sendMany(2);
-  await says(page, 'received', '42');
-  await says(page, 'outage', /missed 37 … caught up/);
+  await says(page, 'matched', '42');
+  await says(page, 'outage', /missed 37 · caught up/);
   await page.click('[data-test=outage] button');
   await page.waitForSelector('[data-test=outage]', { state: 'detached' });
   await watched.assertClean();
@@ -51,7 +51,7 @@ test('three kills in a row: no gap, no repeat', async () => {
     await server.start();
     await server.sendMany(20, { name: `round ${round}` });
     await says(page, 'connection', /live$/);
-    await says(page, 'received', String(round * 40));
+    await says(page, 'matched', String(round * 40));
   }
   const seqs = await page.evaluate(() => [...document.querySelectorAll('[data-test=row]')].map((row) => Number(row.getAttribute('data-seq'))));
   assert.equal(new Set(seqs).size, seqs.length);
@@ -62,7 +62,7 @@ test('three kills in a row: no gap, no repeat', async () => {
 test('a paused page keeps its list through an outage and counts on', async () => {
   const { page } = watched;
   await server.sendMany(5);
-  await says(page, 'received', '5');
+  await says(page, 'matched', '5');
   await page.click('[data-test=pause]');
   await server.kill();
   await says(page, 'connection', /offline/);
@@ -78,14 +78,14 @@ test('a paused page keeps its list through an outage and counts on', async () =>
 test('a page opened while the server is down fills itself when it is back', async () => {
   const { page } = watched;
   await server.sendMany(7);
-  await says(page, 'received', '7');
+  await says(page, 'matched', '7');
   await server.kill();
   await says(page, 'connection', /offline/);
   await page.fill('#filter', 'name:"event 6"');
   await page.keyboard.press('Enter');
   await says(page, 'unreachable', /cannot be reached/);
   await server.start();
-  await says(page, 'received', '1');
+  await says(page, 'matched', '1');
   await says(page, 'connection', /live$/);
   await watched.assertClean();
 });
@@ -93,13 +93,13 @@ test('a page opened while the server is down fills itself when it is back', asyn
 test('a server with another data directory begins a new list', async () => {
   const { page } = watched;
   await server.sendMany(9);
-  await says(page, 'received', '9');
+  await says(page, 'matched', '9');
   await server.kill();
   await server.wipe();
   await server.start();
   await server.sendMany(2);
   await says(page, 'instance', /began anew/);
-  await says(page, 'received', '2');
+  await says(page, 'matched', '2');
   await says(page, 'shown', '2');
   await watched.assertClean();
 });
@@ -107,12 +107,12 @@ test('a server with another data directory begins a new list', async () => {
 test('a graceful stop ends with a goodbye, and the page resumes where it was', async () => {
   const { page } = watched;
   await server.sendMany(6);
-  await says(page, 'received', '6');
+  await says(page, 'matched', '6');
   await server.kill('SIGTERM');
   await says(page, 'connection', /offline/);
   await server.start();
   await server.sendMany(6);
-  await says(page, 'received', '12');
+  await says(page, 'matched', '12');
   await says(page, 'outage', /caught up/);
   await watched.assertClean();
 });
@@ -130,7 +130,7 @@ test('a gap is said in words and stays until it is dismissed', async () => {
   await page.reload();
   await says(page, 'gap', /Cannot resume without a gap: events behind 0a1b2c3d\.7 up to \S+ are not shown, because they are no longer kept/);
   await server.send({ category: 'a', name: 'after the gap' });
-  await says(page, 'received', '1');
+  await says(page, 'matched', '1');
   await page.click('[data-test=gap] button');
   await page.waitForSelector('[data-test=gap]', { state: 'detached' });
   await watched.assertClean();

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const UI = fileURLToPath(new URL('../..', import.meta.url));
-const BIN = process.env.EYAS_BIN ?? resolve(UI, '../target/debug/eyas');
+export const BIN = process.env.EYAS_BIN ?? resolve(UI, '../target/debug/eyas');
 const START_MS_MAX = 20_000;
 /** How long a page may take to show what it was told. */
 export const SHOW_MS_MAX = 15_000;
@@ -118,7 +118,7 @@ async function freePort() {
  * @param {number} msMax
  * @param {() => Promise<boolean>} isSo
  */
-async function waitFor(what, msMax, isSo) {
+export async function waitFor(what, msMax, isSo) {
   const deadline = Date.now() + msMax;
   while (!(await isSo())) {
     assert.ok(Date.now() < deadline, `not within ${msMax} ms: ${what}`);

@@ -21,14 +21,14 @@ test('newest on top, and what comes a second time is left out', () => {
   assert.equal(model.add(event(5)), false);
   assert.equal(model.add(event(2)), false);
   assert.equal(model.add(event(9)), true);
-  assert.equal(model.nReceived, 6);
+  assert.equal(model.nMatched, 6);
   assert.equal(model.row(0)?.envelope.seq, 9);
   assert.equal(model.cursor, '0a1b2c3d.9');
 });
 
-test('received = shown + not shown, through overflow, pause and resume', () => {
+test('matched = shown + not shown, through overflow, pause and resume', () => {
   const model = new Model();
-  const holds = () => assert.equal(model.nReceived, model.nShown + model.nNotShown);
+  const holds = () => assert.equal(model.nMatched, model.nShown + model.nNotShown);
   add(model, 1, ROWS_MAX + 10);
   holds();
   assert.equal(model.nNotShown, 10);
@@ -62,7 +62,7 @@ test('the state follows the applied position and never goes back', () => {
   model.add(event(3, { valid: false }));
   const states = () => [2, 1, 0].map((index) => model.stateOf(/** @type {any} */ (model.row(index))));
   /** @param {number} applied */
-  const stats = (applied) => ({ accepted: 3, applied_seq: applied, head_seq: 3, invalid: 1, lag_s: 0, lag_records: 0 });
+  const stats = (applied) => ({ accepted: 3, stored: 3, applied_seq: applied, head_seq: 3, invalid: 1, lag_s: 0, lag_records: 0 });
   assert.deepEqual(states(), ['queued', 'queued', 'queued']);
   model.setStats(stats(2), 0);
   assert.deepEqual(states(), ['stored', 'stored', 'queued']);
@@ -93,7 +93,7 @@ test('arrivals of the last minute, also over a restart of the server', () => {
   const model = new Model();
   /** @param {number} accepted @param {number} atS */
   const hear = (accepted, atS) =>
-    model.setStats({ accepted, applied_seq: 0, head_seq: 0, invalid: 0, lag_s: 0, lag_records: 0 }, atS * 1000);
+    model.setStats({ accepted, stored: 0, applied_seq: 0, head_seq: 0, invalid: 0, lag_s: 0, lag_records: 0 }, atS * 1000);
   hear(100, 0);
   assert.equal(model.nAcceptedLately, 0);
   hear(150, 30);
@@ -102,4 +102,76 @@ test('arrivals of the last minute, also over a restart of the server', () => {
   hear(5, 62);
   hear(12, 63);
   assert.equal(model.nAcceptedLately, 7);
+});
+
+/** @param {number} from @param {number} to @param {number} every one of so many is sent @returns {any} */
+function sample(from, to, every) {
+  const seqs = Array.from({ length: to - from + 1 }, (_, at) => from + at);
+  const events = seqs.filter((seq) => seq % every === 0).map((seq) => event(seq));
+  return { first: `0a1b2c3d.${from}`, last: `0a1b2c3d.${to}`, matched: seqs.length, sent: events.length, events };
+}
+
+/** @param {Model} model */
+function addsUp(model) {
+  assert.equal(model.nMatched, model.nShown + model.nNotShown);
+  assert.equal(model.nNotShown, model.nSampledOut + model.nWaiting + model.nPushedOut);
+  assert.ok(model.nReceived >= model.nMatched && model.nPushedOut >= 0 && model.nWaiting >= 0);
+}
+
+test('a sample counts all that matched, also when nothing of it was sent, and never twice', () => {
+  const model = new Model();
+  model.addFrame(sample(1, 100, 10));
+  model.addFrame(sample(101, 109, 1000));
+  model.addFrame(sample(101, 109, 1000));
+  assert.deepEqual([model.nMatched, model.nShown, model.nSampledOut], [109, 10, 99]);
+  assert.equal(model.cursor, '0a1b2c3d.109');
+  addsUp(model);
+});
+
+test('the parts of what is not shown add up through samples, pauses, reading on and overflow', () => {
+  const model = new Model();
+  let seq = 0;
+  const more = (/** @type {number} */ n, /** @type {number} */ every) => {
+    model.addFrame(sample(seq + 1, seq + n, every));
+    seq += n;
+    addsUp(model);
+  };
+  more(3000, 2);
+  model.pause('button');
+  more(4000, 2);
+  assert.deepEqual([model.nShown, model.nWaiting, model.nSincePause, model.nPushedOut], [1500, 2000, 4000, 0]);
+  assert.equal(model.readOn(), 2000);
+  addsUp(model);
+  assert.deepEqual([model.nShown, model.nWaiting, model.nSincePause, model.isPaused], [3500, 0, 0, true]);
+  more(12_431, 1);
+  assert.deepEqual([model.nShown, model.nWaiting, model.nSincePause, model.nPushedOut], [3500, ROWS_MAX, 12_431, 7431]);
+  model.readOn();
+  addsUp(model);
+  assert.equal(model.nShown, ROWS_MAX);
+  model.resume();
+  addsUp(model);
+  assert.equal(model.row(0)?.envelope.seq, seq);
+});
+
+test('received counts what the filter leaves out, and goes on over a gap', () => {
+  const model = new Model();
+  add(model, 41, 45);
+  model.beginCounting();
+  model.moveTo('0a1b2c3d.60');
+  assert.deepEqual([model.nReceived, model.nMatched], [20, 5]);
+  model.setStats({ accepted: 1, stored: 1, applied_seq: 1, head_seq: 65, invalid: 0, lag_s: 0, lag_records: 0 }, 0);
+  assert.equal(model.nReceived, 25);
+  model.addGap({ from: '0a1b2c3d.60', to: 'ffffffff.3', why: 'other_log' });
+  model.moveTo('ffffffff.10');
+  assert.equal(model.nReceived, 27);
+});
+
+test('missed counts what matched, whether it was sent or not', () => {
+  const model = new Model();
+  add(model, 1, 3);
+  model.outage = { sinceMs: 0, untilMs: null, missed: 0, done: false };
+  model.addFrame(sample(4, 8216, 10));
+  model.outage.done = true;
+  model.addFrame(sample(8217, 9000, 10));
+  assert.equal(model.outage.missed, 8213);
 });

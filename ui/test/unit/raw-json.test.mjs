@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { dataText, elements, eventText, members, skipValue, splitEvent, splitPage } from '../../lib/raw-json.js';
+import { dataText, elements, eventText, members, skipValue, splitEvent, splitFrame, splitPage } from '../../lib/raw-json.js';
 
 /** Texts that JSON.parse would change or that try to look like something else. */
 const EXACT = [
@@ -88,4 +88,15 @@ test('what is cut off or no JSON throws and never hangs', () => {
   for (const text of ['', '[]', '{', '{"a"', '{"a":}', '{"a":1,}', '{a:1}', '{"x":1}', '<html>']) {
     assert.throws(() => splitEvent(text), SyntaxError, text);
   }
+});
+
+test('a frame is its counts and its events, data as written', () => {
+  for (const data of EXACT) {
+    const text = `{"type":"events","first":"0a1b2c3d.7","last":"0a1b2c3d.9","matched":40,"sent":2,"items":[${event(data)},${event(data)}]}`;
+    const { events, ...counts } = splitFrame(text);
+    assert.deepEqual(counts, { first: '0a1b2c3d.7', last: '0a1b2c3d.9', matched: 40, sent: 2 });
+    assert.deepEqual(events.map((each) => dataText(each)), [data, data]);
+  }
+  assert.deepEqual(splitFrame('{"type":"events","first":"a.1","last":"a.2","matched":9,"sent":0,"items":[]}').events, []);
+  assert.throws(() => splitFrame('{"type":"events","first":"a.1"}'));
 });
