@@ -131,7 +131,7 @@ function optionsOf(panel, element, history, onCursor) {
     series: [{}, ...panel.series.map(({ label, colour }, n) => ({ label, stroke: token(colour), width: 1.5, dash: DASHES[n] ?? [] }))],
     axes: [
       { ...axis, size: 28, space: 70, incrs: STEPS_S, ...(isRelative ? { splits: backwards, values: ago } : {}) },
-      { ...axis, size: 64, values: (_, splits) => splits.map((value) => reading(value, panel.unit)) },
+      { ...axis, size: 64, space: panel.isLow ? 20 : 30, values: (_, splits) => splits.map((value) => reading(value, panel.unit)) },
     ],
     hooks: {
       setCursor: [({ cursor }) => onCursor(cursor.idx ?? null)],
