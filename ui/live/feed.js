@@ -45,6 +45,8 @@ export class Feed {
     /** When the socket dropped although the server answers. @type {number[]} */
     this.dropsAtMs = [];
     this.pollingUntilMs = 0;
+    /** How many drops are borne: none once it has come to polling, until a socket holds again. */
+    this.dropsMax = DROPS_MAX;
     /** @type {WebSocket | null} */
     this.socket = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -181,8 +183,9 @@ export class Feed {
     }
     const now = Date.now();
     this.dropsAtMs = [...this.dropsAtMs, now].filter((atMs) => now - atMs < DROPS_MS);
-    if (this.dropsAtMs.length <= DROPS_MAX || this.model.connection !== 'offline') return;
+    if (this.dropsAtMs.length <= this.dropsMax || this.model.connection !== 'offline') return;
     this.dropsAtMs = [];
+    this.dropsMax = 0;
     this.pollingUntilMs = now + POLLING_MS;
     this.#again();
   }
@@ -270,6 +273,7 @@ export class Feed {
     model.connection = 'live';
     model.nBehind = 0;
     this.attempt = 0;
+    this.dropsMax = DROPS_MAX;
     if (model.outage !== null) model.outage.done = true;
   }
 

@@ -14,7 +14,7 @@ const CLOCK_MS = 2000;
 
 export function Notices() {
   void frame.value;
-  return html`
+  return html`<div class="notices">
     <${OutageNotice} />
     ${model.connection === 'polling' &&
     html`<${Notice} kind="warn" test="polling">
@@ -33,7 +33,7 @@ export function Notices() {
       This computer’s clock is ${duration(Math.abs(model.clockOffsetMs))} ${model.clockOffsetMs > 0 ? 'behind' : 'ahead of'} the
       server’s. Relative times here follow the server.
     <//>`}
-  `;
+  </div>`;
 }
 
 /** @param {{ kind: string, test: string, onClose?: () => void, children?: any }} props */

@@ -213,7 +213,10 @@ test('behind a proxy that closes WebSockets the page polls, says so, and misses 
   await says(page, 'matched', '703');
   assert.match((await rows(page).first().textContent()) ?? '', /stored.*polled/);
   addsUp(await numbers());
-  await page.unrouteAll();
+  await page.click('[data-test=polling] button');
+  await server.send({ category: 'a', name: 'after another try' });
+  await says(page, 'matched', '704');
+  await says(page, 'connection', /polling$/);
   await watched.assertClean();
 });
 

@@ -63,6 +63,7 @@ async function sendAll() {
 
 test('hostile text in every field is text, in the list, in the panel, in its tree and in the filter', async () => {
   const { page } = watched;
+  await page.setViewportSize({ width: 1280, height: 1100 }); // all rows are in sight at once
   await page.goto(`${server.origin}/ui/`);
   await says(page, 'connection', /live$/);
   await sendAll();
