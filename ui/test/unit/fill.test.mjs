@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
 import { position } from '../../lib/cursor.js';
-import { firstFill } from '../../live/fill.js';
+import { firstFill, newerThan } from '../../live/fill.js';
 
 const realFetch = globalThis.fetch;
 afterEach(() => {
@@ -92,4 +92,25 @@ test('a long history costs one page, and the newest are taken', async () => {
   assert.equal(events.length, 100);
   assert.equal(since, '0a1b2c3d.5000');
   assert.equal(asked.length, 1);
+});
+
+test('a poll reads on behind the newest row, page by page, and says when there is more', async () => {
+  let nRows = 1200;
+  globalThis.fetch = async (path) => {
+    const query = new URL(String(path), 'http://x').searchParams;
+    const from = query.get('after') === null ? 0 : position(query.get('after') ?? '').seq;
+    const to = Math.min(nRows, from + Number(query.get('limit')));
+    const events = Array.from({ length: to - from }, (_, at) => row(from + at + 1, 'often'));
+    return new Response(`{"events":[${events}],"next":${to < nRows ? `"0a1b2c3d.${to}"` : 'null'}}`);
+  };
+  /** @param {string | null} cursor */
+  const poll = (cursor) => newerThan(new URLSearchParams(), cursor, new AbortController().signal);
+  const { events, isEnd } = await poll('0a1b2c3d.7');
+  assert.equal(isEnd, true);
+  assert.deepEqual(events.map(({ envelope }) => envelope.seq), Array.from({ length: 1193 }, (_, at) => at + 8));
+  assert.deepEqual(await poll('0a1b2c3d.1200'), { events: [], isEnd: true });
+  nRows = 1_000_000;
+  const part = await poll(null);
+  assert.equal(part.isEnd, false);
+  assert.equal(part.events.length, 10_000);
 });
