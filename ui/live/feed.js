@@ -25,6 +25,7 @@ const FRAME_MARK = '{"type":"events",';
 const DROPS_MAX = 3;
 const DROPS_MS = 15_000;
 const POLL_MS = 2000;
+const SEED_AGAIN_MS = 3000;
 /** How long polling goes on before a WebSocket is tried again. */
 const POLLING_MS = 60_000;
 
@@ -218,6 +219,7 @@ export class Feed {
 
   /** The server's own measurements, also of the time when this page did not listen. */
   async #seedRates() {
+    if (document.hidden) return;
     try {
       this.model.rates.seed(JSON.parse(await request('/status/history?range=5m')));
     } catch {
@@ -261,6 +263,8 @@ export class Feed {
     }
     this.head = head;
     this.#seedRates();
+    // The second in which the connection was made is told by neither, so it is asked for once more.
+    setTimeout(() => this.#seedRates(), SEED_AGAIN_MS);
     model.connection = 'catching up';
     model.nBehind = distance(head, model.cursor);
     if (model.outage !== null) model.outage.untilMs ??= Date.now();
