@@ -26,6 +26,9 @@ const INSERT_EVENT: &str = "INSERT INTO events (seq, id, stream, application, se
 const INSERT_DEAD: &str = "INSERT INTO dead_letters (seq, reason, detail, id, stream, application, \
     session_id, category, name, record, dead_at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
+const IS_DEAD: &str = "SELECT EXISTS (SELECT 1 FROM dead_letters WHERE id = ? AND stream = ? \
+    AND coalesce(application, '') = ? AND substr(record, 21, 16) = ?)";
+
 /// The row that has the id, if any. Shared with the look-ups.
 pub(crate) const FIND: &str = "SELECT seq, content_hash FROM events \
     WHERE id = ? AND stream = ? AND coalesce(application, '') = ?";
@@ -165,7 +168,8 @@ fn insert_event(insert: &mut CachedStatement<'_>, stored: &Stored) -> Result<boo
     Ok(n_rows == 1)
 }
 
-/// `true` if the row with this id has the same content; otherwise the record becomes a dead letter.
+/// `true` if the row with this id, or a dead letter with it, has the same content; otherwise the record becomes a dead
+/// letter.
 fn settle_known_id(tx: &Transaction<'_>, stored: &Stored) -> Result<bool, StoreError> {
     let Stored { seq, event } = stored;
     let mut find = tx.prepare_cached(FIND).map_err(failure)?;
@@ -182,6 +186,18 @@ fn settle_known_id(tx: &Transaction<'_>, stored: &Stored) -> Result<bool, StoreE
         return Err(StoreError::Refused { seq: *seq, reason });
     };
     if known_hash == event.hash().0.to_be_bytes() {
+        return Ok(true);
+    }
+    // A conflict may be sent again too, when its answer was lost or the edge could not tell in time.
+    let mut is_dead = tx.prepare_cached(IS_DEAD).map_err(failure)?;
+    let application = event.application().unwrap_or_default();
+    let hash_in_record = &event.hash().0.to_le_bytes()[..];
+    let is_dead: bool = is_dead
+        .query_row(params![event.id(), event.stream(), application, hash_in_record], |row| {
+            row.get(0)
+        })
+        .map_err(failure)?;
+    if is_dead {
         return Ok(true);
     }
     let mut insert = tx.prepare_cached(INSERT_DEAD).map_err(failure)?;

@@ -32,6 +32,10 @@ pub(crate) const EVENTS: Schema = Schema {
     migrations: &[
         Migration { name: "events", sql: include_str!("migrations/events/0001_events.sql") },
         Migration { name: "reading", sql: include_str!("migrations/events/0002_reading.sql") },
+        Migration {
+            name: "dead_letters",
+            sql: include_str!("migrations/events/0003_dead_letters.sql"),
+        },
     ],
 };
 

@@ -58,10 +58,28 @@ pub(crate) async fn an_id_is_unique_per_application_and_stream(store: &dyn Event
 pub(crate) async fn a_dead_letter_does_not_own_its_id(store: &dyn EventStore) {
     claim(store).await;
     apply(store, vec![sent(1, "a", 1), sent(2, "a", 2)]).await.unwrap();
-    let res = apply(store, vec![sent(3, "a", 2), sent(4, "a", 1)]).await.unwrap();
+    let res = apply(store, vec![sent(3, "a", 3), sent(4, "a", 1)]).await.unwrap();
     assert_eq!(res, Applied { n_duplicate: 1, n_dead: 1, ..Applied::default() });
     let key = IdKey { application: None, stream: "events".to_owned(), id: "a".to_owned() };
     assert_eq!(store.find(vec![key]).await.unwrap(), [Some((seq(1), ContentHash(1)))]);
+}
+
+pub(crate) async fn a_conflict_that_comes_again_is_one_dead_letter(store: &dyn EventStore) {
+    claim(store).await;
+    let shop = |position, content| {
+        let application = Some("shop");
+        stored(position, &Draft { application, hash: ContentHash(content), ..draft("a") })
+    };
+    // Within one transaction and in the next, and another sender's conflict is another one.
+    apply(store, vec![sent(1, "a", 1), sent(2, "a", 2), sent(3, "a", 2)]).await.unwrap();
+    apply(store, vec![sent(4, "a", 2), shop(5, 1), shop(6, 2), sent(7, "a", 3)]).await.unwrap();
+    let mut held = Vec::new();
+    for position in 1..=7 {
+        if store.holds(seq(position)).await.unwrap() {
+            held.push(position);
+        }
+    }
+    assert_eq!(held, [1, 2, 5, 6, 7]);
 }
 
 pub(crate) async fn get_answers_with_every_event_of_an_id(store: &dyn EventStore) {
