@@ -209,6 +209,12 @@ impl Tail {
         Self { child, stderr, lines }
     }
 
+    /// Of the stream `raw`, from its beginning.
+    fn of_raw(app: &TestApp) -> Self {
+        let url = ["tail", "--url", &app.url];
+        Self::start(&[&url[..], &["--stream", "raw", "--since", "beginning", "--json"]].concat())
+    }
+
     async fn next(&mut self) -> Row {
         let line = timeout(DEADLINE, self.lines.recv()).await.expect("a line in time");
         Row::parse(&line.expect("tail is still running"))
@@ -218,16 +224,7 @@ impl Tail {
 #[tokio::test]
 async fn tail_resumes_over_a_restart() {
     let app = Launch::new().on_fixed_port().start().await;
-    let mut tail = Tail::start(&[
-        "tail",
-        "--url",
-        &app.url,
-        "--stream",
-        "raw",
-        "--since",
-        "beginning",
-        "--json",
-    ]);
+    let mut tail = Tail::of_raw(&app);
     let mut app = app;
     for n in 0..30 {
         app.post_stream("raw", n.to_string()).await.accepted();
@@ -248,16 +245,7 @@ async fn tail_resumes_over_a_restart() {
 #[tokio::test]
 async fn tail_says_what_it_missed() {
     let app = Launch::new().on_fixed_port().start().await;
-    let mut tail = Tail::start(&[
-        "tail",
-        "--url",
-        &app.url,
-        "--stream",
-        "raw",
-        "--since",
-        "beginning",
-        "--json",
-    ]);
+    let mut tail = Tail::of_raw(&app);
     app.post_stream("raw", "0").await.accepted();
     assert_eq!(tail.next().await.data(), "0");
     // It sleeps while the server dies, comes back, and takes five events.
