@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use model::Seq;
 use queue::{EmbeddedOptions, EmbeddedQueue, Queue, QueueError};
-use store::{ControlStore, EventStore, Lease, SqliteOptions, SqliteStore, StoreError};
+use store::{Lease, SqliteOptions, SqliteStore, StoreError, Stores};
 
 use crate::config::Config;
 
@@ -19,14 +19,6 @@ const N_READERS: usize = 4;
 const WAL_OF_RESERVE: u64 = 4;
 const TRANSACTION_OF_RESERVE: u64 = 8;
 
-/// The database, by its contracts.
-pub(crate) struct Stores {
-    /// Events and their lease.
-    pub(crate) events: Arc<dyn EventStore>,
-    /// The settled things.
-    pub(crate) control: Arc<dyn ControlStore>,
-}
-
 /// Opens the configured database in `data_dir`.
 pub(crate) fn open_stores(config: &Config) -> Result<Stores, StoreError> {
     let store = SqliteStore::open(SqliteOptions {
@@ -35,7 +27,7 @@ pub(crate) fn open_stores(config: &Config) -> Result<Stores, StoreError> {
         n_readers: N_READERS,
         wal_bytes_max: reserve_bytes(config) / WAL_OF_RESERVE,
     })?;
-    Ok(Stores { events: Arc::clone(&store) as Arc<dyn EventStore>, control: store })
+    Ok(Stores::of(&store))
 }
 
 /// Where the log of the events lane stands.

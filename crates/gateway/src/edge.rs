@@ -9,7 +9,7 @@ use live::Live;
 use meter::Commits;
 use model::{StreamName, Timestamp};
 use pipeline::{Intake, Meters};
-use store::EventStore;
+use store::{EventStore, Stores};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,6 +43,8 @@ pub(crate) struct Edge {
     pub(crate) intake: Intake,
     pub(crate) live: Live,
     pub(crate) store: Arc<dyn EventStore>,
+    /// The same database by its other contracts.
+    pub(crate) stores: Stores,
     pub(crate) meters: Arc<Meters>,
     pub(crate) data_dir: PathBuf,
     pub(crate) options: GatewayOptions,

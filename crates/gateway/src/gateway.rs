@@ -8,7 +8,7 @@ use axum::Router;
 use live::Live;
 use model::StreamName;
 use pipeline::{Intake, Meters};
-use store::{ControlStore, EventStore};
+use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,10 +33,8 @@ pub struct GatewayParts {
     pub intake: Intake,
     /// Subscriptions.
     pub live: Live,
-    /// Pages.
-    pub store: Arc<dyn EventStore>,
-    /// Where the metric history is kept.
-    pub control: Arc<dyn ControlStore>,
+    /// The database.
+    pub stores: Stores,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
     /// Whose disk `/status` reports.
@@ -54,7 +52,7 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the edge together; nothing runs yet.
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { intake, live, store, control, meters, data_dir, options } = parts;
+        let GatewayParts { intake, live, stores, meters, data_dir, options } = parts;
         let edge = Arc::new(Edge {
             hosts: Hosts::new(&options.allowed_hosts, &options.public_url),
             budget: Budget::new(options.limits.budget_bytes_max),
@@ -63,7 +61,7 @@ impl Gateway {
             encoders: Arc::new(Semaphore::new(ENCODERS_MAX)),
             openapi: openapi::document(&options.version, &options.public_url),
             assets: Assets::load(),
-            health: Health::new(control, &data_dir),
+            health: Health::new(Arc::clone(&stores.control), &data_dir),
             requests: Requests::default(),
             commits: intake.commits(),
             request_ids: RequestIds::new(),
@@ -78,7 +76,8 @@ impl Gateway {
             tasks: TaskTracker::new(),
             intake,
             live,
-            store,
+            store: Arc::clone(&stores.events),
+            stores,
             meters,
             data_dir,
             options,

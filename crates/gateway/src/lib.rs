@@ -7,12 +7,13 @@
 //! ```
 //!
 //! [`server`] owns connections, [`service`] one request, [`wire`] turns bodies into events, [`query`]
-//! query strings into filters, [`hosts`] says who may call, [`problem`] and [`error`] how a refusal
+//! query strings into filters, [`hosts`] says from where one may call, [`auth`] who may what, [`problem`] and [`error`] how a refusal
 //! looks, [`decoding`] and [`encoding`] are compression both ways, [`health`] what the server knows of itself,
 //! [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
 
 mod addresses;
 mod assets;
+mod auth;
 mod body;
 mod csv;
 mod decoding;

@@ -1,20 +1,40 @@
-//! The API's description: a file written by hand (docs/adr/0005), with version and server filled in.
+//! The API's description: files written by hand (docs/adr/0005), put together, with version and server filled in.
 //!
-//! A test holds it and the router together, and another its codes and those of [`crate::error`].
+//! `openapi.json` is the frame and the main job; each file of `openapi/` adds paths and components of one subject. Tests
+//! hold the whole and the router together, and its codes and those of [`crate::error`].
 
 use bytes::Bytes;
+use serde_json::Value;
 
-/// The file as it stands.
-pub(crate) const TEMPLATE: &str = include_str!("openapi.json");
+const FRAME: &str = include_str!("openapi.json");
+const PARTS: &[&str] = &[include_str!("openapi/audit.json")];
 
 /// The description of this very server.
 pub(crate) fn document(version: &str, public_url: &str) -> Bytes {
-    let text = TEMPLATE
-        .replace("\"__VERSION__\"", &quoted(version))
-        .replace("\"__SERVER__\"", &quoted(public_url.trim_end_matches('/')));
-    Bytes::from(text)
+    let parse = |text| serde_json::from_str::<Value>(text).expect("the suite has read it");
+    let mut whole = parse(FRAME);
+    for part in PARTS {
+        add(&mut whole, parse(part));
+    }
+    whole["info"]["version"] = version.into();
+    whole["servers"][0]["url"] = public_url.trim_end_matches('/').into();
+    Bytes::from(whole.to_string())
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).expect("a text always has a JSON form")
+/// Objects are joined name by name, lists one behind the other.
+fn add(whole: &mut Value, part: Value) {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            for (name, value) in part {
+                match whole.get_mut(&name) {
+                    Some(there) => add(there, value),
+                    None => drop(whole.insert(name, value)),
+                }
+            }
+        }
+        (Value::Array(whole), Value::Array(part)) => whole.extend(part),
+        (whole, part) => {
+            assert_eq!(*whole, part, "two parts of the description contradict each other");
+        }
+    }
 }

@@ -10,59 +10,69 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use hyper::header::HeaderValue;
 
+use crate::auth::needs::{self, Needs};
+use crate::auth::principal::Need;
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::routes::{console, event, events, history, live, metrics, sessions, status};
+use crate::routes::{audit, console, event, events, history, live, metrics, sessions, status};
 
 /// One path.
 pub(crate) struct Route {
     pub(crate) path: &'static str,
     /// What `Allow` says.
     pub(crate) methods: &'static str,
+    needs: Needs,
     handler: MethodRouter<Arc<Edge>>,
 }
 
 const READ: &str = "GET, HEAD";
 const READ_WRITE: &str = "GET, HEAD, POST";
 
+const OPEN: Needs = Needs::all(Need::Nothing);
+/// The writes of events are let through by the service.
+const LOOK: Needs = Needs { look: Need::Read, change: Need::Admin };
+
 /// All paths.
 #[rustfmt::skip]
 pub(crate) fn routes() -> Vec<Route> {
-    let route = |path, methods, handler| Route { path, methods, handler };
+    let route = |path, methods, needs, handler| Route { path, methods, needs, handler };
     // A path without parameters refuses all of them, as every other path refuses those that it does not know.
-    let bare = |path, methods, handler: MethodRouter<Arc<Edge>>| Route {
+    let bare = |path, methods, needs, handler: MethodRouter<Arc<Edge>>| Route {
         path,
         methods,
+        needs,
         handler: handler.route_layer(from_fn(without_parameters)),
     };
     vec![
-        bare("/", READ, get(status::index)),
-        route("/events", READ_WRITE, get(events::events)),
-        route("/events/{id}", READ, get(event::event)),
-        route("/streams/{stream}", READ_WRITE, get(events::stream)),
-        route("/sessions/{id}", READ, get(sessions::session)),
-        route("/live", READ, get(live::live)),
-        bare("/status", READ, get(status::status)),
-        route("/status/history", READ, get(history::history)),
-        bare("/metrics", READ, get(metrics::metrics)),
-        bare("/healthz", READ, get(status::healthz)),
-        bare("/readyz", READ, get(status::readyz)),
-        bare("/openapi.json", READ, get(console::openapi)),
-        bare("/docs", READ, get(console::docs)),
-        route("/ui", READ, get(console::index)),
-        route("/ui/", READ, get(console::index)),
-        route("/ui/{*path}", READ, get(console::file)),
+        bare("/", READ, OPEN, get(status::index)),
+        route("/events", READ_WRITE, LOOK, get(events::events)),
+        route("/events/{id}", READ, LOOK, get(event::event)),
+        route("/streams/{stream}", READ_WRITE, LOOK, get(events::stream)),
+        route("/sessions/{id}", READ, LOOK, get(sessions::session)),
+        route("/live", READ, LOOK, get(live::live)),
+        bare("/status", READ, LOOK, get(status::status)),
+        route("/status/history", READ, LOOK, get(history::history)),
+        route("/audit", READ, Needs::all(Need::Admin), get(audit::audit)),
+        bare("/metrics", READ, LOOK, get(metrics::metrics)),
+        bare("/healthz", READ, OPEN, get(status::healthz)),
+        bare("/readyz", READ, OPEN, get(status::readyz)),
+        bare("/openapi.json", READ, OPEN, get(console::openapi)),
+        bare("/docs", READ, OPEN, get(console::docs)),
+        route("/ui", READ, OPEN, get(console::index)),
+        route("/ui/", READ, OPEN, get(console::index)),
+        route("/ui/{*path}", READ, OPEN, get(console::file)),
     ]
 }
 
 /// The router over them.
 pub(crate) fn build(edge: Arc<Edge>) -> Router {
     let router = routes().into_iter().fold(Router::new(), |router, route| {
-        let methods = route.methods;
+        let (methods, needs) = (route.methods, route.needs);
+        let check = from_fn(move |request, next| needs::check(needs, request, next));
         let refuse = move |request: Request| async move { not_allowed(&request, methods) };
-        router.route(route.path, route.handler.fallback(refuse))
+        router.route(route.path, route.handler.route_layer(check).fallback(refuse))
     });
     router.fallback(no_such_route).with_state(edge)
 }

@@ -21,6 +21,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use pipeline::{Begun, Caller};
 use tower::ServiceExt;
 
+use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::encoding;
 use crate::error::Kind;
@@ -147,6 +148,7 @@ where
     let mut request = request.map(AxumBody::new);
     trim_slash(request.uri_mut());
     request.extensions_mut().insert(Arc::clone(watch));
+    request.extensions_mut().insert(Principal::local());
     let Ok(mut response) = gateway.router.clone().oneshot(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return Err(problem);

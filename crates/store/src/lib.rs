@@ -1,16 +1,20 @@
 //! Floor 1: the database behind a few traits.
 //!
-//! [`events`] is the contract of the events lane, [`control`] that of the small settled things.
+//! [`events`] is the contract of the events lane, [`control`] that of the small settled things,
+//! [`audit`] that of the trail of who did what.
 //! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
 
+mod audit;
 mod control;
 mod error;
 mod events;
 mod sqlite;
+mod stores;
 
 #[cfg(test)]
 mod tests;
 
+pub use audit::{AuditEntry, AuditStore, Audited};
 pub use control::{ControlStore, History, HistoryMark, HistoryPoint, HistorySave};
 pub use error::StoreError;
 pub use events::{
@@ -18,3 +22,4 @@ pub use events::{
     Page, PageQuery, SessionPage, SessionPosition, SessionQuery, Stored,
 };
 pub use sqlite::{SqliteOptions, SqliteStore};
+pub use stores::Stores;

@@ -19,7 +19,7 @@ use gateway::{Ending, Gateway, GatewayOptions, GatewayParts};
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, StartError};
 use queue::{Queue, QueueError};
-use store::StoreError;
+use store::{StoreError, Stores};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time;
@@ -141,7 +141,7 @@ fn open_data_dir(path: &Path) -> Result<PathBuf, CommandError> {
 struct Server {
     config: Config,
     instance: String,
-    stores: wiring::Stores,
+    stores: Stores,
     queue: Arc<dyn Queue>,
     meters: Arc<Meters>,
     intake: Intake,
@@ -208,8 +208,7 @@ impl Server {
         let gateway = Gateway::new(GatewayParts {
             intake: self.intake.clone(),
             live,
-            store: Arc::clone(&self.stores.events),
-            control: Arc::clone(&self.stores.control),
+            stores: self.stores.clone(),
             meters: Arc::clone(&self.meters),
             options: GatewayOptions {
                 public_url: url.clone(),

@@ -1,6 +1,7 @@
 //! The handlers, one room for each thing that a client can ask for.
 
 pub(crate) mod ask;
+pub(crate) mod audit;
 pub(crate) mod console;
 pub(crate) mod endless;
 pub(crate) mod event;

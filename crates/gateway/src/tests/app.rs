@@ -8,7 +8,7 @@ use live::{Live, LiveOptions};
 use model::{LogId, Seq};
 use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters};
 use queue::{MemoryQueue, Queue};
-use store::{EventStore, SqliteOptions, SqliteStore};
+use store::{EventStore, SqliteOptions, SqliteStore, Stores};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -115,8 +115,7 @@ pub(crate) async fn gateway(
     let parts = GatewayParts {
         intake,
         live,
-        store,
-        control: sqlite,
+        stores: Stores::of(&sqlite),
         meters: Arc::clone(&meters),
         data_dir: dir.path().to_owned(),
         options: GatewayOptions {

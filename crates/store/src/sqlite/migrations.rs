@@ -48,6 +48,7 @@ pub(crate) const CONTROL: Schema = Schema {
             name: "status_history",
             sql: include_str!("migrations/control/0002_status_history.sql"),
         },
+        Migration { name: "audit", sql: include_str!("migrations/control/0003_audit.sql") },
     ],
 };
 

@@ -20,9 +20,11 @@
 //! | [`lookup`] | reads by key |
 //! | [`rows`] | rows to events |
 //! | [`control`] | `ControlStore` |
+//! | [`audit`] | `AuditStore` |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
+mod audit;
 pub(crate) mod candidates;
 pub(crate) mod connection;
 mod control;

@@ -1,5 +1,6 @@
 //! Tests of the store: the suite that every driver passes, and what is SQLite's own.
 
+mod audit;
 mod conformance;
 mod control;
 mod filter;

@@ -1,0 +1,40 @@
+//! What a route wants of whoever asks.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use hyper::Method;
+
+use crate::auth::principal::{Need, Principal};
+use crate::error::Kind;
+use crate::problem::Problem;
+
+/// What the methods of one path want.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Needs {
+    /// GET and HEAD.
+    pub(crate) look: Need,
+    /// Every other method.
+    pub(crate) change: Need,
+}
+
+impl Needs {
+    /// The same for all methods.
+    pub(crate) const fn all(need: Need) -> Self {
+        Self { look: need, change: need }
+    }
+}
+
+/// Lets through who may.
+pub(crate) async fn check(needs: Needs, request: Request, next: Next) -> Result<Response, Problem> {
+    let is_look = matches!(*request.method(), Method::GET | Method::HEAD);
+    let need = if is_look { needs.look } else { needs.change };
+    let principal = request.extensions().get::<Principal>();
+    let principal = principal.expect("the service has named the principal");
+    if principal.may(need) {
+        return Ok(next.run(request).await);
+    }
+    let detail =
+        format!("{} may not {} {}.", principal.actor(), request.method(), request.uri().path());
+    Err(Kind::Forbidden.problem(detail))
+}

@@ -1,0 +1,55 @@
+//! `GET /audit`: who did what, newest first.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::edge::Edge;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::routes::status::json;
+
+/// Lines in an answer that does not say.
+const LINES: usize = 100;
+
+#[derive(Serialize)]
+struct Answer {
+    audit: Vec<Line>,
+    /// `before` of the next page.
+    next: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    id: u64,
+    at: String,
+    actor: String,
+    act: String,
+    object: String,
+    detail: Box<RawValue>,
+}
+
+/// One page: `?before=<id>&limit=1..1000`.
+pub(crate) async fn audit(
+    State(edge): State<Arc<Edge>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let mut query = Query::parse(request.uri().query())?;
+    let before = query.take_as("before", "the number of a line", |text| text.parse().ok())?;
+    let limit = query.limit()?.unwrap_or(LINES);
+    query.end("before, limit")?;
+    let lines = edge.stores.audit.audited(before, limit).await?;
+    let next = lines.last().map(|line| line.id).filter(|_| lines.len() == limit);
+    let line = |line: store::Audited| Line {
+        id: line.id,
+        at: line.entry.at.to_string(),
+        actor: line.entry.actor,
+        act: line.entry.act,
+        object: line.entry.object,
+        detail: RawValue::from_string(line.entry.detail).unwrap_or_default(),
+    };
+    Ok(json(&Answer { audit: lines.into_iter().map(line).collect(), next }))
+}

@@ -1,0 +1,32 @@
+//! One database by all its contracts.
+
+use std::sync::Arc;
+
+use crate::audit::AuditStore;
+use crate::control::ControlStore;
+use crate::events::EventStore;
+
+/// What a driver offers, each contract by itself, so that a room names only what it uses. Cheap to clone.
+#[derive(Clone)]
+pub struct Stores {
+    /// Events and their lease.
+    pub events: Arc<dyn EventStore>,
+    /// The settled things.
+    pub control: Arc<dyn ControlStore>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditStore>,
+}
+
+impl Stores {
+    /// The contracts of one driver.
+    pub fn of<S>(store: &Arc<S>) -> Self
+    where
+        S: EventStore + ControlStore + AuditStore + 'static,
+    {
+        Self {
+            events: Arc::clone(store) as _,
+            control: Arc::clone(store) as _,
+            audit: Arc::clone(store) as _,
+        }
+    }
+}
