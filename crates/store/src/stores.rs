@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::audit::AuditStore;
 use crate::control::ControlStore;
 use crate::events::EventStore;
+use crate::explore::ExploreStore;
 use crate::trust::TrustStore;
 
 /// What a driver offers, each contract by itself, so that a room names only what it uses. Cheap to clone.
@@ -12,6 +13,8 @@ use crate::trust::TrustStore;
 pub struct Stores {
     /// Events and their lease.
     pub events: Arc<dyn EventStore>,
+    /// Summaries of many events.
+    pub explore: Arc<dyn ExploreStore>,
     /// The settled things.
     pub control: Arc<dyn ControlStore>,
     /// Who did what.
@@ -24,10 +27,11 @@ impl Stores {
     /// The contracts of one driver.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: EventStore + ControlStore + AuditStore + TrustStore + 'static,
+        S: EventStore + ExploreStore + ControlStore + AuditStore + TrustStore + 'static,
     {
         Self {
             events: Arc::clone(store) as _,
+            explore: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
             trust: Arc::clone(store) as _,
