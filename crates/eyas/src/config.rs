@@ -31,6 +31,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("otlp.ratio", "EYAS_OTLP_RATIO", "0.01"),
     ("disk.reserve", "EYAS_DISK_RESERVE", "512MiB"),
     ("drain.delay", "EYAS_DRAIN_DELAY", "0"),
+    ("store.refused_retry", "EYAS_STORE_REFUSED_RETRY", "30s"),
 ];
 
 /// Variables that commands read themselves.
@@ -38,6 +39,10 @@ const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_LOG"];
 
 /// Nobody waits longer for a load balancer.
 const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
+
+/// Each try costs the database one transaction that it refuses.
+const REFUSED_RETRY: Duration = Duration::from_secs(30);
+const REFUSED_RETRY_MIN: Duration = Duration::from_millis(50);
 
 const OTEL_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Share of requests that are traced where nobody says otherwise.
@@ -62,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) disk_reserve_bytes: u64,
     /// After SIGTERM: how long `/readyz` is red before new connections are refused.
     pub(crate) drain_delay: Duration,
+    /// Pause between two tries of a consumer that stopped because the database refuses nearly everything.
+    pub(crate) refused_retry: Duration,
     /// How log lines look.
     pub(crate) log_format: LogFormat,
     /// Where traces go; `None`: nothing is traced.
@@ -260,6 +267,7 @@ impl Layers {
         let events_file = self.events_file();
         let disk_reserve_bytes = self.disk_reserve();
         let drain_delay = self.drain_delay();
+        let refused_retry = self.refused_retry();
         let log_format = self.log_format();
         let otlp = self.otlp();
         if self.problems.is_empty() {
@@ -272,6 +280,7 @@ impl Layers {
                 events_file,
                 disk_reserve_bytes,
                 drain_delay,
+                refused_retry,
                 log_format,
                 otlp,
                 warnings,
@@ -344,6 +353,18 @@ impl Layers {
             None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
         }
         Duration::ZERO
+    }
+
+    fn refused_retry(&mut self) -> Duration {
+        let Some(setting) = self.settings.get("store.refused_retry") else { return REFUSED_RETRY };
+        match units::duration(setting.text()) {
+            Some(pause) if pause >= REFUSED_RETRY_MIN => return pause,
+            Some(_) => self.problem("store.refused_retry", "is less than 50ms"),
+            None => {
+                self.problem("store.refused_retry", "is not a time with its unit, like 30s or 5m");
+            }
+        }
+        REFUSED_RETRY
     }
 
     fn log_format(&mut self) -> LogFormat {
