@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::audit::AuditStore;
 use crate::control::ControlStore;
+use crate::dead_letters::DeadLetterStore;
 use crate::events::EventStore;
 use crate::explore::ExploreStore;
+use crate::jobs::JobStore;
 use crate::trust::TrustStore;
 
 /// What a driver offers, each contract by itself, so that a room names only what it uses. Cheap to clone.
@@ -21,13 +23,24 @@ pub struct Stores {
     pub audit: Arc<dyn AuditStore>,
     /// Applications and tokens.
     pub trust: Arc<dyn TrustStore>,
+    /// What the database refused.
+    pub dead_letters: Arc<dyn DeadLetterStore>,
+    /// Long work.
+    pub jobs: Arc<dyn JobStore>,
 }
 
 impl Stores {
     /// The contracts of one driver.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: EventStore + ExploreStore + ControlStore + AuditStore + TrustStore + 'static,
+        S: EventStore
+            + ExploreStore
+            + ControlStore
+            + AuditStore
+            + TrustStore
+            + DeadLetterStore
+            + JobStore
+            + 'static,
     {
         Self {
             events: Arc::clone(store) as _,
@@ -35,6 +48,8 @@ impl Stores {
             control: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
             trust: Arc::clone(store) as _,
+            dead_letters: Arc::clone(store) as _,
+            jobs: Arc::clone(store) as _,
         }
     }
 }
