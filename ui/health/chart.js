@@ -65,7 +65,7 @@ function Legend({ plotted }) {
 }
 
 /** @param {{ title: string, plotted: Plotted }} props */
-function Table({ title, plotted: { times, series, unit } }) {
+export function Table({ title, plotted: { times, series, unit } }) {
   const from = Math.max(0, times.length - TABLE_ROWS);
   const mode = timeMode.value === 'utc' ? 'utc' : 'local';
   return html`<div class="chart-table" tabindex="0" role="region" aria-label=${`${title}: the last ${TABLE_ROWS} points`}>
