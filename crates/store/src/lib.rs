@@ -1,6 +1,6 @@
 //! Floor 1: the database behind a few traits.
 //!
-//! [`events`] is the contract of the events lane, [`control`] that of the small settled things,
+//! [`events`] is the contract of the events lane, [`explore`] sums them up, [`control`] is that of the small settled things,
 //! [`audit`] that of the trail of who did what.
 //! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
 
@@ -8,6 +8,7 @@ mod audit;
 mod control;
 mod error;
 mod events;
+mod explore;
 mod sqlite;
 mod stores;
 
@@ -21,5 +22,6 @@ pub use events::{
     Applied, Apply, Claim, EventStore, Extent, Fate, GET_EVENTS_MAX, IdKey, Lease, Listed, Order,
     Page, PageQuery, SessionPage, SessionPosition, SessionQuery, Stored,
 };
+pub use explore::{Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use stores::Stores;

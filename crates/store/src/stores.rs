@@ -5,12 +5,15 @@ use std::sync::Arc;
 use crate::audit::AuditStore;
 use crate::control::ControlStore;
 use crate::events::EventStore;
+use crate::explore::ExploreStore;
 
 /// What a driver offers, each contract by itself, so that a room names only what it uses. Cheap to clone.
 #[derive(Clone)]
 pub struct Stores {
     /// Events and their lease.
     pub events: Arc<dyn EventStore>,
+    /// Summaries of many events.
+    pub explore: Arc<dyn ExploreStore>,
     /// The settled things.
     pub control: Arc<dyn ControlStore>,
     /// Who did what.
@@ -21,10 +24,11 @@ impl Stores {
     /// The contracts of one driver.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: EventStore + ControlStore + AuditStore + 'static,
+        S: EventStore + ExploreStore + ControlStore + AuditStore + 'static,
     {
         Self {
             events: Arc::clone(store) as _,
+            explore: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
         }

@@ -9,7 +9,9 @@
 //! | [`migrations`] | bringing a file to the schema that this program knows |
 //! | [`events`] | `EventStore`: which call runs where |
 //! | [`apply`] | the transactions: claim and apply |
+//! | [`walk`] | walking over what a filter wants |
 //! | [`page`] | pages in `Seq` order |
+//! | [`explore`] | `ExploreStore`: walks that count |
 //! | [`session`] | pages of a session, in the order of things |
 //! | [`history`] | pages with the dead letters in their places |
 //! | [`filter`] | a filter as SQL |
@@ -30,6 +32,7 @@ pub(crate) mod connection;
 mod control;
 mod direction;
 mod events;
+mod explore;
 pub(crate) mod failure;
 pub(crate) mod filter;
 mod history;
@@ -38,9 +41,10 @@ mod lookup;
 pub(crate) mod migrations;
 pub(crate) mod page;
 mod readers;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod store;
+pub(crate) mod walk;
 pub(crate) mod windows;
 mod writer;
 

@@ -32,6 +32,10 @@ macro_rules! every_promise {
             reading::previews_are_cut_at_a_character_and_say_how_much_there_is,
             reading::a_page_of_previews_reads_a_bounded_amount,
             reading::the_fate_of_a_position_is_told,
+            explore::sums_are_those_of_the_model,
+            explore::what_is_left_out_is_said,
+            explore::more_values_than_are_counted_are_said,
+            explore::an_exact_id_is_found_wherever_it_stands,
         }
     };
     (@each $fresh:path, $($room:ident::$promise:ident,)*) => {
