@@ -2,7 +2,7 @@
 
 import { ApiError, request } from '../lib/api.js';
 import { splitPage } from '../lib/raw-json.js';
-import { eventHref, pathPart, sessionHref } from '../lib/route.js';
+import { eventHref, eventPath, pathPart, sessionHref } from '../lib/route.js';
 import { go } from './navigate.js';
 
 /**
@@ -23,7 +23,7 @@ export async function goToId(id) {
 /** @param {string} id */
 async function isEvent(id) {
   try {
-    await request(`/events/${pathPart(id)}`);
+    await request(eventPath(id));
     return true;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

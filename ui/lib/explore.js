@@ -76,6 +76,14 @@ export function queryOf({ terms, last, from, to, clock, limit, after, order, tab
 }
 
 /**
+ * An address of the Events screen that is made elsewhere.
+ * @param {Partial<Wanted>} wanted
+ */
+export function queryFor(wanted) {
+  return queryOf({ ...wantedOf(new URLSearchParams()), ...wanted });
+}
+
+/**
  * The moments that are meant. A preset has no end: what is received meanwhile belongs to it.
  * @param {Wanted} wanted
  * @param {number} nowMs

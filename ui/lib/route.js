@@ -48,6 +48,12 @@ export function pathPart(id) {
   return encodeURIComponent(id.toWellFormed());
 }
 
+/** Where the API has one event. Three ids are names of other things there, unless a letter is encoded. @param {string} id */
+export function eventPath(id) {
+  const part = pathPart(id);
+  return `/events/${/^(facets|histogram|count)$/.test(part) ? `%${part.charCodeAt(0).toString(16)}${part.slice(1)}` : part}`;
+}
+
 /**
  * @param {string} id
  * @param {string | null} [stream]

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { eventHref, eventsHref, isAddressable, isUuid, liveHref, parseRoute, sessionHref } from '../../lib/route.js';
+import { eventHref, eventPath, eventsHref, isAddressable, isUuid, liveHref, parseRoute, sessionHref } from '../../lib/route.js';
 
 /** As the browser splits an address. @param {string} href */
 function read(href) {
@@ -28,6 +28,10 @@ test('ids that browsers take out of a path open on Live', () => {
     const { screen, query } = read(eventHref(id));
     assert.deepEqual([screen, query.get('event')], ['live', id]);
   }
+});
+
+test('an event whose id is the name of something else in the API is found all the same', () => {
+  assert.deepEqual(['facets', 'histogram', 'count', 'counts', 'a/b'].map(eventPath), ['/events/%66acets', '/events/%68istogram', '/events/%63ount', '/events/counts', '/events/a%2Fb']);
 });
 
 test('half a surrogate pair is no reason to fail', () => {
