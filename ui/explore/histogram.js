@@ -65,7 +65,7 @@ const sum = (values) => values.reduce((/** @type {number} */ all, value) => all 
 function Legend({ plotted, isComplete, examined }) {
   const at = pointed(plotted);
   const mode = timeMode.value === 'utc' ? 'utc' : 'local';
-  const edge = (/** @type {number} */ n) => clock(new Date((Number(plotted.times[0]) + n * plotted.stepS) * 1000).toISOString(), mode, nowMs()).replace('.000', '');
+  const edge = (/** @type {number} */ n) => clock(new Date((Number(plotted.times[0]) + n * plotted.stepS) * 1000).toISOString(), mode, nowMs()).replace(/\.\d+/, '');
   return html`<ul class="chart-legend">
     ${plotted.series.map(({ label, colour, values }) => html`<li>
       <svg class=${`swatch ${colour}`} viewBox="0 0 22 4" aria-hidden="true"><line x1="0" y1="2" x2="22" y2="2" /></svg>

@@ -30,7 +30,7 @@ export function NoRows({ question, answer }) {
   const preset = wanted.clock === 'received' && wanted.after === null ? presetFor(ms, nowMs()) : null;
   return html`<div class="empty" data-test="no-rows">
     <h2>No event ${wanted.terms.length > 0 ? 'matches ' : ''}in this range</h2>
-    <p>The newest event${wanted.terms.length > 0 && ' that matches'} is ${relative(ms, nowMs())} (<${Untrusted} text=${newest.at.replace(/^(\S{10})T(\d\d:\d\d:\d\d)\S*$/, '$1 $2Z')} />).</p>
+    <p>The newest event${wanted.terms.length > 0 && ' that matches'} ${wanted.clock === 'event' ? 'happened' : 'came'} ${relative(ms, nowMs())} (<${Untrusted} text=${newest.at.replace(/^(\S{10})T(\d\d:\d\d:\d\d)\S*$/, '$1 $2Z')} />).</p>
     <p class="actions">
       ${preset === null
         ? html`<button class="primary" onClick=${() => change({ from: new Date(ms - AROUND_MS).toISOString(), to: new Date(ms + AROUND_MS).toISOString() })} data-test="show-range">Show the hours around it</button>`

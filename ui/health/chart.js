@@ -73,7 +73,7 @@ export function Table({ title, plotted: { times, series, unit } }) {
       <thead><tr><th scope="col">Time</th>${series.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead>
       <tbody>
         ${times.slice(from).map((s, at) => html`<tr>
-          <th scope="row">${clock(new Date(s * 1000).toISOString(), mode, Date.now()).replace('.000', '')}</th>
+          <th scope="row">${clock(new Date(s * 1000).toISOString(), mode, Date.now()).replace(/\.\d+/, '')}</th>
           ${series.map(({ values }) => html`<td>${reading(values[from + at], unit)}</td>`)}
         </tr>`).reverse()}
       </tbody>

@@ -92,7 +92,7 @@ export function queryFor(wanted) {
 export function rangeOf({ last, from, to }, nowMs) {
   if (from !== null || to !== null) return { from, to };
   const seconds = PRESETS.find(([name]) => name === last)?.[2] ?? 0;
-  return { from: new Date(nowMs - seconds * 1000).toISOString(), to: null };
+  return { from: new Date((Math.floor(nowMs / 1000) - seconds) * 1000).toISOString(), to: null };
 }
 
 /**
