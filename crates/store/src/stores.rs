@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use crate::audit::AuditStore;
 use crate::control::ControlStore;
+use crate::dead_letters::DeadLetterStore;
 use crate::events::EventStore;
 use crate::explore::ExploreStore;
+use crate::jobs::JobStore;
+use crate::trust::TrustStore;
 
 /// What a driver offers, each contract by itself, so that a room names only what it uses. Cheap to clone.
 #[derive(Clone)]
@@ -18,19 +21,35 @@ pub struct Stores {
     pub control: Arc<dyn ControlStore>,
     /// Who did what.
     pub audit: Arc<dyn AuditStore>,
+    /// Applications and tokens.
+    pub trust: Arc<dyn TrustStore>,
+    /// What the database refused.
+    pub dead_letters: Arc<dyn DeadLetterStore>,
+    /// Long work.
+    pub jobs: Arc<dyn JobStore>,
 }
 
 impl Stores {
     /// The contracts of one driver.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: EventStore + ExploreStore + ControlStore + AuditStore + 'static,
+        S: EventStore
+            + ExploreStore
+            + ControlStore
+            + AuditStore
+            + TrustStore
+            + DeadLetterStore
+            + JobStore
+            + 'static,
     {
         Self {
             events: Arc::clone(store) as _,
             explore: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
+            trust: Arc::clone(store) as _,
+            dead_letters: Arc::clone(store) as _,
+            jobs: Arc::clone(store) as _,
         }
     }
 }
