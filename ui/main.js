@@ -4,6 +4,7 @@
 import { effect, html, render } from './vendor/preact.js';
 
 import { EventPage } from './event/page.js';
+import { EventsScreen } from './explore/screen.js';
 import { Header } from './frame/header.js';
 import { Help } from './frame/help.js';
 import { listenToKeys } from './frame/keys.js';
@@ -20,6 +21,7 @@ import { SessionScreen } from './session/screen.js';
 /** @type {Map<Screen, { title: string, screen: () => any }>} */
 const SCREENS = new Map([
   ['live', { title: 'Live', screen: LiveScreen }],
+  ['events', { title: 'Events', screen: EventsScreen }],
   ['event', { title: 'Event', screen: EventPage }],
   ['session', { title: 'Session', screen: SessionScreen }],
   ['health', { title: 'Health', screen: HealthScreen }],

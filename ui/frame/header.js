@@ -12,6 +12,7 @@ import { count } from './text.js';
 /** Only screens that have landed. */
 const SCREENS = [
   { name: 'Live', href: '/ui/', screen: 'live' },
+  { name: 'Events', href: '/ui/events', screen: 'events' },
   { name: 'Health', href: '/ui/health', screen: 'health' },
   { name: 'API', href: '/docs', screen: null },
 ];

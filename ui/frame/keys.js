@@ -27,6 +27,7 @@ const EVERYWHERE = new Map([
 /** @type {Actions} */
 const PLACES = new Map([
   ['l', () => go('/ui/')],
+  ['e', () => go('/ui/events')],
   ['h', () => go('/ui/health')],
   ['o', () => location.assign('/docs')],
 ]);
