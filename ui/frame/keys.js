@@ -27,7 +27,10 @@ const EVERYWHERE = new Map([
 /** @type {Actions} */
 const PLACES = new Map([
   ['l', () => go('/ui/')],
+  ['d', () => go('/ui/dead')],
   ['h', () => go('/ui/health')],
+  ['s', () => go('/ui/schemas')],
+  ['a', () => go('/ui/apps')],
   ['o', () => location.assign('/docs')],
 ]);
 
@@ -58,7 +61,7 @@ function isField(target) {
 /** @param {KeyboardEvent} event */
 function onKey(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (helpOpen.value || isField(event.target)) return;
+  if (document.querySelector('dialog[open]') !== null || isField(event.target)) return;
   if (event.key === 'Escape') ofScreen.get('Escape')?.();
   else if (letterKeys.value === 'on') onLetter(event);
 }
