@@ -18,7 +18,7 @@ const BUDGET_BYTES = 100_000;
 
 /** Every file of the console that a browser may ask for, `/docs` apart. */
 async function served() {
-  const names = ['vendor/preact.js', 'vendor/uplot.js', 'vendor/uplot.css'];
+  const names = ['vendor/preact.js'];
   for (const folder of FOLDERS) {
     for (const entry of await readdir(join(ui, folder), { withFileTypes: true })) {
       if (entry.isFile() && /\.(js|css|html|svg)$/.test(entry.name)) names.push(join(folder, entry.name));
