@@ -1,18 +1,19 @@
-// One application: what it may, and its tokens.
+// One application: what it may, its tokens, and a new token in full, for the only time. That box stays on these
+// screens until somebody says that the token is kept, because the server does not know it any more.
 
-import { html, useState } from '../vendor/preact.js';
+import { html, signal, useLayoutEffect, useRef, useState } from '../vendor/preact.js';
 
 import { send } from '../lib/api.js';
+import { scopesOf } from '../lib/scopes.js';
+import { isOut, refreshSession, session, signIn } from '../frame/auth.js';
 import { second } from '../frame/clock.js';
-import { Act, Ask, Field } from '../frame/dialog.js';
+import { Act, Ask, Field, Maybe, Table } from '../frame/parts.js';
 import { Failure } from '../frame/failure.js';
-import { Maybe, Table } from '../frame/table.js';
+import { copy } from '../frame/say.js';
 import { Time, Untrusted } from '../frame/text.js';
 import { usePolled } from '../health/poll.js';
 import { nowMs } from '../live/live.js';
 import { AskApp, LIST_MS, Origins, Rate, State } from './screen.js';
-import { showSecret } from './secret.js';
-import { AskToken } from './token.js';
 
 /** @typedef {import('./screen.js').Application} Application */
 /**
@@ -122,4 +123,102 @@ function AskRevoke({ token, onClose, again }) {
     <${Field} label=${html`Type <b><${Untrusted} text=${wanted} /></b> to go on`}>
       <input name="label" value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} autocomplete="off" spellcheck=${false} /><//>
   <//>`;
+}
+
+const DAY_S = 86_400;
+/** @type {[string, string][]} */
+const ENDS = [['', 'never'], [String(DAY_S), 'in a day'], [String(30 * DAY_S), 'in 30 days'], [String(90 * DAY_S), 'in 90 days'], [String(365 * DAY_S), 'in a year']];
+/** @type {[string, string][]} */
+const SCOPES = [['write', 'send events'], ['read', 'read events, and see the console'], ['admin', 'do everything here']];
+
+/** @param {{ app: import('./screen.js').Application, isFirst: boolean, onClose: () => void, again: () => void }} props */
+export function AskToken({ app, isFirst, onClose, again }) {
+  const [isBrowser, setIsBrowser] = useState(false);
+  const isOpen = session.value !== null && !session.value.required && isFirst;
+  const submit = async (/** @type {FormData} */ form) => {
+    const scopes = isBrowser ? ['write'] : form.getAll('scope').map(String);
+    const ends = String(form.get('expires'));
+    const token = await send('POST', '/tokens', {
+      application: app.name,
+      scopes: scopesOf(scopes, String(form.get('streams'))),
+      label: String(form.get('label')).trim(),
+      kind: isBrowser ? 'browser' : 'server',
+      ...(ends !== '' && { expires_in_s: Number(ends) }),
+    });
+    showSecret(token);
+    // The first token ends the open mode, for this page too.
+    await refreshSession();
+    if (!isOut(session.value)) again();
+  };
+  return html`<${Ask} title=${html`New token of <${Untrusted} text=${app.name} />`} submit="Create" onSubmit=${submit} onClose=${onClose}>
+    ${isOpen && html`<p class="warn" data-test="first-token"><span aria-hidden="true">⚠</span> This is the first token: from then on <b>every request needs one</b>, and this console asks you to sign in.
+      Give it <code>admin</code> and sign in with it here, or run <code>eyas login</code> on the server.</p>`}
+    <${Field} label="Label" hint="What or whom it is for."><input name="label" required maxlength="100" autocomplete="off" /><//>
+    <${Field} label="Kind">
+      <select name="kind" onChange=${(/** @type {any} */ event) => setIsBrowser(event.target.value === 'browser')}>
+        <option value="server">server: kept secret</option><option value="browser">browser: public, may only send</option>
+      </select><//>
+    ${isBrowser
+      ? html`<p class="warn" data-test="browser-kind"><span aria-hidden="true">⚠</span> Everybody who opens your page can read this token. It may only send events, and only
+          from the allowed origins of the application${app.allowed_origins.length === 0 && html`; <b>it has none yet, so this token will not work</b> until you add one`}.</p>`
+      : html`<fieldset><legend>It may</legend>
+          ${SCOPES.map(([scope, what]) => html`<label class="check"><input type="checkbox" name="scope" value=${scope} defaultChecked=${scope === (isOpen ? 'admin' : 'write')} /><code>${scope}</code> ${what}</label>`)}
+        </fieldset>`}
+    <${Field} label="Only these streams" hint="Names with spaces between; empty: all. Narrows sending and reading."><input name="streams" autocomplete="off" spellcheck=${false} /><//>
+    <${Field} label="Ends"><select name="expires">${ENDS.map(([value, text]) => html`<option value=${value}>${text}</option>`)}</select><//>
+  <//>`;
+}
+
+/** @typedef {Token & { token: string }} NewToken */
+
+const shown = signal(/** @type {NewToken | null} */ (null));
+
+/** @param {NewToken} token */
+export function showSecret(token) {
+  shown.value = token;
+}
+
+/** A command with which one sees at once that the token works. @param {NewToken} token */
+function example({ scopes, token }) {
+  const write = scopes.find((scope) => scope.startsWith('write'));
+  if (write === undefined && !scopes.includes('admin')) return `curl -H 'Authorization: Bearer ${token}' '${location.origin}/events?limit=1'`;
+  const [, stream = ''] = (write ?? '').split(':');
+  const path = stream === '' || stream === 'events' ? '/events' : `/streams/${stream}`;
+  return `curl -X POST '${location.origin}${path}' \\\n  -H 'Authorization: Bearer ${token}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{"category":"page interaction","name":"cta click","data":{"element":"chat bubble"}}'`;
+}
+
+export function Secret() {
+  const token = shown.value;
+  return token === null ? null : html`<${Box} key=${token.id} token=${token} />`;
+}
+
+/** @param {{ token: NewToken }} props */
+function Box({ token }) {
+  const [isBusy, setIsBusy] = useState(false);
+  /** @type {{ current: HTMLElement | null }} */
+  const box = useRef(null);
+  // Somebody has just asked for this, and it stands above where they are.
+  useLayoutEffect(() => {
+    requestAnimationFrame(() => box.current?.focus());
+  }, []);
+  const canSignIn = isOut(session.value) && token.scopes.includes('admin');
+  const enter = async () => {
+    setIsBusy(true);
+    await signIn({ token: token.token });
+    setIsBusy(false);
+  };
+  const assignment = `export TOKEN=${token.token}`;
+  const command = example(token);
+  return html`<section class="card secret" aria-label="The new token" tabindex="-1" ref=${box} data-test="secret">
+    <h2>Keep this token now: it is shown only once</h2>
+    <p><${Untrusted} text=${token.label || token.prefix} /> of <b><${Untrusted} text=${token.application} /></b></p>
+    ${[['Token', token.token], ['For a shell', assignment], ['Try it', command]].map(([what, text]) => html`<div class="secret-line">
+      <span class="muted">${what}</span><pre class="command" tabindex="0" aria-label=${what}>${text}</pre>
+      <button onClick=${() => copy(String(text), String(what))} aria-label=${`Copy: ${what}`}>Copy</button>
+    </div>`)}
+    <p class="actions">
+      ${canSignIn && html`<button class="primary" onClick=${enter} disabled=${isBusy} data-test="enter">Sign in here with this token</button>`}
+      <button class=${canSignIn ? '' : 'primary'} onClick=${() => (shown.value = null)} data-test="kept">I have kept it</button>
+    </p>
+  </section>`;
 }

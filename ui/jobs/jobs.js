@@ -5,7 +5,7 @@ import { html, signal, useEffect, useState } from '../vendor/preact.js';
 
 import { about } from '../lib/amount.js';
 import { request, send, words } from '../lib/api.js';
-import { Act } from '../frame/dialog.js';
+import { Act } from '../frame/parts.js';
 import { say } from '../frame/say.js';
 import { count, Untrusted } from '../frame/text.js';
 

@@ -1,4 +1,5 @@
-// The one dialog that asks before something is changed, the field in it, and the button that leads to it.
+// What the screens that administer are made of: the one dialog that asks before something is changed, its field,
+// the button that leads to it, and the one table. On a phone each row of it becomes a block.
 
 import { html, useLayoutEffect, useRef, useState } from '../vendor/preact.js';
 
@@ -62,4 +63,31 @@ export function Act({ children, disabled, title, ...more }) {
 /** Says once on a screen why its buttons do not work. */
 export function LookOnly() {
   return may('admin') ? null : html`<p class="muted" data-test="look-only">You may look at this; changing it needs a token with the scope <code>admin</code>.</p>`;
+}
+
+/**
+ * @param {{ caption: any, head: string[], rows: any[][], test: string }} props the first cell names its row
+ */
+export function Table({ caption, head, rows, test }) {
+  return html`<table class="table" data-test=${test}>
+    <caption>${caption}</caption>
+    <thead><tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+    <tbody>
+      ${rows.map((cells) => html`<tr data-test=${`${test}-row`}>
+        ${cells.map((cell, at) => (at === 0 ? html`<th scope="row">${cell}</th>` : html`<td data-label=${head[at]}><div>${cell}</div></td>`))}
+      </tr>`)}
+    </tbody>
+  </table>`;
+}
+
+/** A text that may be missing. @param {{ text: string | null, charsMax?: number }} props */
+export function Maybe({ text, charsMax = 120 }) {
+  return text === null ? html`<span class="none">–</span>` : html`<${Untrusted} text=${text} charsMax=${charsMax} />`;
+}
+
+/** "events · page interaction / cta click" @param {{ of: { stream: string, category: string | null, name: string | null } }} props */
+export function KeyText({ of: { stream, category, name } }) {
+  return html`${stream !== 'events' && html`<span class="muted"><${Untrusted} text=${stream} /> ·</span> `}${category !== null && html`<span class="muted"><${Untrusted} text=${category} /> /</span> `}${name !== null
+    ? html`<${Untrusted} text=${name} />`
+    : category === null ? html`<span class="none">all${stream === 'events' ? ' events' : ''}</span>` : html`<span class="none">all</span>`}`;
 }
