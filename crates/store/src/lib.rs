@@ -1,7 +1,7 @@
 //! Floor 1: the database behind a few traits.
 //!
 //! [`events`] is the contract of the events lane, [`control`] that of the small settled things,
-//! [`audit`] that of the trail of who did what.
+//! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens.
 //! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
 
 mod audit;
@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod sqlite;
 mod stores;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,7 @@ pub use events::{
 };
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use stores::Stores;
+pub use trust::{
+    APPLICATIONS_MAX, Application, ApplicationChange, Rate, Scope, TOKENS_MAX, Token, TokenHash,
+    TokenKind, Trust, TrustAct, TrustError, TrustStore,
+};

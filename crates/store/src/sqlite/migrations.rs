@@ -49,6 +49,7 @@ pub(crate) const CONTROL: Schema = Schema {
             sql: include_str!("migrations/control/0002_status_history.sql"),
         },
         Migration { name: "audit", sql: include_str!("migrations/control/0003_audit.sql") },
+        Migration { name: "trust", sql: include_str!("migrations/control/0004_trust.sql") },
     ],
 };
 

@@ -21,6 +21,7 @@
 //! | [`rows`] | rows to events |
 //! | [`control`] | `ControlStore` |
 //! | [`audit`] | `AuditStore` |
+//! | [`trust`] | `TrustStore` |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
@@ -41,6 +42,7 @@ mod readers;
 mod rows;
 pub(crate) mod session;
 pub(crate) mod store;
+mod trust;
 pub(crate) mod windows;
 mod writer;
 

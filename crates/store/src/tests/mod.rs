@@ -7,3 +7,4 @@ mod filter;
 mod plans;
 mod sqlite;
 mod sqlite_files;
+mod trust;

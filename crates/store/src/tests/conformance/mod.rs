@@ -14,3 +14,4 @@ pub(crate) mod reopen;
 pub(crate) mod sample;
 pub(crate) mod sessions;
 pub(crate) mod suite;
+pub(crate) mod trust;
