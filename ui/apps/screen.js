@@ -111,8 +111,8 @@ export function AskApp({ app, onClose, again }) {
   return html`<${Ask} title=${app === undefined ? 'New application' : html`Change <${Untrusted} text=${app.name} />`} submit=${app === undefined ? 'Create' : 'Save'} onSubmit=${submit} onClose=${onClose}>
     ${app === undefined && html`<${Field} label="Name" hint="Letters, digits, _ . - and at most 64 of them. It stands in every event and never changes.">
       <input name="name" required maxlength="64" pattern="[A-Za-z0-9][A-Za-z0-9_.\\-]*" autocomplete="off" spellcheck=${false} /><//>`}
-    <${Field} label="Allowed origins" hint="One a line, such as https://www.example.com. Tokens of browsers work from these only.">
-      <textarea name="origins" rows="3" spellcheck=${false}>${app?.allowed_origins.join('\n')}</textarea><//>
+    <${Field} label="Allowed origins" hint="Scheme, host and port, one a line. Tokens of browsers work from these only.">
+      <textarea name="origins" rows="3" spellcheck=${false} placeholder=${location.origin}>${app?.allowed_origins.join('\n')}</textarea><//>
     <div class="fields-row">
       <${Field} label="Events a second" hint="Empty: the server’s own limit."><input name="events_per_s" type="number" min="1" defaultValue=${app?.rate?.events_per_s ?? ''} /><//>
       <${Field} label="Burst"><input name="burst" type="number" min="1" defaultValue=${app?.rate?.burst ?? ''} /><//>

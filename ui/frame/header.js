@@ -4,6 +4,7 @@ import { html, useEffect, useState } from '../vendor/preact.js';
 
 import { lagKind } from '../lib/series.js';
 import { frame, model } from '../live/live.js';
+import { isOut, session } from './auth.js';
 import { nOpen } from './dead-count.js';
 import { helpOpen } from './help.js';
 import { route } from './navigate.js';
@@ -14,7 +15,7 @@ import { count } from './text.js';
 /** Only screens that have landed. On a phone the first ones stand in the bar, the others behind "More". */
 const SCREENS = [
   { name: 'Live', href: '/ui/', screen: 'live' },
-  { name: 'Dead letters', href: '/ui/dead', screen: 'dead' },
+  { name: 'Dead', href: '/ui/dead', screen: 'dead' },
   { name: 'Health', href: '/ui/health', screen: 'health' },
   { name: 'Schemas', href: '/ui/schemas', screen: 'schemas' },
   { name: 'Apps', href: '/ui/apps', screen: 'apps' },
@@ -58,7 +59,7 @@ function Navigation() {
   const here = route.value.screen;
   useEffect(() => setIsOpen(false), [route.value]);
   return html`<nav class=${isOpen ? 'nav nav-open' : 'nav'} aria-label="Screens">
-    ${SCREENS.map(({ name, href, screen }) => html`<a href=${href} aria-current=${screen === here ? 'page' : undefined}>${name}${screen === 'dead' && nOpen.value > 0 &&
+    ${SCREENS.map(({ name, href, screen }) => html`<a href=${href} aria-current=${screen === here ? 'page' : undefined}>${name}${screen === 'dead' && html`<span class="nav-long"> letters</span>`}${screen === 'dead' && nOpen.value > 0 &&
       html` <span class="nav-count" data-test="nav-dead">${count(nOpen.value)}<span class="visually-hidden"> open</span></span>`}</a>`)}
     <button class="quiet nav-more" aria-expanded=${String(isOpen)} onClick=${() => setIsOpen(!isOpen)}>More</button>
   </nav>`;
@@ -75,6 +76,7 @@ function Connection() {
 
 /** @param {number} nowMs */
 function connectionText(nowMs) {
+  if (isOut(session.value)) return { glyph: '○', word: 'signed out', kind: 'warn' };
   switch (model.connection) {
     case 'live':
       return { glyph: '●', word: 'live', kind: 'ok' };

@@ -20,13 +20,12 @@ import { ModeWord, Share } from './screen.js';
 
 /** Events that a draft is made of. */
 const DRAFT_EVENTS = 200;
-const DRAFT_FIRST = { $schema: 'https://json-schema.org/draft/2020-12/schema' };
 
 /** @typedef {import('./screen.js').Key} Key */
 /** @typedef {import('./screen.js').Schema} Schema */
 
-const EXAMPLE = pretty(JSON.stringify({ ...DRAFT_FIRST, type: 'object', required: ['element'], properties: { element: { enum: ['chat bubble', 'buy button'] } } }));
-const NOTHING = pretty(JSON.stringify({ ...DRAFT_FIRST, type: 'object' }));
+const EXAMPLE = pretty(JSON.stringify({ type: 'object', required: ['element'], properties: { element: { enum: ['chat bubble', 'buy button'] } } }));
+const NOTHING = '{\n  "type": "object"\n}';
 
 /** A schema drafted from the newest events of a key. @param {Key} key */
 async function draftOf({ stream, category, name }) {
@@ -35,7 +34,7 @@ async function draftOf({ stream, category, name }) {
   if (name !== null) query.set('name', name);
   const { events } = splitPage(await request(`${stream === 'events' ? '/events' : `/streams/${pathPart(stream)}`}?${query}`));
   const examples = events.map((event) => JSON.parse(dataText(event)));
-  return { text: pretty(JSON.stringify({ ...DRAFT_FIRST, ...infer(examples) })), n: examples.length };
+  return { text: pretty(JSON.stringify(infer(examples))), n: examples.length };
 }
 
 /** @param {{ of: Key, schema: Schema | undefined, again: () => void }} props `schema` is undefined for a key that has none yet */
