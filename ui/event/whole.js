@@ -14,7 +14,7 @@ import { Actions, Errors, errorsByPointer, Facts } from './facts.js';
 /** @typedef {import('./load.js').Loaded} Loaded */
 
 /**
- * @param {{ event: RawEvent, state: 'queued' | 'stored' | 'invalid', terms: import('../lib/filter.js').Term[], isPage: boolean }} props
+ * @param {{ event: RawEvent, state: import('../lib/raw-json.js').State, terms: import('../lib/filter.js').Term[], isPage: boolean }} props
  */
 export function WholeEvent({ event, state, terms, isPage }) {
   void second.value;
