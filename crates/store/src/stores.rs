@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::audit::AuditStore;
 use crate::control::ControlStore;
 use crate::events::EventStore;
+use crate::schemas::SchemaStore;
 
 /// What a driver offers, each contract by itself, so that a room names only what it uses. Cheap to clone.
 #[derive(Clone)]
@@ -15,18 +16,21 @@ pub struct Stores {
     pub control: Arc<dyn ControlStore>,
     /// Who did what.
     pub audit: Arc<dyn AuditStore>,
+    /// What events have to look like.
+    pub schemas: Arc<dyn SchemaStore>,
 }
 
 impl Stores {
     /// The contracts of one driver.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: EventStore + ControlStore + AuditStore + 'static,
+        S: EventStore + ControlStore + AuditStore + SchemaStore + 'static,
     {
         Self {
             events: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
+            schemas: Arc::clone(store) as _,
         }
     }
 }

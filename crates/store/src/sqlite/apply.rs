@@ -19,8 +19,8 @@ const MOVE_LEASE: &str = "UPDATE lease SET applied = ? WHERE id = 1 AND holder =
 
 // The conflict clause names its index: a row that collides in any other way is an error, not a repetition.
 const INSERT_EVENT: &str = "INSERT INTO events (seq, id, stream, application, session_id, category, \
-    name, data, timestamp_us, received_at_us, valid, errors, content_hash, id_from_client) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+    name, data, timestamp_us, received_at_us, valid, errors, content_hash, id_from_client, \
+    schema_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
     ON CONFLICT (id, stream, coalesce(application, '')) DO NOTHING";
 
 const INSERT_DEAD: &str = "INSERT INTO dead_letters (seq, reason, detail, id, stream, application, \
@@ -163,6 +163,7 @@ fn insert_event(insert: &mut CachedStatement<'_>, stored: &Stored) -> Result<boo
             event.errors(),
             &event.hash().0.to_be_bytes()[..],
             event.id_from_client(),
+            event.schema_version(),
         ])
         .map_err(|error| failure_of(stored.seq, error))?;
     Ok(n_rows == 1)

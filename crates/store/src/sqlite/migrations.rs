@@ -36,6 +36,10 @@ pub(crate) const EVENTS: Schema = Schema {
             name: "dead_letters",
             sql: include_str!("migrations/events/0003_dead_letters.sql"),
         },
+        Migration {
+            name: "schema_version",
+            sql: include_str!("migrations/events/0005_schema_version.sql"),
+        },
     ],
 };
 
@@ -49,6 +53,7 @@ pub(crate) const CONTROL: Schema = Schema {
             sql: include_str!("migrations/control/0002_status_history.sql"),
         },
         Migration { name: "audit", sql: include_str!("migrations/control/0003_audit.sql") },
+        Migration { name: "schemas", sql: include_str!("migrations/control/0005_schemas.sql") },
     ],
 };
 

@@ -21,6 +21,7 @@
 //! | [`rows`] | rows to events |
 //! | [`control`] | `ControlStore` |
 //! | [`audit`] | `AuditStore` |
+//! | [`schemas`] | `SchemaStore` |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
@@ -39,6 +40,7 @@ pub(crate) mod migrations;
 pub(crate) mod page;
 mod readers;
 mod rows;
+mod schemas;
 pub(crate) mod session;
 pub(crate) mod store;
 pub(crate) mod windows;

@@ -5,5 +5,6 @@ mod conformance;
 mod control;
 mod filter;
 mod plans;
+mod schemas;
 mod sqlite;
 mod sqlite_files;
