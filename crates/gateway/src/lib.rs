@@ -7,7 +7,7 @@
 //! ```
 //!
 //! [`server`] owns connections, [`service`] one request, [`wire`] turns bodies into events, [`query`]
-//! query strings into filters, [`hosts`] says from where one may call, [`auth`] who may what, [`problem`] and [`error`] how a refusal
+//! query strings into filters, [`hosts`] and [`cors`] say from where one may call, [`auth`] who may what, [`problem`] and [`error`] how a refusal
 //! looks, [`decoding`] and [`encoding`] are compression both ways, [`health`] what the server knows of itself,
 //! [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
 
@@ -15,6 +15,7 @@ mod addresses;
 mod assets;
 mod auth;
 mod body;
+mod cors;
 mod csv;
 mod decoding;
 mod door;
@@ -45,6 +46,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use auth::registry::{MadeToken, Registry};
+pub use auth::wish::{NewApplication, NewToken, WishError, check_change, check_overlap};
 pub use edge::GatewayOptions;
 pub use ending::Ending;
 pub use gateway::{Gateway, GatewayParts};
