@@ -74,6 +74,8 @@ pub(crate) enum Kind {
     TooManyConnections,
     TooManyExports,
     RateLimited,
+    BadCode,
+    Csrf,
 }
 
 /// A client that sends much gets no more back than this.
@@ -101,7 +103,7 @@ impl Kind {
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
-        Self::RateLimited,
+        Self::RateLimited, Self::BadCode, Self::Csrf,
     ];
 
     /// Status, code, hint.
@@ -127,6 +129,8 @@ impl Kind {
             Self::TokenExpired => (401, "token_expired", "make a new token: `eyas token create`"),
             Self::TokenRevoked => (401, "token_revoked", "make a new token: `eyas token create`"),
             Self::ApplicationDisabled => (401, "application_disabled", "have an administrator enable the application again"),
+            Self::BadCode => (401, "bad_code", "`eyas login` makes a new one; each is good once, for ten minutes"),
+            Self::Csrf => (403, "csrf", "with the cookie, send X-Requested-By: console and an Origin of this server; programs send a token instead"),
             Self::WrongScope => (403, "wrong_scope", "use a token with the scope that this asks for"),
             Self::WrongStream => (403, "wrong_stream", "use a token whose scope names this stream, or no stream at all"),
             Self::WrongOrigin => (403, "wrong_origin", "add the page's origin to allowed_origins of the token's application"),
@@ -191,7 +195,8 @@ impl Kind {
             | Self::TokenUnknown
             | Self::TokenExpired
             | Self::TokenRevoked
-            | Self::ApplicationDisabled => facts.is_challenge = true,
+            | Self::ApplicationDisabled
+            | Self::BadCode => facts.is_challenge = true,
             Self::Overloaded | Self::LogFull => {
                 facts.outcome = REJECTED;
                 facts.retry_after_s = Some(1);

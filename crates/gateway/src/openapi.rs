@@ -13,6 +13,7 @@ const FRAME: &str = include_str!("openapi.json");
 const PARTS: &[&str] = &[
     include_str!("openapi/audit.json"),
     include_str!("openapi/limits.json"),
+    include_str!("openapi/session.json"),
     include_str!("openapi/trust.json"),
 ];
 

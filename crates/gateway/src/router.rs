@@ -17,7 +17,8 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
-    applications, audit, console, event, events, history, live, metrics, sessions, status, tokens,
+    applications, audit, console, event, events, history, live, metrics, session, sessions, status,
+    tokens,
 };
 
 /// One path.
@@ -65,6 +66,8 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/tokens", READ_WRITE, ADMIN, get(tokens::list).post(tokens::create)),
         bare("/tokens/{id}", "DELETE", ADMIN, delete(tokens::revoke)),
         bare("/tokens/{id}/rotate", "POST", ADMIN, post(tokens::rotate)),
+        bare("/session", "GET, HEAD, POST, DELETE", OPEN, get(session::look).post(session::sign_in).delete(session::sign_out)),
+        bare("/session/codes", "POST", ADMIN, post(session::make_code)),
         bare("/metrics", READ, Needs::all(Need::ReadIfPublic), get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),

@@ -22,6 +22,7 @@ pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod outbox;
 pub(crate) mod receipt;
+pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod ticks;
