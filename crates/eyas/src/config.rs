@@ -9,12 +9,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gateway::{Quota, Rates};
 use queue::RESERVE_BYTES_MAX;
 use serde::Serialize;
 
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
+use crate::rates::{RateFault, quota};
 use crate::spelling::nearest;
 use crate::units;
 
@@ -31,6 +33,12 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("otlp.ratio", "EYAS_OTLP_RATIO", "0.01"),
     ("disk.reserve", "EYAS_DISK_RESERVE", "512MiB"),
     ("drain.delay", "EYAS_DRAIN_DELAY", "0"),
+    ("limits.rate", "EYAS_LIMITS_RATE", "0"),
+    ("limits.burst", "EYAS_LIMITS_BURST", "0"),
+    ("limits.address_rate", "EYAS_LIMITS_ADDRESS_RATE", "0"),
+    ("limits.address_burst", "EYAS_LIMITS_ADDRESS_BURST", "0"),
+    ("limits.refusals_rate", "EYAS_LIMITS_REFUSALS_RATE", "10"),
+    ("limits.refusals_burst", "EYAS_LIMITS_REFUSALS_BURST", "100"),
 ];
 
 /// Variables that commands read themselves.
@@ -62,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) disk_reserve_bytes: u64,
     /// After SIGTERM: how long `/readyz` is red before new connections are refused.
     pub(crate) drain_delay: Duration,
+    /// How often somebody may ask.
+    pub(crate) rates: Rates,
     /// How log lines look.
     pub(crate) log_format: LogFormat,
     /// Where traces go; `None`: nothing is traced.
@@ -260,6 +270,7 @@ impl Layers {
         let events_file = self.events_file();
         let disk_reserve_bytes = self.disk_reserve();
         let drain_delay = self.drain_delay();
+        let rates = self.rates();
         let log_format = self.log_format();
         let otlp = self.otlp();
         if self.problems.is_empty() {
@@ -272,6 +283,7 @@ impl Layers {
                 events_file,
                 disk_reserve_bytes,
                 drain_delay,
+                rates,
                 log_format,
                 otlp,
                 warnings,
@@ -340,6 +352,30 @@ impl Layers {
             None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
         }
         Duration::ZERO
+    }
+
+    fn rates(&mut self) -> Rates {
+        let default = Rates::default();
+        Rates {
+            per_token: self.quota("limits.rate", "limits.burst", default.per_token),
+            per_address: self.quota(
+                "limits.address_rate",
+                "limits.address_burst",
+                default.per_address,
+            ),
+            refusals: self.quota("limits.refusals_rate", "limits.refusals_burst", default.refusals),
+        }
+    }
+
+    fn quota(&mut self, rate: &str, burst: &str, unset: Option<Quota>) -> Option<Quota> {
+        let text = |key| self.settings.get(key).map(Setting::text);
+        quota(text(rate), text(burst), unset).unwrap_or_else(|fault| {
+            match fault {
+                RateFault::Rate(words) => self.problem(rate, words),
+                RateFault::Burst(words) => self.problem(burst, words),
+            }
+            None
+        })
     }
 
     fn log_format(&mut self) -> LogFormat {
@@ -411,6 +447,7 @@ fn is_section(key: &str) -> bool {
 
 fn texts(value: &toml::Value) -> Option<Vec<String>> {
     match value {
+        toml::Value::Integer(number) => Some(vec![number.to_string()]),
         toml::Value::String(text) => Some(vec![text.clone()]),
         toml::Value::Array(values) => {
             values.iter().map(|value| value.as_str().map(str::to_owned)).collect()

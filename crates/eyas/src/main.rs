@@ -34,6 +34,7 @@ mod logging;
 mod notify;
 mod otlp;
 mod printable;
+mod rates;
 mod signals;
 mod spelling;
 mod units;

@@ -73,6 +73,7 @@ pub(crate) enum Kind {
     TooManySubscribers,
     TooManyConnections,
     TooManyExports,
+    RateLimited,
 }
 
 /// A client that sends much gets no more back than this.
@@ -100,6 +101,7 @@ impl Kind {
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
+        Self::RateLimited,
     ];
 
     /// Status, code, hint.
@@ -155,6 +157,7 @@ impl Kind {
             Self::EmptyBatch => (422, "empty_batch", "send at least one event; to send an empty array as one event, use NDJSON"),
             Self::BadStreamName => (422, "bad_stream_name", "a stream's name matches [a-z0-9_.-]{1,64}"),
             Self::NothingAccepted => (422, "nothing_accepted", "rejected says what is wrong with each event"),
+            Self::RateLimited => (429, "rate_limited", "send the request again after the seconds of Retry-After; many events in one request cost as much as one by one"),
             Self::BadValue => (422, "bad_value", "correct the member that the pointer names"),
             Self::Overloaded => (503, "overloaded", "send the request again in a second"),
             Self::LogFull => (503, "log_full", "send the request again in a second"),

@@ -57,6 +57,9 @@ pub(crate) struct Facts {
     pub(crate) is_challenge: bool,
     #[serde(skip)]
     pub(crate) allow: Option<HeaderValue>,
+    /// What else is said in the head.
+    #[serde(skip)]
+    pub(crate) headers: Vec<(&'static str, HeaderValue)>,
 }
 
 /// A place in a body. Lines and columns count from 1, columns and offsets in bytes.
@@ -122,6 +125,7 @@ impl Problem {
             retry_after_s: None,
             is_challenge: false,
             allow: None,
+            headers: Vec::new(),
         }))
     }
 
@@ -195,6 +199,9 @@ impl Problem {
         }
         if let Some(methods) = &self.0.allow {
             headers.insert(ALLOW, methods.clone());
+        }
+        for (name, value) in &self.0.headers {
+            headers.insert(*name, value.clone());
         }
         response
     }

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -44,6 +45,7 @@ const CLOSE: HeaderValue = HeaderValue::from_static("close");
 pub(crate) async fn answer<B>(
     gateway: &Gateway,
     watch: &Arc<Watch>,
+    client: Option<IpAddr>,
     mut request: Request<B>,
 ) -> Result<Response<Reply>, Infallible>
 where
@@ -57,9 +59,10 @@ where
     let request_id = edge.request_ids.of(request.headers());
     let trace = trace(edge, class, &mut request);
     let page = cors::allowed_page(edge, &request);
-    let mut response = match dispatch(gateway, watch, request, page.is_some()).await {
+    let mut response = match dispatch(gateway, watch, client, request, page.is_some()).await {
         Ok(response) => response,
         Err(problem) => {
+            let problem = edge.limiter.instead_of(problem, client);
             let id = request_id.to_str().unwrap_or_default();
             let facts = problem.facts();
             edge.requests.refuse(facts.code);
@@ -100,6 +103,7 @@ fn trace<B>(edge: &Edge, class: Class, request: &mut Request<B>) -> Option<Begun
 async fn dispatch<B>(
     gateway: &Gateway,
     watch: &Arc<Watch>,
+    client: Option<IpAddr>,
     request: Request<B>,
     is_allowed_page: bool,
 ) -> Result<Response<Reply>, Problem>
@@ -123,9 +127,12 @@ where
         let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
         let admitted = principal.check_origin(origin, is_allowed_page);
         if is_write {
-            return ingest::write(edge, watch, admitted.map(|()| principal), request).await;
+            return ingest::write(edge, watch, client, admitted.map(|()| principal), request).await;
         }
         admitted?;
+    }
+    if !is_probe && Class::of(request.method(), path) != Class::Console {
+        let _ = edge.limiter.admit(&principal, client)?;
     }
     // Boxed: the router's future is large, and this one lives in every connection.
     Box::pin(route(gateway, watch, principal, request)).await

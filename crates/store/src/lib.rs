@@ -1,13 +1,15 @@
 //! Floor 1: the database behind a few traits.
 //!
 //! [`events`] is the contract of the events lane, [`control`] that of the small settled things,
-//! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens.
+//! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens, [`sessions`] that of who has
+//! signed in to the console.
 //! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
 
 mod audit;
 mod control;
 mod error;
 mod events;
+mod sessions;
 mod sqlite;
 mod stores;
 mod trust;
@@ -22,6 +24,7 @@ pub use events::{
     Applied, Apply, Claim, EventStore, Extent, Fate, GET_EVENTS_MAX, IdKey, Lease, Listed, Order,
     Page, PageQuery, SessionPage, SessionPosition, SessionQuery, Stored,
 };
+pub use sessions::{SIGN_INS_MAX, SecretHash, SessionStore, SignIn};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use stores::Stores;
 pub use trust::{

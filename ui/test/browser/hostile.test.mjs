@@ -124,7 +124,7 @@ test('what a broken or hostile server says on Health is text', async () => {
   for (const text of CORPUS.slice(0, 6)) {
     const status = {
       version: text, started_at: text, log: { durability: text }, lag: { records: 1, seconds: 2 }, rates: { accepted_per_s: 1, stored_per_s: 1 },
-      counts: { accepted: 1, invalid: 0, dead: 0 }, consumer: { state: 'waiting', reason: text }, subscribers: 0, connections: 0,
+      counts: { accepted: 1, invalid: 0, dead: 0 }, consumer: { state: 'waiting', reason: text }, subscribers: 0, connections: 0, rate_limited: { token: 0, address: 0, refusals: 0 },
       limits: { stage: text, sentence: text, drain_s: null, busy: {} }, disk: null, latency: { commit_us: null, request_us: null, apply_us: null },
     };
     const history = { range: '5m', step_s: 1, start: '2026-11-01T00:00:00Z', columns: { [text]: [1, 2] }, marks: [{ at: text, what: text }] };

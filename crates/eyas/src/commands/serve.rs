@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Registry};
+use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits, Registry};
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, StartError};
 use queue::{Queue, QueueError};
@@ -236,7 +236,7 @@ impl Server {
                 allowed_hosts: self.config.allowed_hosts.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 instance: self.instance.clone(),
-                limits: descriptors::edge_limits(),
+                limits: Limits { rates: self.config.rates.clone(), ..descriptors::edge_limits() },
             },
             data_dir: self.config.data_dir.clone(),
         });

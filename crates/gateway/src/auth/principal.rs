@@ -12,6 +12,7 @@ use crate::auth::grants::{Grants, Reach};
 use crate::auth::refusal::Refusal;
 use crate::error::Kind;
 use crate::problem::Problem;
+use crate::rate::bucket::Bucket;
 
 /// What a route wants of whoever asks; least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +56,9 @@ pub(crate) struct Identity {
     /// Other origins whose pages may use it.
     pub(crate) allowed_origins: Vec<String>,
     /// What its application may send, where that has a limit of its own.
-    #[expect(dead_code, reason = "the rate limits come with another part")]
     pub(crate) rate: Option<Rate>,
+    /// What is left of what it may send. A token has the same one in all its requests.
+    pub(crate) bucket: Arc<Bucket>,
 }
 
 impl Principal {
@@ -80,6 +82,14 @@ impl Principal {
         match &self.0 {
             Who::Known(identity) => Some(identity),
             Who::Local | Who::Nobody(_) => None,
+        }
+    }
+
+    /// Why it is nobody.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        match self.0 {
+            Who::Nobody(why) => Some(why),
+            Who::Local | Who::Known(_) => None,
         }
     }
 

@@ -10,6 +10,7 @@ use store::{Application, Token, TokenHash, Trust};
 use crate::auth::grants::Grants;
 use crate::auth::principal::{Identity, Principal};
 use crate::auth::refusal::Refusal;
+use crate::rate::bucket::Bucket;
 
 /// A use within this of the last one is not noted: it would make all cores write to one place.
 const NOTE_EVERY_US: i64 = 1_000_000;
@@ -34,8 +35,15 @@ struct Entry {
     /// Why it lets nobody in, whatever the time.
     refusal: Option<Refusal>,
     expires_at: Option<Timestamp>,
-    /// Microseconds since 1970. Goes from table to table.
-    used_us: Arc<AtomicI64>,
+    usage: Arc<Usage>,
+}
+
+/// What a token has been used for. Goes from table to table.
+#[derive(Debug)]
+struct Usage {
+    /// Microseconds since 1970.
+    last_us: AtomicI64,
+    bucket: Arc<Bucket>,
 }
 
 impl Table {
@@ -46,10 +54,11 @@ impl Table {
         let mut entries = Vec::with_capacity(trust.tokens.len());
         for token in &trust.tokens {
             let known =
-                before.by_id.get(&token.id).map(|&at| Arc::clone(&before.entries[at].used_us));
-            let last_used = token.last_used.map_or(NEVER, Timestamp::micros);
-            let used_us = known.unwrap_or_else(|| Arc::new(AtomicI64::new(last_used)));
-            entries.push(Entry::new(token, applications.get(token.application.as_str()), used_us));
+                before.by_id.get(&token.id).map(|&at| Arc::clone(&before.entries[at].usage));
+            let last_us = AtomicI64::new(token.last_used.map_or(NEVER, Timestamp::micros));
+            let usage =
+                known.unwrap_or_else(|| Arc::new(Usage { last_us, bucket: Arc::default() }));
+            entries.push(Entry::new(token, applications.get(token.application.as_str()), usage));
         }
         let tokens = trust.tokens.iter().enumerate();
         let enabled = trust.applications.iter().filter(|one| !one.is_disabled);
@@ -98,7 +107,7 @@ impl Table {
 
     /// When a token last let somebody in.
     pub(crate) fn last_used(&self, at: usize) -> Option<Timestamp> {
-        let used_us = self.entries[at].used_us.load(Ordering::Relaxed);
+        let used_us = self.entries[at].usage.last_us.load(Ordering::Relaxed);
         (used_us != NEVER).then(|| Timestamp::from_micros(used_us))
     }
 
@@ -109,7 +118,7 @@ impl Table {
 }
 
 impl Entry {
-    fn new(token: &Token, application: Option<&&Application>, used_us: Arc<AtomicI64>) -> Self {
+    fn new(token: &Token, application: Option<&&Application>, usage: Arc<Usage>) -> Self {
         let is_disabled = application.is_none_or(|application| application.is_disabled);
         let refusal = match (token.revoked_at, is_disabled) {
             (Some(_), _) => Some(Refusal::Revoked),
@@ -130,8 +139,9 @@ impl Entry {
             grants: Grants::of(&token.scopes),
             allowed_origins: application.map(|one| one.allowed_origins.clone()).unwrap_or_default(),
             rate: application.and_then(|one| one.rate),
+            bucket: Arc::clone(&usage.bucket),
         });
-        Self { principal, refusal, expires_at: token.expires_at, used_us }
+        Self { principal, refusal, expires_at: token.expires_at, usage }
     }
 
     fn let_in(&self, now: Timestamp) -> Result<Principal, Refusal> {
@@ -145,9 +155,9 @@ impl Entry {
     }
 
     fn note(&self, now: Timestamp) {
-        let last_us = self.used_us.load(Ordering::Relaxed);
+        let last_us = self.usage.last_us.load(Ordering::Relaxed);
         if now.micros().saturating_sub(last_us) >= NOTE_EVERY_US {
-            self.used_us.store(now.micros(), Ordering::Relaxed);
+            self.usage.last_us.store(now.micros(), Ordering::Relaxed);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: a 202 leaves only after `Intake::append` has returned, and a refusal leaves nothing behind.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use hyper::body::Body;
@@ -38,6 +39,7 @@ pub(crate) fn is_write(path: &str) -> bool {
 pub(crate) async fn write<B>(
     edge: &Edge,
     watch: &Watch,
+    client: Option<IpAddr>,
     caller: Result<Principal, Problem>,
     request: Request<B>,
 ) -> Result<Response<Reply>, Problem>
@@ -47,7 +49,7 @@ where
 {
     let (parts, mut body) = request.into_parts();
     let answer = match caller {
-        Ok(caller) => take(edge, watch, &caller, &parts, &mut body).await,
+        Ok(caller) => take(edge, watch, (&caller, client), &parts, &mut body).await,
         Err(problem) => Err(problem),
     };
     // A client that sends all before it reads would otherwise meet a closed connection, not the answer.
@@ -64,7 +66,7 @@ where
 async fn take<B>(
     edge: &Edge,
     watch: &Watch,
-    caller: &Principal,
+    (caller, client): (&Principal, Option<IpAddr>),
     parts: &Parts,
     body: &mut B,
 ) -> Result<Response<Reply>, Problem>
@@ -75,6 +77,7 @@ where
     let named = stream_of(parts.uri.path())?;
     let stream = named.as_ref().unwrap_or(&edge.events);
     caller.check_write(stream)?;
+    let purse = edge.limiter.admit(caller, client)?;
     let skip = wants_skip(parts.uri.query())?;
     let format = format(&parts.headers)?;
     let coding = decoding::coding(&parts.headers)?;
@@ -126,6 +129,7 @@ where
         let appended = edge.intake.append(taken.batch, OnConflict::RefuseAll).await;
         (appended.map_err(|error| placed(error, &bytes, format, is_many))?, Vec::new())
     };
+    purse.settle(accepted.items.len());
     // Whoever waits holds no bytes meanwhile.
     drop((bytes, reserved));
     let waited = match wait::wanted(&parts.headers) {

@@ -50,6 +50,7 @@ pub(crate) const CONTROL: Schema = Schema {
         },
         Migration { name: "audit", sql: include_str!("migrations/control/0003_audit.sql") },
         Migration { name: "trust", sql: include_str!("migrations/control/0004_trust.sql") },
+        Migration { name: "sessions", sql: include_str!("migrations/control/0007_sessions.sql") },
     ],
 };
 

@@ -22,6 +22,7 @@
 //! | [`control`] | `ControlStore` |
 //! | [`audit`] | `AuditStore` |
 //! | [`trust`] | `TrustStore` |
+//! | [`sessions`] | `SessionStore`: who has signed in |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
@@ -41,6 +42,7 @@ pub(crate) mod page;
 mod readers;
 mod rows;
 pub(crate) mod session;
+mod sessions;
 pub(crate) mod store;
 mod trust;
 pub(crate) mod windows;
