@@ -10,6 +10,7 @@ mod cors;
 mod csv;
 mod edge;
 mod envelope;
+mod explore;
 mod export;
 mod exposition;
 mod frames;

@@ -207,6 +207,19 @@ async fn a_reader_of_some_streams_sees_nothing_else() {
     refused(&app.ask(&reader, "GET /events/s", "").await, 404, "not_found");
     assert_eq!(app.ask(&reader, "GET /events/o", "").await.status, 200);
     refused(&app.ask(&reader, "GET /status/history", "").await, 403, "wrong_stream");
+    for (path, status) in [
+        ("/events/count?stream=*", 200),
+        ("/events/facets?stream=*", 200),
+        ("/streams/orders/histogram", 200),
+        ("/streams/secret/count", 403),
+        ("/events/facets?stream=secret", 403),
+    ] {
+        let answer = app.ask(&reader, &format!("GET {path}"), "").await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert!(!answer.text().contains("\"secret\"}"), "{}", answer.text());
+    }
+    let count = app.ask(&reader, "GET /events/count?stream=*", "").await;
+    assert_eq!(count.json()["count"], 2);
     let (only, _) = app.scoped(&admin, &["read:orders"]).await;
     refused(&app.ask(&only, "GET /events", "").await, 403, "wrong_stream");
     assert_eq!(app.ask(&only, "GET /sessions/one", "").await.json()["events"], json!([]));
