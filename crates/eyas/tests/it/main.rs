@@ -39,6 +39,7 @@ mod live_pause;
 mod load;
 mod log_commands;
 mod logs;
+mod make_token;
 mod malformed;
 mod metrics;
 mod paging;
