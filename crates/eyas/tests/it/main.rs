@@ -42,6 +42,7 @@ mod metrics;
 mod paging;
 mod producers;
 mod reading;
+mod schemas;
 mod seeded;
 mod seeded_defects;
 mod slow_clients;
