@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gateway::{Quota, Rates};
 use queue::RESERVE_BYTES_MAX;
 use serde::Serialize;
 use store::ConfiguredSchema;
@@ -16,6 +17,7 @@ use store::ConfiguredSchema;
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
+use crate::rates::{RateFault, quota};
 use crate::schema_files;
 use crate::spelling::nearest;
 use crate::units;
@@ -33,6 +35,13 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("otlp.ratio", "EYAS_OTLP_RATIO", "0.01"),
     ("disk.reserve", "EYAS_DISK_RESERVE", "512MiB"),
     ("drain.delay", "EYAS_DRAIN_DELAY", "0"),
+    ("limits.rate", "EYAS_LIMITS_RATE", "0"),
+    ("limits.burst", "EYAS_LIMITS_BURST", "0"),
+    ("limits.address_rate", "EYAS_LIMITS_ADDRESS_RATE", "0"),
+    ("limits.address_burst", "EYAS_LIMITS_ADDRESS_BURST", "0"),
+    ("limits.refusals_rate", "EYAS_LIMITS_REFUSALS_RATE", "10"),
+    ("limits.refusals_burst", "EYAS_LIMITS_REFUSALS_BURST", "100"),
+    ("store.refused_retry", "EYAS_STORE_REFUSED_RETRY", "30s"),
 ];
 
 /// Variables that commands read themselves.
@@ -40,6 +49,10 @@ const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_LOG"];
 
 /// Nobody waits longer for a load balancer.
 const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
+
+/// Each try costs the database one transaction that it refuses.
+const REFUSED_RETRY: Duration = Duration::from_secs(30);
+const REFUSED_RETRY_MIN: Duration = Duration::from_millis(50);
 
 const OTEL_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Share of requests that are traced where nobody says otherwise.
@@ -64,6 +77,10 @@ pub(crate) struct Config {
     pub(crate) disk_reserve_bytes: u64,
     /// After SIGTERM: how long `/readyz` is red before new connections are refused.
     pub(crate) drain_delay: Duration,
+    /// How often somebody may ask.
+    pub(crate) rates: Rates,
+    /// Pause between two tries of a consumer that stopped because the database refuses nearly everything.
+    pub(crate) refused_retry: Duration,
     /// How log lines look.
     pub(crate) log_format: LogFormat,
     /// Where traces go; `None`: nothing is traced.
@@ -274,6 +291,8 @@ impl Layers {
         let events_file = self.events_file();
         let disk_reserve_bytes = self.disk_reserve();
         let drain_delay = self.drain_delay();
+        let rates = self.rates();
+        let refused_retry = self.refused_retry();
         let log_format = self.log_format();
         let otlp = self.otlp();
         if self.problems.is_empty() {
@@ -286,6 +305,8 @@ impl Layers {
                 events_file,
                 disk_reserve_bytes,
                 drain_delay,
+                rates,
+                refused_retry,
                 log_format,
                 otlp,
                 schemas: self.schemas,
@@ -362,6 +383,42 @@ impl Layers {
         Duration::ZERO
     }
 
+    fn rates(&mut self) -> Rates {
+        let default = Rates::default();
+        Rates {
+            per_token: self.quota("limits.rate", "limits.burst", default.per_token),
+            per_address: self.quota(
+                "limits.address_rate",
+                "limits.address_burst",
+                default.per_address,
+            ),
+            refusals: self.quota("limits.refusals_rate", "limits.refusals_burst", default.refusals),
+        }
+    }
+
+    fn quota(&mut self, rate: &str, burst: &str, unset: Option<Quota>) -> Option<Quota> {
+        let text = |key| self.settings.get(key).map(Setting::text);
+        quota(text(rate), text(burst), unset).unwrap_or_else(|fault| {
+            match fault {
+                RateFault::Rate(words) => self.problem(rate, words),
+                RateFault::Burst(words) => self.problem(burst, words),
+            }
+            None
+        })
+    }
+
+    fn refused_retry(&mut self) -> Duration {
+        let Some(setting) = self.settings.get("store.refused_retry") else { return REFUSED_RETRY };
+        match units::duration(setting.text()) {
+            Some(pause) if pause >= REFUSED_RETRY_MIN => return pause,
+            Some(_) => self.problem("store.refused_retry", "is less than 50ms"),
+            None => {
+                self.problem("store.refused_retry", "is not a time with its unit, like 30s or 5m");
+            }
+        }
+        REFUSED_RETRY
+    }
+
     fn log_format(&mut self) -> LogFormat {
         let Some(setting) = self.settings.get("log.format") else { return LogFormat::default() };
         let format = LogFormat::parse(setting.text());
@@ -431,6 +488,7 @@ fn is_section(key: &str) -> bool {
 
 fn texts(value: &toml::Value) -> Option<Vec<String>> {
     match value {
+        toml::Value::Integer(number) => Some(vec![number.to_string()]),
         toml::Value::String(text) => Some(vec![text.clone()]),
         toml::Value::Array(values) => {
             values.iter().map(|value| value.as_str().map(str::to_owned)).collect()

@@ -35,6 +35,7 @@ mod logging;
 mod notify;
 mod otlp;
 mod printable;
+mod rates;
 mod schema_files;
 mod signals;
 mod spelling;

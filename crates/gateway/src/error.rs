@@ -65,6 +65,7 @@ pub(crate) enum Kind {
     TooManyConnections,
     TooManyExports,
     TooManyDryRuns,
+    RateLimited,
 }
 
 /// A client that sends much gets no more back than this.
@@ -90,6 +91,7 @@ impl Kind {
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
         Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
+        Self::RateLimited,
     ];
 
     /// Status, code, hint.
@@ -137,6 +139,7 @@ impl Kind {
             Self::NothingAccepted => (422, "nothing_accepted", "rejected says what is wrong with each event"),
             Self::BadSchema => (422, "bad_schema", "schemas are JSON Schema 2020-12 without anything outside of them; the schema in force stays in force"),
             Self::TooManySchemas => (422, "too_many_schemas", "one schema for a whole category, or for a whole stream, may do"),
+            Self::RateLimited => (429, "rate_limited", "send the request again after the seconds of Retry-After; many events in one request cost as much as one by one"),
             Self::Overloaded => (503, "overloaded", "send the request again in a second"),
             Self::LogFull => (503, "log_full", "send the request again in a second"),
             Self::DiskFull => (503, "disk_full", "free space on the disk of data_dir; intake resumes by itself"),
