@@ -252,9 +252,7 @@ impl Server {
         let ready_at = pipeline::now().to_string();
         let pid = std::process::id() as i32;
         process.tell(&Note { pid, url, ready_at, ..Note::default() });
-        let schemas = Arc::clone(self.intake.schemas());
-        let (file, stores) = (self.config.file.clone(), self.stores.clone());
-        let reload = async || schema_files::reload(file.as_deref(), &schemas, &*stores.audit).await;
+        let reload = reload(&self.config, &self.stores, self.intake.schemas());
         let mut poisoned = self.queue.poisoned();
         let ended = tokio::select! {
             wanted = process.wanted(&reload) => Ok(wanted),
@@ -296,6 +294,13 @@ async fn open_schemas(config: &Config, stores: &Stores) -> anyhow::Result<Arc<Sc
     let schemas = Schemas::open(Arc::clone(&stores.schemas)).await?;
     schemas.configure(config.schemas.clone(), schema_files::BY).await?;
     Ok(schemas)
+}
+
+/// What SIGHUP does.
+fn reload(config: &Config, stores: &Stores, schemas: &Arc<Schemas>) -> impl AsyncFn() + 'static {
+    let (file, audit) = (config.file.clone(), Arc::clone(&stores.audit));
+    let schemas = Arc::clone(schemas);
+    async move || schema_files::reload(file.as_deref(), &schemas, &*audit).await
 }
 
 /// The tasks of a running server.
