@@ -1,6 +1,6 @@
 //! Floor 1: the database behind a few traits.
 //!
-//! [`events`] is the contract of the events lane, [`explore`] sums them up, [`control`] is that of the small settled things,
+//! [`events`] is the contract of the events lane, [`explore`] sums them up, [`retention`] deletes them, [`control`] is that of the small settled things,
 //! [`audit`] that of the trail of who did what.
 //! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
 
@@ -9,6 +9,7 @@ mod control;
 mod error;
 mod events;
 mod explore;
+mod retention;
 mod sqlite;
 mod stores;
 
@@ -23,5 +24,6 @@ pub use events::{
     Page, PageQuery, SessionPage, SessionPosition, SessionQuery, Stored,
 };
 pub use explore::{Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment};
+pub use retention::{Forget, Horizons, RetentionStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use stores::Stores;

@@ -6,6 +6,7 @@ use crate::audit::AuditStore;
 use crate::control::ControlStore;
 use crate::events::EventStore;
 use crate::explore::ExploreStore;
+use crate::retention::RetentionStore;
 
 /// What a driver offers, each contract by itself, so that a room names only what it uses. Cheap to clone.
 #[derive(Clone)]
@@ -14,6 +15,8 @@ pub struct Stores {
     pub events: Arc<dyn EventStore>,
     /// Summaries of many events.
     pub explore: Arc<dyn ExploreStore>,
+    /// Deleting by age.
+    pub retention: Arc<dyn RetentionStore>,
     /// The settled things.
     pub control: Arc<dyn ControlStore>,
     /// Who did what.
@@ -24,11 +27,12 @@ impl Stores {
     /// The contracts of one driver.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: EventStore + ExploreStore + ControlStore + AuditStore + 'static,
+        S: EventStore + ExploreStore + RetentionStore + ControlStore + AuditStore + 'static,
     {
         Self {
             events: Arc::clone(store) as _,
             explore: Arc::clone(store) as _,
+            retention: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
         }

@@ -36,6 +36,7 @@ pub(crate) const EVENTS: Schema = Schema {
             name: "dead_letters",
             sql: include_str!("migrations/events/0003_dead_letters.sql"),
         },
+        Migration { name: "explore", sql: include_str!("migrations/events/0006_explore.sql") },
     ],
 };
 

@@ -14,6 +14,7 @@
 //! | [`explore`] | `ExploreStore`: walks that count |
 //! | [`session`] | pages of a session, in the order of things |
 //! | [`history`] | pages with the dead letters in their places |
+//! | [`retention`] | `RetentionStore`: deleting by age |
 //! | [`filter`] | a filter as SQL |
 //! | [`candidates`] | positions that the indexes offer for a filter |
 //! | [`labels`] | which labels exist |
@@ -41,6 +42,7 @@ mod lookup;
 pub(crate) mod migrations;
 pub(crate) mod page;
 mod readers;
+pub(crate) mod retention;
 pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod store;
