@@ -9,9 +9,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use model::StreamName;
+use pipeline::RetentionRules;
 use queue::RESERVE_BYTES_MAX;
 use serde::Serialize;
 
+use crate::ages;
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
@@ -31,6 +34,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("otlp.ratio", "EYAS_OTLP_RATIO", "0.01"),
     ("disk.reserve", "EYAS_DISK_RESERVE", "512MiB"),
     ("drain.delay", "EYAS_DRAIN_DELAY", "0"),
+    ("retention.default", "EYAS_RETENTION_DEFAULT", "forever"),
 ];
 
 /// Variables that commands read themselves.
@@ -42,6 +46,9 @@ const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
 const OTEL_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Share of requests that are traced where nobody says otherwise.
 const OTLP_RATIO: f64 = 0.01;
+
+/// The section whose keys are names of streams, but for `default`.
+const RETENTION: &str = "retention.";
 
 const DEFAULT_FILE: &str = "eyas.toml";
 
@@ -62,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) disk_reserve_bytes: u64,
     /// After SIGTERM: how long `/readyz` is red before new connections are refused.
     pub(crate) drain_delay: Duration,
+    /// How long events are kept.
+    pub(crate) retention: RetentionRules,
     /// How log lines look.
     pub(crate) log_format: LogFormat,
     /// Where traces go; `None`: nothing is traced.
@@ -88,12 +97,12 @@ impl fmt::Display for ConfigError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Shown {
     /// Its name in the file.
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     /// Its value, secrets as `***`.
     pub(crate) value: String,
     /// Where that came from: a file, a variable, a flag, or `default`.
     pub(crate) source: String,
-    /// The variable that would set it.
+    /// The variable that would set it; empty where there is none.
     pub(crate) variable: &'static str,
 }
 
@@ -146,6 +155,8 @@ pub(crate) fn survey(
 #[derive(Default)]
 struct Layers {
     settings: BTreeMap<&'static str, Setting>,
+    /// Ages of single streams.
+    ages: BTreeMap<String, Setting>,
     problems: Vec<String>,
     warnings: Vec<String>,
 }
@@ -182,6 +193,7 @@ impl Layers {
                 (None, toml::Value::Table(inner)) if is_section(&key) => {
                     self.read_table(inner, &format!("{key}."), path);
                 }
+                (None, value) if prefix == RETENTION => self.set_age(name, value, path),
                 (None, _) => {
                     let nearest = nearest(&key, KEYS.iter().map(|(known, ..)| *known));
                     let file = path.display();
@@ -197,6 +209,21 @@ impl Layers {
                     )),
                 },
             }
+        }
+    }
+
+    fn set_age(&mut self, stream: &str, value: &toml::Value, path: &Path) {
+        let source = path.display().to_string();
+        let is_stream = StreamName::new(stream).is_ok();
+        match value.as_str().filter(|_| is_stream) {
+            Some(text) => {
+                let (values, base) = (vec![text.to_owned()], PathBuf::new());
+                self.ages.insert(stream.to_owned(), Setting { values, source, base });
+            }
+            None => self.problems.push(format!(
+                "{source}: `retention.{stream}` must be a stream and its age, like events = \"90d\"; \
+                 a name with a dot wants quotes: \"a.b\" = \"12h\""
+            )),
         }
     }
 
@@ -234,9 +261,15 @@ impl Layers {
                 ),
                 Some(setting) => (masked(key, &setting.values.join(", ")), setting.source.clone()),
             };
-            Shown { key, value, source, variable }
+            Shown { key: (*key).to_owned(), value, source, variable }
         };
-        KEYS.iter().map(show).collect()
+        let show_age = |(stream, setting): (&String, &Setting)| Shown {
+            key: format!("{RETENTION}{stream}"),
+            value: setting.text().to_owned(),
+            source: setting.source.clone(),
+            variable: "",
+        };
+        KEYS.iter().map(show).chain(self.ages.iter().map(show_age)).collect()
     }
 
     fn check(mut self) -> Result<Config, ConfigError> {
@@ -260,6 +293,7 @@ impl Layers {
         let events_file = self.events_file();
         let disk_reserve_bytes = self.disk_reserve();
         let drain_delay = self.drain_delay();
+        let retention = self.retention();
         let log_format = self.log_format();
         let otlp = self.otlp();
         if self.problems.is_empty() {
@@ -272,6 +306,7 @@ impl Layers {
                 events_file,
                 disk_reserve_bytes,
                 drain_delay,
+                retention,
                 log_format,
                 otlp,
                 warnings,
@@ -344,6 +379,26 @@ impl Layers {
             None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
         }
         Duration::ZERO
+    }
+
+    fn retention(&mut self) -> RetentionRules {
+        let default =
+            self.settings.get("retention.default").map(|setting| ages::parse(setting.text()));
+        let default = default.unwrap_or(Ok(None)).unwrap_or_else(|words| {
+            self.problem("retention.default", words);
+            None
+        });
+        let mut streams = BTreeMap::new();
+        for (stream, setting) in &self.ages {
+            let (text, source) = (setting.text(), &setting.source);
+            match ages::parse(text) {
+                Ok(age) => drop(streams.insert(stream.clone(), age)),
+                Err(words) => {
+                    self.problems.push(format!("{source}: retention.{stream} = {text:?} {words}"));
+                }
+            }
+        }
+        RetentionRules { default, streams }
     }
 
     fn log_format(&mut self) -> LogFormat {

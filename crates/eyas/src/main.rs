@@ -20,6 +20,7 @@
 //! | [`banner`] | what a person sees when the server is ready |
 //! | [`exit`] | how a command ends |
 
+mod ages;
 mod banner;
 mod cli;
 mod client;

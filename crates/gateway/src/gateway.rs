@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use axum::Router;
 use live::Live;
 use model::StreamName;
-use pipeline::{Intake, Meters};
+use pipeline::{Intake, Meters, Retention};
 use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +37,8 @@ pub struct GatewayParts {
     pub stores: Stores,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
+    /// What is deleted by age.
+    pub retention: Arc<Retention>,
     /// Whose disk `/status` reports.
     pub data_dir: PathBuf,
     /// Settings.
@@ -52,7 +54,7 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the edge together; nothing runs yet.
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { intake, live, stores, meters, data_dir, options } = parts;
+        let GatewayParts { intake, live, stores, meters, retention, data_dir, options } = parts;
         let edge = Arc::new(Edge {
             hosts: Hosts::new(&options.allowed_hosts, &options.public_url),
             budget: Budget::new(options.limits.budget_bytes_max),
@@ -79,6 +81,7 @@ impl Gateway {
             store: Arc::clone(&stores.events),
             stores,
             meters,
+            retention,
             data_dir,
             options,
         });

@@ -2,7 +2,7 @@
 //!
 //! [`batch`] turns what the edge parsed into records, by the [`rules`]; [`intake`] appends them, with an [`outcome`];
 //! [`recent`] remembers the ids that the database does not know yet; [`consumer`] applies the log to the
-//! database; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`meters`] counts at the seams,
+//! database; [`retention`] deletes there what is older than it may be; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`meters`] counts at the seams,
 //! [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
@@ -13,6 +13,7 @@ mod meters;
 mod outcome;
 mod queued;
 mod recent;
+mod retention;
 mod rules;
 mod traces;
 mod wait;
@@ -27,5 +28,6 @@ pub use intake::{Intake, IntakeOptions, LogFacts};
 pub use meters::{ConsumerState, Counts, Lag, Meters};
 pub use outcome::{Accepted, IntakeError, Item, OnConflict};
 pub use queued::QueuedError;
+pub use retention::{Retention, RetentionRules};
 pub use rules::{Fault, NewEvent};
 pub use traces::{Begun, Caller, Span, TraceContext, Traces};

@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use gateway::{Ending, Gateway, GatewayOptions, GatewayParts};
 use live::{Live, LiveError, LiveOptions};
-use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, StartError};
+use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Retention, StartError};
 use queue::{Queue, QueueError};
 use store::{StoreError, Stores};
 use tokio::net::TcpListener;
@@ -146,6 +146,7 @@ struct Server {
     meters: Arc<Meters>,
     intake: Intake,
     consumer: Consumer,
+    retention: Arc<Retention>,
     exporter: Option<Exporter>,
     tasks: TaskTracker,
 }
@@ -186,7 +187,21 @@ impl Server {
         };
         let consumer = Consumer::start(&intake, options).await;
         let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
-        Ok(Self { config, instance, stores, queue, meters, intake, consumer, exporter, tasks })
+        let (store, rules) = (Arc::clone(&stores.retention), config.retention.clone());
+        let retention = Retention::open(store, Arc::clone(&meters), rules).await;
+        let retention = retention.map_err(anyhow::Error::from)?;
+        Ok(Self {
+            config,
+            instance,
+            stores,
+            queue,
+            meters,
+            intake,
+            consumer,
+            retention,
+            exporter,
+            tasks,
+        })
     }
 
     /// Serves until it is told to end. After a hand-over the listening socket comes back.
@@ -203,6 +218,7 @@ impl Server {
             Arc::clone(&self.queue),
             Arc::clone(&self.stores.events),
             self.meters.applied_changes(),
+            self.retention.horizons(),
             LIVE,
         );
         let gateway = Gateway::new(GatewayParts {
@@ -210,6 +226,7 @@ impl Server {
             live,
             stores: self.stores.clone(),
             meters: Arc::clone(&self.meters),
+            retention: Arc::clone(&self.retention),
             options: GatewayOptions {
                 public_url: url.clone(),
                 allowed_hosts: self.config.allowed_hosts.clone(),
@@ -222,6 +239,7 @@ impl Server {
         let mut parts = Parts {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
             consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
+            retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
             edge: self.tasks.spawn(gateway::run(listener, gateway, ending.clone())),
         };
         announce(&self.config, &self.instance, &*self.queue, &url, process.json);
@@ -251,9 +269,7 @@ impl Server {
         if time::timeout(apply_max, parts.consumer).await.is_err() {
             info!("the database is still behind; the rest is applied after the next start");
         }
-        if !parts.tail.is_finished() {
-            let _ = time::timeout(STOP_APPLY_MAX, parts.tail).await;
-        }
+        finish_readers(parts.retention, parts.tail).await;
         otlp::finish(self.exporter).await;
         let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
@@ -269,6 +285,7 @@ impl Server {
 struct Parts {
     edge: JoinHandle<Option<TcpListener>>,
     consumer: JoinHandle<()>,
+    retention: JoinHandle<()>,
     tail: JoinHandle<Result<(), LiveError>>,
 }
 
@@ -278,9 +295,18 @@ impl Parts {
         tokio::select! {
             ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
             ended = &mut self.consumer => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
+            ended = &mut self.retention => anyhow::anyhow!("retention ended by itself: {ended:?}"),
             // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
             Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
         }
+    }
+}
+
+/// Waits for those that only read the log, or only delete: a slice under way is finished by the database.
+async fn finish_readers(retention: JoinHandle<()>, tail: JoinHandle<Result<(), LiveError>>) {
+    let _ = time::timeout(STOP_APPLY_MAX, retention).await;
+    if !tail.is_finished() {
+        let _ = time::timeout(STOP_APPLY_MAX, tail).await;
     }
 }
 

@@ -43,6 +43,7 @@ mod metrics;
 mod paging;
 mod producers;
 mod reading;
+mod retention;
 mod seeded;
 mod seeded_defects;
 mod slow_clients;

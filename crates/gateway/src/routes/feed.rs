@@ -62,7 +62,7 @@ impl Feed {
     pub(crate) async fn next(&mut self, out: &mut Outbox) -> Option<End> {
         if !std::mem::replace(&mut self.has_begun, true) {
             out.retry(RETRY_MS);
-            out.put(None, message::hello(&self.edge).as_bytes());
+            out.put(None, message::hello(&self.edge, self.subscription.oldest()).as_bytes());
             return None;
         }
         loop {

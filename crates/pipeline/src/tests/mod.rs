@@ -3,5 +3,6 @@
 mod consumer;
 mod intake;
 mod recent;
+mod retention;
 mod rules;
 mod traces;

@@ -14,7 +14,9 @@ use crate::sqlite::failure::failure;
 use crate::sqlite::store::{SqliteOptions, SqliteStore};
 use crate::tests::conformance::sample::{HOLDER, apply, assert_same, claim, draft, seq, stored};
 use crate::tests::conformance::suite::every_promise;
-use crate::tests::conformance::{explore, ids, lease, pages, reading, refusal, reopen, sessions};
+use crate::tests::conformance::{
+    explore, ids, lease, pages, reading, refusal, reopen, retention, sessions,
+};
 
 every_promise!(ready);
 

@@ -36,6 +36,11 @@ macro_rules! every_promise {
             explore::what_is_left_out_is_said,
             explore::more_values_than_are_counted_are_said,
             explore::an_exact_id_is_found_wherever_it_stands,
+            retention::the_oldest_of_a_stream_go_first,
+            retention::a_young_one_shields_those_behind_it,
+            retention::what_is_left_is_found_by_any_filter,
+            retention::a_deleted_id_may_be_used_again,
+            retention::dead_letters_go_by_when_they_died,
         }
     };
     (@each $fresh:path, $($room:ident::$promise:ident,)*) => {
