@@ -9,15 +9,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::StreamName;
+use gateway::{Quota, Rates};
 use pipeline::RetentionRules;
 use queue::RESERVE_BYTES_MAX;
 use serde::Serialize;
 
-use crate::ages;
+use crate::address::{host_of, masked};
+use crate::ages::{self, Ages};
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
+use crate::rates::{RateFault, quota};
 use crate::spelling::nearest;
 use crate::units;
 
@@ -35,6 +37,13 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("disk.reserve", "EYAS_DISK_RESERVE", "512MiB"),
     ("drain.delay", "EYAS_DRAIN_DELAY", "0"),
     ("retention.default", "EYAS_RETENTION_DEFAULT", "forever"),
+    ("limits.rate", "EYAS_LIMITS_RATE", "0"),
+    ("limits.burst", "EYAS_LIMITS_BURST", "0"),
+    ("limits.address_rate", "EYAS_LIMITS_ADDRESS_RATE", "0"),
+    ("limits.address_burst", "EYAS_LIMITS_ADDRESS_BURST", "0"),
+    ("limits.refusals_rate", "EYAS_LIMITS_REFUSALS_RATE", "10"),
+    ("limits.refusals_burst", "EYAS_LIMITS_REFUSALS_BURST", "100"),
+    ("store.refused_retry", "EYAS_STORE_REFUSED_RETRY", "30s"),
 ];
 
 /// Variables that commands read themselves.
@@ -43,12 +52,13 @@ const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_LOG"];
 /// Nobody waits longer for a load balancer.
 const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
 
+/// Each try costs the database one transaction that it refuses.
+const REFUSED_RETRY: Duration = Duration::from_secs(30);
+const REFUSED_RETRY_MIN: Duration = Duration::from_millis(50);
+
 const OTEL_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Share of requests that are traced where nobody says otherwise.
 const OTLP_RATIO: f64 = 0.01;
-
-/// The section whose keys are names of streams, but for `default`.
-const RETENTION: &str = "retention.";
 
 const DEFAULT_FILE: &str = "eyas.toml";
 
@@ -71,6 +81,10 @@ pub(crate) struct Config {
     pub(crate) drain_delay: Duration,
     /// How long events are kept.
     pub(crate) retention: RetentionRules,
+    /// How often somebody may ask.
+    pub(crate) rates: Rates,
+    /// Pause between two tries of a consumer that stopped because the database refuses nearly everything.
+    pub(crate) refused_retry: Duration,
     /// How log lines look.
     pub(crate) log_format: LogFormat,
     /// Where traces go; `None`: nothing is traced.
@@ -156,7 +170,7 @@ pub(crate) fn survey(
 struct Layers {
     settings: BTreeMap<&'static str, Setting>,
     /// Ages of single streams.
-    ages: BTreeMap<String, Setting>,
+    ages: Ages,
     problems: Vec<String>,
     warnings: Vec<String>,
 }
@@ -193,7 +207,9 @@ impl Layers {
                 (None, toml::Value::Table(inner)) if is_section(&key) => {
                     self.read_table(inner, &format!("{key}."), path);
                 }
-                (None, value) if prefix == RETENTION => self.set_age(name, value, path),
+                (None, value) if prefix == ages::SECTION => {
+                    self.problems.extend(self.ages.set(name, value, path).err());
+                }
                 (None, _) => {
                     let nearest = nearest(&key, KEYS.iter().map(|(known, ..)| *known));
                     let file = path.display();
@@ -209,21 +225,6 @@ impl Layers {
                     )),
                 },
             }
-        }
-    }
-
-    fn set_age(&mut self, stream: &str, value: &toml::Value, path: &Path) {
-        let source = path.display().to_string();
-        let is_stream = StreamName::new(stream).is_ok();
-        match value.as_str().filter(|_| is_stream) {
-            Some(text) => {
-                let (values, base) = (vec![text.to_owned()], PathBuf::new());
-                self.ages.insert(stream.to_owned(), Setting { values, source, base });
-            }
-            None => self.problems.push(format!(
-                "{source}: `retention.{stream}` must be a stream and its age, like events = \"90d\"; \
-                 a name with a dot wants quotes: \"a.b\" = \"12h\""
-            )),
         }
     }
 
@@ -263,13 +264,13 @@ impl Layers {
             };
             Shown { key: (*key).to_owned(), value, source, variable }
         };
-        let show_age = |(stream, setting): (&String, &Setting)| Shown {
-            key: format!("{RETENTION}{stream}"),
-            value: setting.text().to_owned(),
-            source: setting.source.clone(),
+        let ages = self.ages.shown().map(|(key, value, source)| Shown {
+            key,
+            value: value.to_owned(),
+            source: source.to_owned(),
             variable: "",
-        };
-        KEYS.iter().map(show).chain(self.ages.iter().map(show_age)).collect()
+        });
+        KEYS.iter().map(show).chain(ages).collect()
     }
 
     fn check(mut self) -> Result<Config, ConfigError> {
@@ -294,6 +295,8 @@ impl Layers {
         let disk_reserve_bytes = self.disk_reserve();
         let drain_delay = self.drain_delay();
         let retention = self.retention();
+        let rates = self.rates();
+        let refused_retry = self.refused_retry();
         let log_format = self.log_format();
         let otlp = self.otlp();
         if self.problems.is_empty() {
@@ -307,6 +310,8 @@ impl Layers {
                 disk_reserve_bytes,
                 drain_delay,
                 retention,
+                rates,
+                refused_retry,
                 log_format,
                 otlp,
                 warnings,
@@ -382,23 +387,50 @@ impl Layers {
     }
 
     fn retention(&mut self) -> RetentionRules {
-        let default =
-            self.settings.get("retention.default").map(|setting| ages::parse(setting.text()));
-        let default = default.unwrap_or(Ok(None)).unwrap_or_else(|words| {
+        let text = self.settings.get("retention.default").map_or(ages::FOREVER, Setting::text);
+        let default = ages::parse(text).unwrap_or_else(|words| {
             self.problem("retention.default", words);
             None
         });
-        let mut streams = BTreeMap::new();
-        for (stream, setting) in &self.ages {
-            let (text, source) = (setting.text(), &setting.source);
-            match ages::parse(text) {
-                Ok(age) => drop(streams.insert(stream.clone(), age)),
-                Err(words) => {
-                    self.problems.push(format!("{source}: retention.{stream} = {text:?} {words}"));
-                }
+        let (streams, problems) = self.ages.check();
+        self.problems.extend(problems);
+        RetentionRules { default, streams }
+    }
+
+    fn rates(&mut self) -> Rates {
+        let default = Rates::default();
+        Rates {
+            per_token: self.quota("limits.rate", "limits.burst", default.per_token),
+            per_address: self.quota(
+                "limits.address_rate",
+                "limits.address_burst",
+                default.per_address,
+            ),
+            refusals: self.quota("limits.refusals_rate", "limits.refusals_burst", default.refusals),
+        }
+    }
+
+    fn quota(&mut self, rate: &str, burst: &str, unset: Option<Quota>) -> Option<Quota> {
+        let text = |key| self.settings.get(key).map(Setting::text);
+        quota(text(rate), text(burst), unset).unwrap_or_else(|fault| {
+            match fault {
+                RateFault::Rate(words) => self.problem(rate, words),
+                RateFault::Burst(words) => self.problem(burst, words),
+            }
+            None
+        })
+    }
+
+    fn refused_retry(&mut self) -> Duration {
+        let Some(setting) = self.settings.get("store.refused_retry") else { return REFUSED_RETRY };
+        match units::duration(setting.text()) {
+            Some(pause) if pause >= REFUSED_RETRY_MIN => return pause,
+            Some(_) => self.problem("store.refused_retry", "is less than 50ms"),
+            None => {
+                self.problem("store.refused_retry", "is not a time with its unit, like 30s or 5m");
             }
         }
-        RetentionRules { default, streams }
+        REFUSED_RETRY
     }
 
     fn log_format(&mut self) -> LogFormat {
@@ -448,21 +480,6 @@ impl Layers {
     }
 }
 
-/// Whatever may be a secret, as `***`: the password of an address, and all of a key that is called one.
-fn masked(key: &str, text: &str) -> String {
-    let is_secret = ["token", "secret", "password", "key"].iter().any(|end| key.ends_with(end));
-    if is_secret && !text.is_empty() {
-        return "***".to_owned();
-    }
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    // A password may have an @ or a / in it; the last @ before the host is the one that counts.
-    let Some((user, host)) = rest.rsplit_once('@') else { return text.to_owned() };
-    match user.split_once(':') {
-        Some((name, _)) => format!("{scheme}://{name}:***@{host}"),
-        None => text.to_owned(),
-    }
-}
-
 fn is_section(key: &str) -> bool {
     let prefix = format!("{key}.");
     KEYS.iter().any(|(known, ..)| known.starts_with(&prefix))
@@ -470,20 +487,11 @@ fn is_section(key: &str) -> bool {
 
 fn texts(value: &toml::Value) -> Option<Vec<String>> {
     match value {
+        toml::Value::Integer(number) => Some(vec![number.to_string()]),
         toml::Value::String(text) => Some(vec![text.clone()]),
         toml::Value::Array(values) => {
             values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
         }
         _ => None,
     }
-}
-
-/// The host of an origin, without its port.
-fn host_of(origin: &str) -> Option<&str> {
-    let authority = origin.split_once("://")?.1;
-    let end = match authority.rfind(']') {
-        Some(bracket) => bracket + 1,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    Some(&authority[..end])
 }

@@ -20,6 +20,7 @@
 //! | [`banner`] | what a person sees when the server is ready |
 //! | [`exit`] | how a command ends |
 
+mod address;
 mod ages;
 mod banner;
 mod cli;
@@ -35,6 +36,7 @@ mod logging;
 mod notify;
 mod otlp;
 mod printable;
+mod rates;
 mod signals;
 mod spelling;
 mod units;

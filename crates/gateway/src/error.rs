@@ -61,6 +61,7 @@ pub(crate) enum Kind {
     TooManySubscribers,
     TooManyConnections,
     TooManyExports,
+    RateLimited,
 }
 
 /// A client that sends much gets no more back than this.
@@ -85,6 +86,7 @@ impl Kind {
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
+        Self::RateLimited,
     ];
 
     /// Status, code, hint.
@@ -129,6 +131,7 @@ impl Kind {
             Self::EmptyBatch => (422, "empty_batch", "send at least one event; to send an empty array as one event, use NDJSON"),
             Self::BadStreamName => (422, "bad_stream_name", "a stream's name matches [a-z0-9_.-]{1,64}"),
             Self::NothingAccepted => (422, "nothing_accepted", "rejected says what is wrong with each event"),
+            Self::RateLimited => (429, "rate_limited", "send the request again after the seconds of Retry-After; many events in one request cost as much as one by one"),
             Self::Overloaded => (503, "overloaded", "send the request again in a second"),
             Self::LogFull => (503, "log_full", "send the request again in a second"),
             Self::DiskFull => (503, "disk_full", "free space on the disk of data_dir; intake resumes by itself"),

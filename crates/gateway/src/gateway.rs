@@ -21,6 +21,7 @@ use crate::health::board::Health;
 use crate::health::requests::Requests;
 use crate::hosts::Hosts;
 use crate::openapi;
+use crate::rate::limiter::Limiter;
 use crate::request_id::RequestIds;
 use crate::returns::Returns;
 use crate::router;
@@ -58,6 +59,7 @@ impl Gateway {
         let edge = Arc::new(Edge {
             hosts: Hosts::new(&options.allowed_hosts, &options.public_url),
             budget: Budget::new(options.limits.budget_bytes_max),
+            limiter: Limiter::new(&options.limits.rates),
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             encoders: Arc::new(Semaphore::new(ENCODERS_MAX)),

@@ -53,6 +53,9 @@ pub(crate) struct Facts {
     pub(crate) retry_after_s: Option<u16>,
     #[serde(skip)]
     pub(crate) allow: Option<HeaderValue>,
+    /// What else is said in the head.
+    #[serde(skip)]
+    pub(crate) headers: Vec<(&'static str, HeaderValue)>,
 }
 
 /// A place in a body. Lines and columns count from 1, columns and offsets in bytes.
@@ -117,6 +120,7 @@ impl Problem {
             rejected: Vec::new(),
             retry_after_s: None,
             allow: None,
+            headers: Vec::new(),
         }))
     }
 
@@ -187,6 +191,9 @@ impl Problem {
         }
         if let Some(methods) = &self.0.allow {
             headers.insert(ALLOW, methods.clone());
+        }
+        for (name, value) in &self.0.headers {
+            headers.insert(*name, value.clone());
         }
         response
     }

@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use crate::audit::AuditStore;
 use crate::control::ControlStore;
+use crate::dead_letters::DeadLetterStore;
 use crate::events::EventStore;
 use crate::explore::ExploreStore;
+use crate::jobs::JobStore;
 use crate::retention::RetentionStore;
+use crate::sessions::SessionStore;
+use crate::trust::TrustStore;
 
 /// What a driver offers, each contract by itself, so that a room names only what it uses. Cheap to clone.
 #[derive(Clone)]
@@ -21,13 +25,30 @@ pub struct Stores {
     pub control: Arc<dyn ControlStore>,
     /// Who did what.
     pub audit: Arc<dyn AuditStore>,
+    /// Applications and tokens.
+    pub trust: Arc<dyn TrustStore>,
+    /// What the database refused.
+    pub dead_letters: Arc<dyn DeadLetterStore>,
+    /// Long work.
+    pub jobs: Arc<dyn JobStore>,
+    /// Who has signed in.
+    pub sessions: Arc<dyn SessionStore>,
 }
 
 impl Stores {
     /// The contracts of one driver.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: EventStore + ExploreStore + RetentionStore + ControlStore + AuditStore + 'static,
+        S: EventStore
+            + ExploreStore
+            + RetentionStore
+            + ControlStore
+            + AuditStore
+            + TrustStore
+            + SessionStore
+            + DeadLetterStore
+            + JobStore
+            + 'static,
     {
         Self {
             events: Arc::clone(store) as _,
@@ -35,6 +56,10 @@ impl Stores {
             retention: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
+            trust: Arc::clone(store) as _,
+            dead_letters: Arc::clone(store) as _,
+            jobs: Arc::clone(store) as _,
+            sessions: Arc::clone(store) as _,
         }
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{Ending, Gateway, GatewayOptions, GatewayParts};
+use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits};
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Retention, StartError};
 use queue::{Queue, QueueError};
@@ -184,6 +184,7 @@ impl Server {
             yield_max: Duration::from_secs(1),
             lease: Duration::from_secs(30),
             retry_max: Duration::from_secs(5),
+            refused_retry: config.refused_retry,
         };
         let consumer = Consumer::start(&intake, options).await;
         let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
@@ -232,7 +233,7 @@ impl Server {
                 allowed_hosts: self.config.allowed_hosts.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 instance: self.instance.clone(),
-                limits: descriptors::edge_limits(),
+                limits: Limits { rates: self.config.rates.clone(), ..descriptors::edge_limits() },
             },
             data_dir: self.config.data_dir.clone(),
         });

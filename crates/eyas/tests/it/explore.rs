@@ -49,6 +49,11 @@ async fn facets_count_the_values_of_each_label() {
     assert!(names.iter().all(|name| name["count"] == 2));
     let some = json(&app, "/events/facets?category=sh*&valid=true&q=EVENT-1").await;
     assert_eq!(some["facets"]["category"], json!([{"value":"shop","count":3}]), "12, 15, 18");
+    let all = json(&app, "/events/facets?stream=*").await;
+    assert_eq!(
+        all["facets"]["stream"],
+        json!([{"value":"events","count":60},{"value":"raw","count":3}])
+    );
     let raw = json(&app, "/streams/raw/facets").await;
     assert_eq!(raw["facets"]["stream"], json!([{"value":"raw","count":3}]));
     let none = json(&app, "/events/facets?q=nobody").await;

@@ -31,6 +31,7 @@ mod journal;
 mod json_suite;
 mod kill_points;
 mod lifecycle;
+mod limits;
 mod live;
 mod live_frames;
 mod live_many;

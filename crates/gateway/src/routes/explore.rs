@@ -74,9 +74,9 @@ pub(crate) async fn count(
     State(edge): State<Arc<Edge>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (mut query, stream) = asked(request.uri())?;
+    let (mut query, stream, known) = asked(request.uri())?;
     let filter = Filter { stream, ..query.filter()? };
-    query.end(FILTER_NAMES)?;
+    query.end(&known)?;
     let (count, examined) = edge.stores.explore.count(filter, COUNT).await?;
     Ok(json(&Counted { count, complete: examined.is_complete }))
 }
@@ -86,9 +86,9 @@ pub(crate) async fn facets(
     State(edge): State<Arc<Edge>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (mut query, stream) = asked(request.uri())?;
+    let (mut query, stream, known) = asked(request.uri())?;
     let filter = Filter { stream, ..query.filter()? };
-    query.end(FILTER_NAMES)?;
+    query.end(&known)?;
     let (found, examined) = edge.stores.explore.facets(filter, SUMMARY).await?;
     let values = |values: Vec<FacetValue>| {
         values.into_iter().map(|FacetValue { value, count }| Value { value, count }).collect()
@@ -111,10 +111,10 @@ pub(crate) async fn histogram(
     State(edge): State<Arc<Edge>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (mut query, stream) = asked(request.uri())?;
+    let (mut query, stream, known) = asked(request.uri())?;
     let filter = Filter { stream, ..query.filter()? };
     let n_buckets = query.number("buckets", BUCKETS_MAX)?.unwrap_or(BUCKETS);
-    query.end(&format!("{FILTER_NAMES}, buckets"))?;
+    query.end(&format!("{known}, buckets"))?;
     let range = (filter.from, filter.to);
     let (moments, examined) = edge.stores.explore.moments(filter, SUMMARY).await?;
     let bars = draw(&moments, range, pipeline::now(), n_buckets);
@@ -128,13 +128,20 @@ pub(crate) async fn histogram(
     }))
 }
 
-/// The query, and the stream that the path names.
-fn asked(uri: &Uri) -> Result<(Query<'_>, Vec<Pattern>), Problem> {
-    let stream = match uri.path().strip_prefix("/streams/") {
-        Some(rest) => stream_name(rest.rsplit_once('/').map_or(rest, |(name, _)| name))?,
-        None => StreamName::events(),
-    };
-    Ok((Query::parse(uri.query())?, vec![Pattern::Exact(stream.as_str().to_owned())]))
+/// The query; the streams: that of the path, else those that `stream=` names, else `events`, as of a page; and the
+/// names that the query may have.
+fn asked(uri: &Uri) -> Result<(Query<'_>, Vec<Pattern>, String), Problem> {
+    let mut query = Query::parse(uri.query())?;
+    if let Some(rest) = uri.path().strip_prefix("/streams/") {
+        let name = stream_name(rest.rsplit_once('/').map_or(rest, |(name, _)| name))?;
+        let streams = vec![Pattern::Exact(name.as_str().to_owned())];
+        return Ok((query, streams, FILTER_NAMES.to_owned()));
+    }
+    let mut streams = query.patterns("stream")?;
+    if streams.is_empty() {
+        streams.push(Pattern::Exact(StreamName::EVENTS.to_owned()));
+    }
+    Ok((query, streams, format!("stream, {FILTER_NAMES}")))
 }
 
 /// A histogram.

@@ -24,6 +24,7 @@ mod outbox;
 mod patience;
 mod problem;
 mod query;
+mod rate;
 mod returns;
 mod server;
 mod slow_readers;

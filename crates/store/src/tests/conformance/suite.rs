@@ -41,6 +41,12 @@ macro_rules! every_promise {
             retention::what_is_left_is_found_by_any_filter,
             retention::a_deleted_id_may_be_used_again,
             retention::dead_letters_go_by_when_they_died,
+            dead_letters::groups_and_counts_add_up,
+            dead_letters::pages_go_from_the_newest_to_the_oldest,
+            dead_letters::what_is_discarded_stays_and_comes_back,
+            dead_letters::a_job_meets_the_slices_that_it_has_tried_again,
+            jobs::one_job_of_a_kind_is_unfinished,
+            jobs::a_state_changes_only_from_where_it_may,
         }
     };
     (@each $fresh:path, $($room:ident::$promise:ident,)*) => {
