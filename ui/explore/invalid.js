@@ -3,7 +3,7 @@
 import { html } from '../vendor/preact.js';
 
 import { request } from '../lib/api.js';
-import { invalidQuery } from '../lib/explore.js';
+import { INVALID_FIELDS, invalidQuery } from '../lib/explore.js';
 import { Failure } from '../frame/failure.js';
 import { count, Time, Untrusted } from '../frame/text.js';
 import { nowMs } from '../live/live.js';
@@ -21,7 +21,7 @@ export function Invalid({ question: { key, wanted, range } }) {
   const asked = useAsked(key, async (signal) => JSON.parse(await request(path, { signal })), 'The groups of invalid events could not be read.');
   const { failure, again } = asked;
   const answer = /** @type {Answer | null} */ (asked.answer);
-  const isNarrower = wanted.terms.some(({ field }) => !['application', 'category', 'name', 'valid'].includes(field));
+  const isNarrower = wanted.terms.some(({ field }) => !INVALID_FIELDS.includes(field) && field !== 'valid');
   return html`<div class="groups" data-test="invalid">
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${again} />`}
     ${answer !== null && isNarrower && html`<p class="muted">Groups follow application, category, name and range; the other filters do not count here.</p>`}

@@ -143,14 +143,16 @@ export function pageQuery(wanted, range) {
   return query;
 }
 
+/** Fields by which groups of invalid events are filtered. */
+export const INVALID_FIELDS = ['application', 'category', 'name'];
+
 /**
- * What `GET /invalid` takes: it knows fewer labels, and each once.
+ * What `GET /invalid` takes: it knows fewer labels.
  * @param {Wanted} wanted
  * @param {Range} range
  */
 export function invalidQuery({ terms }, { from, to }) {
-  const query = new URLSearchParams();
-  for (const { field, value } of terms) if (['application', 'category', 'name'].includes(field)) query.set(field, value);
+  const query = toQuery(terms.filter(({ field }) => INVALID_FIELDS.includes(field)));
   if (from !== null) query.set('from', from);
   if (to !== null) query.set('to', to);
   return query;

@@ -266,6 +266,13 @@ test('what was found can be taken along: export, curl, link', async () => {
   await stored(53);
   await page.goto(link.href);
   await says(page, 'n-rows', '10 rows');
+  // The list has previews; what is copied is the whole event.
+  await page.hover('[data-test=row] >> nth=0');
+  await page.click('[data-act=copy] >> nth=0');
+  await waitFor('the event is copied', 5000, async () => (await copied()).includes('"data":{"at":9}'));
+  await page.hover('[data-test=row] >> nth=3');
+  await page.click('[data-act=name] >> nth=3');
+  await says(page, 'n-rows', '1 row');
   await watched.assertClean();
 });
 
