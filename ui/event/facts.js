@@ -15,7 +15,7 @@ import { StateMark } from '../live/row.js';
 import { DATA_POINTER, reveal } from './data.js';
 
 /** @typedef {import('../lib/raw-json.js').RawEvent} RawEvent */
-/** @typedef {'queued' | 'stored' | 'invalid'} State */
+/** @typedef {import('../lib/raw-json.js').State} State */
 /** @typedef {import('../lib/filter.js').Term} Term */
 
 /**
@@ -31,7 +31,7 @@ export function Facts({ event, state, nWaiting, now, narrow }) {
   return html`
     <dl class="fields" data-test="facts">
       <dt>State</dt>
-      <dd><${StateMark} state=${state} />${state === 'queued' && html` <span class="muted">position ~${count(Math.max(1, nWaiting))} in the queue</span>`}</dd>
+      <dd><${StateMark} state=${state} />${state === 'queued' && html` <span class="muted">position ~${count(Math.max(1, nWaiting))} in the queue</span>`}${state === 'dead' && html` <a href=${`/ui/dead/${envelope.seq}`} data-test="to-dead">Why, and what can be done</a>`}</dd>
       <dt>Id</dt>
       <dd><${Untrusted} text=${envelope.id} /> <button class="link" onClick=${() => copy(envelope.id, 'The id')}>Copy</button></dd>
       <${Times} envelope=${envelope} now=${now} />

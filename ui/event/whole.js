@@ -14,7 +14,7 @@ import { Actions, Errors, errorsByPointer, Facts } from './facts.js';
 /** @typedef {import('./load.js').Loaded} Loaded */
 
 /**
- * @param {{ event: RawEvent, state: 'queued' | 'stored' | 'invalid', narrow: (term: import('../lib/filter.js').Term) => string, isPage: boolean }} props
+ * @param {{ event: RawEvent, state: import('../lib/raw-json.js').State, narrow: (term: import('../lib/filter.js').Term) => string, isPage: boolean }} props
  */
 export function WholeEvent({ event, state, narrow, isPage }) {
   void second.value;

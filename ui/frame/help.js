@@ -12,7 +12,10 @@ const KEYS = [
     [['?'], 'this help'],
     [['g', 'l'], 'go to Live'],
     [['g', 'e'], 'go to Events'],
+    [['g', 'd'], 'go to Dead letters'],
     [['g', 'h'], 'go to Health'],
+    [['g', 's'], 'go to Schemas'],
+    [['g', 'a'], 'go to Applications'],
     [['g', 'o'], 'go to the API’s pages'],
     [['t'], 'relative, local or UTC time'],
   ]],
@@ -30,6 +33,11 @@ const KEYS = [
     [['Shift', 'C'], 'copy the curl command that sends it'],
     [['y'], 'copy its link'],
     [['←', '→'], 'close and open a part of the tree, while it has the focus'],
+  ]],
+  ['On Dead letters', [
+    [['j', 'k'], 'next and previous row'],
+    [['x'], 'select the row'],
+    [['Shift', 'R'], 'replay: this one, the selected, or all that match'],
   ]],
 ];
 

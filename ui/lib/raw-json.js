@@ -7,6 +7,7 @@
 // The server writes the messages, so a text that is no JSON is a fault of the transport and throws.
 // Invariant: in an event's object `data` is the last member (the server promises it).
 
+/** @typedef {'queued' | 'stored' | 'invalid' | 'dead'} State */
 /**
  * @typedef {object} Envelope an event without its data
  * @property {string} id
@@ -20,7 +21,7 @@
  * @property {string | null} timestamp
  * @property {string} received_at
  * @property {boolean} valid
- * @property {'queued' | 'stored' | 'invalid'} [state] only where one event was asked for
+ * @property {State} [state] only where one event was asked for
  * @property {{ pointer?: string, rule?: string, message?: string }[]} errors
  */
 

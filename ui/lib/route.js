@@ -5,12 +5,17 @@
 //   /ui/events/<id>       one event; `stream` says which one when several have the id
 //   /ui/sessions/<id>     one session
 //   /ui/health            Health
+//   /ui/dead              dead letters; the query holds state, group and page
+//   /ui/dead/<seq>        one dead letter
+//   /ui/schemas           schemas; with `stream` in the query, the one of that key
+//   /ui/apps              applications
+//   /ui/apps/<name>       one application and its tokens
 //
 // Ids are any text, so they are percent-encoded. Invariant: parseRoute reads back what the functions
 // below write. Browsers take "." and ".." out of a path even when they are encoded, so events with
 // such an id open on Live, and no address leads to a session of that name.
 
-/** @typedef {'live' | 'events' | 'event' | 'session' | 'health' | 'missing'} Screen */
+/** @typedef {'live' | 'events' | 'event' | 'session' | 'health' | 'dead' | 'schemas' | 'apps' | 'missing'} Screen */
 /** @typedef {{ screen: Screen, id: string, query: URLSearchParams }} Route */
 
 /**
@@ -26,6 +31,8 @@ export function parseRoute(path, search) {
   if (place === 'health' && id === '') return { screen: 'health', id, query };
   if (place === 'events') return { screen: id === '' ? 'events' : 'event', id, query };
   if (place === 'sessions' && id !== '') return { screen: 'session', id, query };
+  if (place === 'dead' || place === 'apps') return { screen: place, id, query };
+  if (place === 'schemas' && id === '') return { screen: 'schemas', id, query };
   return { screen: 'missing', id: '', query };
 }
 
@@ -81,4 +88,24 @@ export function eventsHref(query) {
 /** @param {string} text */
 export function isUuid(text) {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}
+
+/** One application. @param {string} name */
+export function appHref(name) {
+  return `/ui/apps/${pathPart(name)}`;
+}
+
+/** @typedef {{ stream: string, category: string | null, name: string | null }} Key what a schema belongs to */
+
+/** A key as parameters; what is null is left out. @param {Key} key */
+export function keyQuery({ stream, category, name }) {
+  const query = new URLSearchParams({ stream });
+  if (category !== null) query.set('category', category);
+  if (name !== null) query.set('name', name);
+  return query;
+}
+
+/** The schema of a key. @param {Key} key */
+export function schemaHref(key) {
+  return `/ui/schemas?${keyQuery(key)}`;
 }

@@ -242,6 +242,7 @@ export class Feed {
       model.moveTo(message.cursor);
       if (model.nBehind > 0) model.nBehind = distance(this.head, model.cursor);
     }
+    else if (message.type === 'status') model.setFate(message);
     else if (message.type === 'stats') model.setStats(message, Date.now());
     else if (message.type === 'caught_up') this.#caughtUp(message.head);
     else if (message.type === 'bye') {

@@ -11,7 +11,7 @@ import { timeMode } from '../frame/settings.js';
 const PREVIEW_CHARS = 240;
 
 /** @typedef {import('./model.js').Row} Row */
-/** @typedef {'queued' | 'stored' | 'invalid'} State */
+/** @typedef {import('../lib/raw-json.js').State} State */
 /** @typedef {{ row: Row, index: number, now: number, state: State, isActive: boolean, isOpen: boolean }} Props */
 
 /** Glyph and word, so that no state is told by colour alone. @type {Map<State, string>} */
@@ -19,6 +19,7 @@ const GLYPHS = new Map([
   ['queued', '…'],
   ['stored', '✓'],
   ['invalid', '✗'],
+  ['dead', '☠'],
 ]);
 
 /** @param {{ state: State }} props */

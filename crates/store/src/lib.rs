@@ -1,8 +1,9 @@
 //! Floor 1: the database behind a few traits.
 //!
 //! [`events`] is the contract of the events lane, [`explore`] sums them up, [`control`] is that of the small settled things,
-//! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens, [`dead_letters`] that of what the
-//! database refused, [`jobs`] that of long work. [`breaker`] tells a bad database from bad records.
+//! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens, [`sessions`] that of who has
+//! signed in to the console, [`dead_letters`] that of what the database refused, [`jobs`] that of long work. [`breaker`]
+//! tells a bad database from bad records.
 //! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
 
 mod audit;
@@ -13,6 +14,7 @@ mod error;
 mod events;
 mod explore;
 mod jobs;
+mod sessions;
 mod sqlite;
 mod stores;
 mod trust;
@@ -33,6 +35,7 @@ pub use events::{
 };
 pub use explore::{Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment};
 pub use jobs::{Begun, JOBS_KEPT_MAX, Job, JobProgress, JobState, JobStore, JobTurn, NewJob};
+pub use sessions::{SIGN_INS_MAX, SecretHash, SessionStore, SignIn};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use stores::Stores;
 pub use trust::{

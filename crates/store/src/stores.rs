@@ -8,6 +8,7 @@ use crate::dead_letters::DeadLetterStore;
 use crate::events::EventStore;
 use crate::explore::ExploreStore;
 use crate::jobs::JobStore;
+use crate::sessions::SessionStore;
 use crate::trust::TrustStore;
 
 /// What a driver offers, each contract by itself, so that a room names only what it uses. Cheap to clone.
@@ -27,6 +28,8 @@ pub struct Stores {
     pub dead_letters: Arc<dyn DeadLetterStore>,
     /// Long work.
     pub jobs: Arc<dyn JobStore>,
+    /// Who has signed in.
+    pub sessions: Arc<dyn SessionStore>,
 }
 
 impl Stores {
@@ -38,6 +41,7 @@ impl Stores {
             + ControlStore
             + AuditStore
             + TrustStore
+            + SessionStore
             + DeadLetterStore
             + JobStore
             + 'static,
@@ -50,6 +54,7 @@ impl Stores {
             trust: Arc::clone(store) as _,
             dead_letters: Arc::clone(store) as _,
             jobs: Arc::clone(store) as _,
+            sessions: Arc::clone(store) as _,
         }
     }
 }

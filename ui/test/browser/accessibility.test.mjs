@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { accessibilityFaults, launch, says, Server, watchedPage } from './support.mjs';
+import { answers, tell } from './told.mjs';
 
 /** @type {import('playwright-core').Browser} */
 let browser;
@@ -97,6 +98,60 @@ test('no screen has a fault in any theme or width, and none scrolls sideways', a
       assert.deepEqual(await accessibilityFaults(page), [], `${name}, ${scheme}, ${width} px`);
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `${name}, ${width} px`);
     }
+    await assertClean();
+    await context.close();
+  }
+});
+
+/** The screens that administer, and what opens on them. @type {[string, string, (page: Page) => Promise<unknown>][]} */
+const ADMIN = [
+  ['Applications', '/ui/apps', (page) => page.waitForSelector('[data-test=audit-row]')],
+  ['New application', '/ui/apps', (page) => page.click('[data-test=new-app]')],
+  ['An application', '/ui/apps/web', (page) => page.waitForSelector('[data-test=token-list-row]')],
+  ['New token', '/ui/apps/web', async (page) => {
+    await page.click('[data-test=new-token]');
+    await page.selectOption('[name=kind]', 'browser');
+  }],
+  ['Revoke', '/ui/apps/web', (page) => page.click('text=Revoke >> nth=0')],
+  ['Schemas', '/ui/schemas', (page) => page.waitForSelector('[data-test=schema-list-row]')],
+  ['A schema', '/ui/schemas?stream=events&category=web&name=web', async (page) => {
+    await page.click('[data-test=test]');
+    await page.waitForSelector('[data-test=test-groups-row]');
+    await page.click('[aria-label="Compare with version 2"]');
+    await page.waitForSelector('[data-test=diff]');
+  }],
+  ['Save a schema', '/ui/schemas?stream=events&category=web&name=web', (page) => page.click('[data-test=save]')],
+  ['Dead letters', '/ui/dead', (page) => page.waitForSelector('[data-test=dead-groups-row]')],
+  ['Dead letters of a group, and their replay', '/ui/dead?reason=web', async (page) => {
+    await page.check('[data-test=choose] >> nth=1');
+    await page.click('[data-test=replay-all]');
+    await says(page, 'preview', /1,234/);
+  }],
+  ['A dead letter', '/ui/dead/1', (page) => page.waitForSelector('[data-test=tree]')],
+];
+
+test('the screens that administer have no fault in any theme or width, full or empty', async () => {
+  for (const [scheme, width] of SHAPES) {
+    const { page, context, assertClean } = await watchedPage(browser, server, { colorScheme: scheme, viewport: { width, height: 844 }, reducedMotion: 'reduce' });
+    await tell(page, answers('web', 3));
+    for (const [name, path, arrive] of ADMIN) {
+      await page.goto(server.origin + path);
+      await arrive(page);
+      assert.deepEqual(await accessibilityFaults(page), [], `${name}, ${scheme}, ${width} px`);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `${name}, ${width} px`);
+    }
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    await tell(page, answers('web', 0));
+    for (const path of ['/ui/apps', '/ui/schemas', '/ui/dead', '/ui/apps/none', '/ui/dead?name=none']) {
+      await page.goto(server.origin + path);
+      await page.waitForSelector('[data-test=empty], [data-test=no-app], [data-test=no-letters]');
+      assert.deepEqual(await accessibilityFaults(page), [], `${path}, ${scheme}, ${width} px`);
+    }
+    await tell(page, new Map([['/session', { required: true, signed_in: false, roles: [], actor: null, expires_at: null }]]));
+    await page.goto(`${server.origin}/ui/`);
+    await page.waitForSelector('[data-test=sign-in]');
+    assert.deepEqual(await accessibilityFaults(page), [], `sign-in, ${scheme}, ${width} px`);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
     await assertClean();
     await context.close();
   }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { eachTestHasAServerAndAPage, rows, says, server, watched } from './support.mjs';
+import { answers, tell } from './told.mjs';
 
 const CORPUS = [
   '<script>window.__pwn=1</script>',
@@ -165,6 +166,33 @@ test('what a broken or hostile server says on Health is text', async () => {
     await page.waitForSelector('[data-test=chart]');
     await page.waitForFunction((sentence) => document.querySelector('[data-test=sentence]')?.textContent?.includes(sentence), text);
     await watched.assertClean();
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  }
+});
+
+test('hostile text in every field of applications, tokens, schemas, dead letters, jobs and the audit is text', async () => {
+  const { page } = watched;
+  const path = '[data-test=apps], [data-test=schemas], [data-test=dead], [data-test=letter]';
+  for (const text of CORPUS) {
+    await tell(page, answers(text, 2));
+    const query = new URLSearchParams({ stream: 'events', category: text, name: text });
+    for (const [screen, wanted] of [
+      ['/ui/apps', 'app-list-row'], [`/ui/apps/${encodeURIComponent(text)}`, 'token-list-row'], ['/ui/schemas', 'schema-list-row'], [`/ui/schemas?${query}`, 'versions-row'],
+      ['/ui/dead', 'dead-groups-row'], [`/ui/dead?${new URLSearchParams({ reason: text })}`, 'letters-row'], ['/ui/dead/1', 'words'],
+    ]) {
+      await page.goto(server.origin + screen);
+      await page.waitForSelector(`[data-test=${wanted}]`);
+      if (wanted === 'versions-row') {
+        await page.click('[data-test=test]');
+        await page.click('[aria-label="Compare with version 2"]');
+        await page.waitForSelector('[data-test=diff]');
+        await page.waitForSelector('[data-test=test-groups-row]');
+        assert.equal(JSON.parse(await page.inputValue('[data-test=editor]')).description, text);
+      }
+      const shown = (await page.locator(path).textContent()) ?? '';
+      assert.ok(shown.includes(written(text).slice(1, -1).slice(0, 40)) || text.includes('"'), `${screen} lacks ${text}`);
+      await watched.assertClean();
+    }
     await page.unrouteAll({ behavior: 'ignoreErrors' });
   }
 });

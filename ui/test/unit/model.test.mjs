@@ -175,3 +175,17 @@ test('missed counts what matched, whether it was sent or not', () => {
   model.addFrame(sample(8217, 9000, 10));
   assert.equal(model.outage.missed, 8213);
 });
+
+test('a dead letter that is replayed turns into a stored event, in its place', () => {
+  const model = new Model();
+  model.add(event(1, { state: 'dead' }));
+  model.add(event(2));
+  model.appliedSeq = 2;
+  const states = () => [1, 0].map((index) => model.stateOf(/** @type {any} */ (model.row(index))));
+  assert.deepEqual(states(), ['dead', 'stored']);
+  model.setFate({ seq: 1, state: 'stored' });
+  assert.deepEqual(states(), ['stored', 'stored']);
+  assert.equal(model.nMatched, 2);
+  for (let seq = 10; seq < 10 + 2 * ROWS_MAX; seq += 1) model.setFate({ seq, state: 'stored' });
+  assert.ok(model.fates.size <= ROWS_MAX);
+});

@@ -55,6 +55,7 @@ pub(crate) const CONTROL: Schema = Schema {
         Migration { name: "audit", sql: include_str!("migrations/control/0003_audit.sql") },
         Migration { name: "trust", sql: include_str!("migrations/control/0004_trust.sql") },
         Migration { name: "jobs", sql: include_str!("migrations/control/0006_jobs.sql") },
+        Migration { name: "sessions", sql: include_str!("migrations/control/0007_sessions.sql") },
     ],
 };
 

@@ -29,6 +29,7 @@
 //! | [`control`] | `ControlStore` |
 //! | [`audit`] | `AuditStore` |
 //! | [`trust`] | `TrustStore` |
+//! | [`sessions`] | `SessionStore`: who has signed in |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
@@ -54,6 +55,7 @@ mod readers;
 mod replay;
 pub(crate) mod rows;
 pub(crate) mod session;
+mod sessions;
 pub(crate) mod store;
 mod trust;
 pub(crate) mod walk;

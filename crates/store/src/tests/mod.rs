@@ -6,6 +6,7 @@ mod conformance;
 mod control;
 mod filter;
 mod plans;
+mod sign_ins;
 mod sqlite;
 mod sqlite_files;
 mod sqlite_refusal;

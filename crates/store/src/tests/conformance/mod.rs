@@ -16,5 +16,6 @@ pub(crate) mod refusal;
 pub(crate) mod reopen;
 pub(crate) mod sample;
 pub(crate) mod sessions;
+pub(crate) mod sign_ins;
 pub(crate) mod suite;
 pub(crate) mod trust;
