@@ -6,7 +6,7 @@
 import { html, useEffect, useState } from '../vendor/preact.js';
 
 import { copyJson } from '../event/facts.js';
-import { request } from '../lib/api.js';
+import { request, words } from '../lib/api.js';
 import { changed, pageQuery, pinned } from '../lib/explore.js';
 import { withTerm } from '../lib/filter.js';
 import { splitEvent, splitPage } from '../lib/raw-json.js';
@@ -65,7 +65,7 @@ async function copyWhole({ envelope: { id, stream } }) {
   try {
     copyJson(splitEvent(await request(`${eventPath(id)}?${new URLSearchParams({ stream })}`)));
   } catch (error) {
-    say(`The event could not be read: ${error instanceof Error ? error.message : String(error)}`);
+    say(`The event could not be read: ${words(error)}`);
   }
 }
 

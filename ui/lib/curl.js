@@ -10,17 +10,31 @@ import { dataText } from './raw-json.js';
 /** @param {string} text */
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
+/** Never a real token, only the place for one. @param {boolean} needsToken */
+const tokenLine = (needsToken) => (needsToken ? ` \\\n  -H "Authorization: Bearer $TOKEN"` : '');
+
 /**
  * @param {RawEvent} event
  * @param {string} origin `http://host:port`
+ * @param {boolean} [needsToken] the server does not take events from anybody
  */
-export function curl(event, origin) {
+export function curl(event, origin, needsToken = false) {
   const { stream } = event.envelope;
   const [path, body] = stream === 'events' ? ['/events', envelopeText(event)] : [`/streams/${stream}`, dataText(event)];
   // An array would be many events, a line of NDJSON is always one.
   const type = body.startsWith('[') ? 'application/x-ndjson' : 'application/json';
   const line = type === 'application/json' ? body : body.replace(/[\r\n]+/g, ' ');
-  return `curl -X POST ${quoted(origin + path)} \\\n  -H 'Content-Type: ${type}' \\\n  --data-binary ${quoted(line)}`;
+  return `curl -X POST ${quoted(origin + path)}${tokenLine(needsToken)} \\\n  -H 'Content-Type: ${type}' \\\n  --data-binary ${quoted(line)}`;
+}
+
+/**
+ * What was asked on a screen, as the command that asks it.
+ * @param {string} origin
+ * @param {string} path with its query
+ * @param {boolean} [needsToken]
+ */
+export function getCurl(origin, path, needsToken = false) {
+  return `curl ${quoted(origin + path)}${tokenLine(needsToken)}`;
 }
 
 /** What a client sends: the fields that it may set. @param {RawEvent} event */

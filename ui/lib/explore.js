@@ -158,12 +158,6 @@ export function invalidQuery({ terms }, { from, to }) {
   return query;
 }
 
-/** The exact request as a command. @param {string} origin @param {URLSearchParams} query */
-export function getCurl(origin, query) {
-  // Of what stays unencoded nothing ends a text in single quotes but the quote itself.
-  return `curl '${origin}/events?${query.toString().replaceAll("'", '%27')}'`;
-}
-
 /**
  * The smallest preset that reaches back to a moment.
  * @param {number} ms
