@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use hyper::header::HeaderValue;
 
 use crate::auth::needs::{self, Needs};
@@ -17,7 +17,8 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
-    audit, console, event, events, explore, history, live, metrics, sessions, status,
+    audit, console, event, events, explore, history, invalid, live, metrics, schemas, sessions,
+    status,
 };
 
 /// One path.
@@ -64,6 +65,16 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/status", READ, LOOK, get(status::status)),
         route("/status/history", READ, LOOK, get(history::history)),
         route("/audit", READ, Needs::all(Need::Admin), get(audit::audit)),
+        route("/invalid", READ, LOOK, get(invalid::invalid)),
+        route(
+            "/schemas",
+            "GET, HEAD, PUT, DELETE",
+            LOOK,
+            get(schemas::list).put(schemas::put).delete(schemas::turn_off),
+        ),
+        route("/schemas/versions", READ, LOOK, get(schemas::versions)),
+        bare("/schemas/activate", "POST", LOOK, post(schemas::activate)),
+        bare("/schemas/test", "POST", Needs::all(Need::Read), post(schemas::test)),
         bare("/metrics", READ, LOOK, get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),
