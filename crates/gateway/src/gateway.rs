@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use axum::Router;
 use live::Live;
 use model::StreamName;
-use pipeline::{Intake, Meters};
+use pipeline::{Intake, Jobs, Meters};
 use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,8 @@ pub struct GatewayParts {
     pub live: Live,
     /// The database.
     pub stores: Stores,
+    /// Long work; somebody runs it.
+    pub jobs: Jobs,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
     /// Whose disk `/status` reports.
@@ -52,7 +54,7 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the edge together; nothing runs yet.
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { intake, live, stores, meters, data_dir, options } = parts;
+        let GatewayParts { intake, live, stores, jobs, meters, data_dir, options } = parts;
         let edge = Arc::new(Edge {
             hosts: Hosts::new(&options.allowed_hosts, &options.public_url),
             budget: Budget::new(options.limits.budget_bytes_max),
@@ -78,6 +80,7 @@ impl Gateway {
             live,
             store: Arc::clone(&stores.events),
             stores,
+            jobs,
             meters,
             data_dir,
             options,

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use serde_json::Value;
 
 const FRAME: &str = include_str!("openapi.json");
-const PARTS: &[&str] = &[include_str!("openapi/audit.json")];
+const PARTS: &[&str] =
+    &[include_str!("openapi/audit.json"), include_str!("openapi/dead_letters.json")];
 
 /// The description of this very server.
 pub(crate) fn document(version: &str, public_url: &str) -> Bytes {

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use hyper::header::HeaderValue;
 
 use crate::auth::needs::{self, Needs};
@@ -16,7 +16,9 @@ use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::routes::{audit, console, event, events, history, live, metrics, sessions, status};
+use crate::routes::{
+    audit, console, dead_letters, event, events, history, jobs, live, metrics, sessions, status,
+};
 
 /// One path.
 pub(crate) struct Route {
@@ -29,10 +31,13 @@ pub(crate) struct Route {
 
 const READ: &str = "GET, HEAD";
 const READ_WRITE: &str = "GET, HEAD, POST";
+const WRITE: &str = "POST";
 
 const OPEN: Needs = Needs::all(Need::Nothing);
 /// The writes of events are let through by the service.
 const LOOK: Needs = Needs { look: Need::Read, change: Need::Admin };
+
+const ADMIN: Needs = Needs::all(Need::Admin);
 
 /// All paths.
 #[rustfmt::skip]
@@ -55,6 +60,17 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/status", READ, LOOK, get(status::status)),
         route("/status/history", READ, LOOK, get(history::history)),
         route("/audit", READ, Needs::all(Need::Admin), get(audit::audit)),
+        route("/dead-letters", READ, ADMIN, get(dead_letters::groups)),
+        route("/dead-letters/events", READ, ADMIN, get(dead_letters::list)),
+        bare("/dead-letters/replay", WRITE, ADMIN, post(dead_letters::replay)),
+        bare("/dead-letters/discard", WRITE, ADMIN, post(dead_letters::discard)),
+        bare("/dead-letters/restore", WRITE, ADMIN, post(dead_letters::restore)),
+        bare("/dead-letters/{seq}", READ, ADMIN, get(dead_letters::one)),
+        bare("/jobs", READ, ADMIN, get(jobs::list)),
+        bare("/jobs/{id}", READ, ADMIN, get(jobs::one)),
+        bare("/jobs/{id}/pause", WRITE, ADMIN, post(jobs::pause)),
+        bare("/jobs/{id}/resume", WRITE, ADMIN, post(jobs::resume)),
+        bare("/jobs/{id}/cancel", WRITE, ADMIN, post(jobs::cancel)),
         bare("/metrics", READ, LOOK, get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),

@@ -15,12 +15,14 @@
 //! Invariant: `position` moves only past events that are handed out, do not match, or do not exist. Between
 //! moving it for a message and returning that message nothing waits, so dropping `next` loses nothing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Cursor, Filter, Seq};
 use queue::{QueueError, QueueReader};
-use store::{Order, PageQuery, StoreError};
+use store::{Changed, Order, PageQuery, StoreError};
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -58,6 +60,9 @@ pub struct Subscription {
     /// Since when nothing that was read has got us further.
     failing_since: Option<Instant>,
     ring_head: watch::Receiver<Seq>,
+    changed: broadcast::Receiver<Changed>,
+    /// Of at most one batch of changes.
+    statuses: VecDeque<Message>,
     _presence: Presence,
 }
 
@@ -117,6 +122,8 @@ impl Subscription {
             told: (position, Instant::now()),
             failing_since: None,
             ring_head: hub.ring.head(),
+            changed: hub.changed.subscribe(),
+            statuses: VecDeque::new(),
             _presence: presence,
             hub,
         }
@@ -141,7 +148,10 @@ impl Subscription {
             Some(gap) => vec![gap],
             None => self.find_messages().await?,
         };
-        self.told = (self.position, Instant::now());
+        // These do not say where the subscription stands.
+        if !matches!(messages[..], [Message::Status { .. } | Message::StatusGap]) {
+            self.told = (self.position, Instant::now());
+        }
         Ok(messages)
     }
 
@@ -149,6 +159,9 @@ impl Subscription {
         loop {
             // A scan that matches nothing must let others run.
             tokio::task::consume_budget().await;
+            if let Some(status) = self.status() {
+                return Ok(vec![status]);
+            }
             if let Some(progress) = self.progress() {
                 return Ok(vec![progress]);
             }
@@ -176,8 +189,15 @@ impl Subscription {
                     if is_there && !std::mem::replace(&mut self.is_caught_up, true) {
                         return Ok(vec![Message::CaughtUp { head: self.cursor() }]);
                     }
-                    // The tail is on its way, also where it is just starting. The sender lives in the hub, so this cannot fail.
-                    let _ = self.ring_head.changed().await;
+                    // The tail is on its way, also where it is just starting. Both senders live in the hub, so neither can fail.
+                    tokio::select! {
+                        _ = self.ring_head.changed() => {}
+                        changed = self.changed.recv() => match changed {
+                            Ok(changed) => self.take_changes(&changed),
+                            Err(RecvError::Lagged(_)) => self.statuses.push_back(Message::StatusGap),
+                            Err(RecvError::Closed) => {}
+                        },
+                    }
                 }
                 Place::Before => {
                     if let Some(gap) = self.fetch().await? {
@@ -234,6 +254,26 @@ impl Subscription {
         }
         self.position = self.position.max(batch.through);
         true
+    }
+
+    /// The next event of the filter whose state has changed, if any.
+    fn status(&mut self) -> Option<Message> {
+        while self.statuses.is_empty() {
+            match self.changed.try_recv() {
+                Ok(changed) => self.take_changes(&changed),
+                Err(TryRecvError::Lagged(_)) => self.statuses.push_back(Message::StatusGap),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+            }
+        }
+        self.statuses.pop_front()
+    }
+
+    fn take_changes(&mut self, changed: &Changed) {
+        let wanted = changed.iter().filter(|stored| self.filter.matches(&stored.event));
+        self.statuses.extend(wanted.map(|stored| Message::Status {
+            cursor: self.hub.cursor(stored.seq),
+            is_valid: stored.event.valid(),
+        }));
     }
 
     /// Where the subscription stands, when nothing has been said for long although it has moved.

@@ -17,7 +17,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use gateway::{Ending, Gateway, GatewayOptions, GatewayParts};
 use live::{Live, LiveError, LiveOptions};
-use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, StartError};
+use pipeline::{
+    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, StartError,
+};
 use queue::{Queue, QueueError};
 use store::{StoreError, Stores};
 use tokio::net::TcpListener;
@@ -190,6 +192,16 @@ impl Server {
         Ok(Self { config, instance, stores, queue, meters, intake, consumer, exporter, tasks })
     }
 
+    fn edge_options(&self, url: &str) -> GatewayOptions {
+        GatewayOptions {
+            public_url: url.to_owned(),
+            allowed_hosts: self.config.allowed_hosts.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            instance: self.instance.clone(),
+            limits: descriptors::edge_limits(),
+        }
+    }
+
     /// Serves until it is told to end. After a hand-over the listening socket comes back.
     async fn run(
         self,
@@ -206,23 +218,20 @@ impl Server {
             self.meters.applied_changes(),
             LIVE,
         );
+        let (jobs, runner) = jobs(&self.stores, &self.meters, &live);
         let gateway = Gateway::new(GatewayParts {
             intake: self.intake.clone(),
             live,
             stores: self.stores.clone(),
+            jobs,
             meters: Arc::clone(&self.meters),
-            options: GatewayOptions {
-                public_url: url.clone(),
-                allowed_hosts: self.config.allowed_hosts.clone(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                instance: self.instance.clone(),
-                limits: descriptors::edge_limits(),
-            },
+            options: self.edge_options(&url),
             data_dir: self.config.data_dir.clone(),
         });
         let mut parts = Parts {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
             consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
+            jobs: self.tasks.spawn(runner.run(stop_rest.clone())),
             edge: self.tasks.spawn(gateway::run(listener, gateway, ending.clone())),
         };
         announce(&self.config, &self.instance, &*self.queue, &url, process.json);
@@ -252,6 +261,8 @@ impl Server {
         if time::timeout(apply_max, parts.consumer).await.is_err() {
             info!("the database is still behind; the rest is applied after the next start");
         }
+        // A slice under way is committed or it is not: the next start goes on from there.
+        let _ = time::timeout(STOP_APPLY_MAX, parts.jobs).await;
         if !parts.tail.is_finished() {
             let _ = time::timeout(STOP_APPLY_MAX, parts.tail).await;
         }
@@ -266,10 +277,20 @@ impl Server {
     }
 }
 
+/// The desk of long work, and who does it.
+fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner) {
+    let desk = Jobs::new(Arc::clone(&stores.jobs));
+    let dead_letters = Arc::clone(&stores.dead_letters);
+    let redrive = Redrive::new(dead_letters, Arc::clone(meters), live.changed());
+    let runner = JobRunner::new(desk.clone(), Arc::clone(&stores.jobs), vec![Box::new(redrive)]);
+    (desk, runner)
+}
+
 /// The tasks of a running server.
 struct Parts {
     edge: JoinHandle<Option<TcpListener>>,
     consumer: JoinHandle<()>,
+    jobs: JoinHandle<()>,
     tail: JoinHandle<Result<(), LiveError>>,
 }
 
@@ -279,6 +300,7 @@ impl Parts {
         tokio::select! {
             ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
             ended = &mut self.consumer => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
+            ended = &mut self.jobs => anyhow::anyhow!("the jobs ended by themselves: {ended:?}"),
             // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
             Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
         }

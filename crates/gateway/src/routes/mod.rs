@@ -3,6 +3,9 @@
 pub(crate) mod ask;
 pub(crate) mod audit;
 pub(crate) mod console;
+pub(crate) mod dead_letters;
+pub(crate) mod dead_wish;
+pub(crate) mod document;
 pub(crate) mod endless;
 pub(crate) mod event;
 pub(crate) mod events;
@@ -14,6 +17,7 @@ pub(crate) mod history;
 pub(crate) mod idempotency;
 pub(crate) mod inbound;
 pub(crate) mod ingest;
+pub(crate) mod jobs;
 pub(crate) mod list;
 pub(crate) mod live;
 pub(crate) mod message;

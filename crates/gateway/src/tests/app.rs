@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use live::{Live, LiveOptions};
 use model::{LogId, Seq};
-use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters};
+use pipeline::{
+    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive,
+};
 use queue::{MemoryQueue, Queue};
 use store::{EventStore, SqliteOptions, SqliteStore, Stores};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -62,6 +64,14 @@ impl Answer {
     }
 }
 
+fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner) {
+    let jobs = Jobs::new(Arc::clone(&stores.jobs));
+    let letters = Arc::clone(&stores.dead_letters);
+    let redrive = Redrive::new(letters, Arc::clone(meters), live.changed());
+    let runner = JobRunner::new(jobs.clone(), Arc::clone(&stores.jobs), vec![Box::new(redrive)]);
+    (jobs, runner)
+}
+
 /// The parts of a gateway, without a socket.
 pub(crate) async fn gateway(
     limits: Limits,
@@ -113,10 +123,14 @@ pub(crate) async fn gateway(
     let background = CancellationToken::new();
     tokio::spawn(consumer.run(background.clone()));
     tokio::spawn(tail.run(background.clone()));
+    let stores = Stores::of(&sqlite);
+    let (jobs, runner) = jobs(&stores, &meters, &live);
+    tokio::spawn(runner.run(background.clone()));
     let parts = GatewayParts {
         intake,
         live,
-        stores: Stores::of(&sqlite),
+        stores,
+        jobs,
         meters: Arc::clone(&meters),
         data_dir: dir.path().to_owned(),
         options: GatewayOptions {

@@ -4,6 +4,7 @@ mod crowd;
 mod model;
 mod ring;
 mod settle;
+mod status;
 mod subscription;
 mod tail;
 mod world;
