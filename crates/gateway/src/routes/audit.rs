@@ -1,4 +1,4 @@
-//! `GET /audit`: who did what, newest first.
+//! `GET /audit`: who did what, newest first; and how a line gets there.
 
 use std::sync::Arc;
 
@@ -6,7 +6,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use store::AuditEntry;
 
+use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -52,4 +54,17 @@ pub(crate) async fn audit(
         detail: RawValue::from_string(line.entry.detail).unwrap_or_default(),
     };
     Ok(json(&Answer { audit: lines.into_iter().map(line).collect(), next }))
+}
+
+/// Adds a line about an act that was carried out.
+pub(crate) async fn note(
+    edge: &Edge,
+    principal: &Principal,
+    act: &str,
+    object: &str,
+    detail: String,
+) -> Result<(), Problem> {
+    let (actor, object) = (principal.actor().to_owned(), object.to_owned());
+    let entry = AuditEntry { at: pipeline::now(), actor, act: act.to_owned(), object, detail };
+    Ok(edge.stores.audit.audit(entry).await?)
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use live::{Live, LiveOptions};
 use model::{LogId, Seq};
 use pipeline::{
-    Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Retention, RetentionRules,
+    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
+    RetentionRules,
 };
 use queue::{MemoryQueue, Queue};
 use store::{EventStore, SqliteOptions, SqliteStore, Stores};
@@ -66,6 +67,14 @@ impl Answer {
     }
 }
 
+fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner) {
+    let jobs = Jobs::new(Arc::clone(&stores.jobs));
+    let letters = Arc::clone(&stores.dead_letters);
+    let redrive = Redrive::new(letters, Arc::clone(meters), live.changed());
+    let runner = JobRunner::new(jobs.clone(), Arc::clone(&stores.jobs), vec![Box::new(redrive)]);
+    (jobs, runner)
+}
+
 /// The parts of a gateway, without a socket.
 pub(crate) async fn gateway(
     limits: Limits,
@@ -122,12 +131,16 @@ pub(crate) async fn gateway(
     let background = CancellationToken::new();
     tokio::spawn(consumer.run(background.clone()));
     tokio::spawn(tail.run(background.clone()));
+    let stores = Stores::of(&sqlite);
+    let (jobs, runner) = jobs(&stores, &meters, &live);
+    tokio::spawn(runner.run(background.clone()));
     let parts = GatewayParts {
         intake,
         live,
         registry: Registry::open(Arc::clone(&sqlite) as _, is_public).await.unwrap(),
         sessions: Sessions::open(Arc::clone(&sqlite) as _).await.unwrap(),
-        stores: Stores::of(&sqlite),
+        stores,
+        jobs,
         meters: Arc::clone(&meters),
         retention,
         data_dir: dir.path().to_owned(),
