@@ -45,6 +45,8 @@ mod metrics;
 mod paging;
 mod producers;
 mod reading;
+mod retention;
+mod schemas;
 mod seeded;
 mod seeded_defects;
 mod sign_in;
