@@ -13,7 +13,6 @@
 //! | [`client`] | the HTTP client of the client commands |
 //! | [`spelling`] | what a wrong word may have meant |
 //! | [`units`] | times and sizes in words |
-//! | [`masking`] | secrets as `***` |
 //! | [`printable`] | texts of strangers on a terminal |
 //! | [`listen`] | the listening socket, our own or handed to us |
 //! | [`handover`] | becoming the program on disk without losing a connection |
@@ -22,6 +21,8 @@
 //! | [`banner`] | what a person sees when the server is ready |
 //! | [`exit`] | how a command ends |
 
+mod address;
+mod ages;
 mod banner;
 mod cli;
 mod client;
@@ -33,7 +34,6 @@ mod handover;
 mod listen;
 mod lock;
 mod logging;
-mod masking;
 mod notify;
 mod otlp;
 mod printable;
@@ -48,6 +48,7 @@ mod wiring;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::env::VarError;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
 use crate::cli::{Cli, Command, ConfigCommand, DirArgs, LogCommand, Overrides, ServeArgs};
+use crate::client::Server;
 use crate::commands::doctor::command as doctor;
 use crate::commands::load::command as load;
 use crate::commands::log::renew::Task;
@@ -113,7 +115,7 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         }
         Some(Command::Doctor(args)) => {
             let survey = survey(cli, &args.overrides.or(&cli.serve.overrides))?;
-            doctor::run(survey, args.url.as_deref(), cli.json).await
+            doctor::run(survey, args.url.as_deref(), token()?, cli.json).await
         }
         Some(Command::Config(ConfigCommand::Check(flags))) => {
             settings::check(survey(cli, &flags.or(&cli.serve.overrides))?, cli.json)
@@ -123,13 +125,13 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         }
         Some(Command::Completions { shell }) => completions(*shell),
         Some(Command::Send(args)) => {
-            send::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            send::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Load(args)) => {
-            load::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            load::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Tail(args)) => {
-            tail::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            tail::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Schema(SchemaCommand::Test(args))) => {
             schema_test::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
@@ -183,9 +185,22 @@ fn completions(shell: Shell) -> Result<(), CommandError> {
 }
 
 /// The server that a client command talks to.
-fn base_url(cli: &Cli, url: Option<&str>) -> Result<String, CommandError> {
-    match url {
-        Some(url) => Ok(url.trim_end_matches('/').to_owned()),
-        None => Ok(format!("http://{}", configured(cli, &cli.serve.overrides)?.listen)),
+fn server(cli: &Cli, url: Option<&str>) -> Result<Server, CommandError> {
+    let url = match url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", configured(cli, &cli.serve.overrides)?.listen),
+    };
+    Ok(Server { url, token: token()? })
+}
+
+/// What `EYAS_TOKEN` holds.
+fn token() -> Result<Option<String>, CommandError> {
+    match std::env::var("EYAS_TOKEN") {
+        Ok(token) if token.trim().is_empty() => Ok(None),
+        Ok(token) => Ok(Some(token)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(CommandError::Config("EYAS_TOKEN is no token: it is not even text".to_owned()))
+        }
     }
 }

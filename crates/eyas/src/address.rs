@@ -1,4 +1,4 @@
-//! What may be shown of a setting that may be a secret.
+//! Addresses as they stand in the configuration: their host, and how to show them without their secrets.
 
 /// Whatever may be a secret, as `***`: the password of an address, and all of a key that is called one.
 pub(crate) fn masked(key: &str, text: &str) -> String {
@@ -13,4 +13,14 @@ pub(crate) fn masked(key: &str, text: &str) -> String {
         Some((name, _)) => format!("{scheme}://{name}:***@{host}"),
         None => text.to_owned(),
     }
+}
+
+/// The host of an origin, without its port.
+pub(crate) fn host_of(origin: &str) -> Option<&str> {
+    let authority = origin.split_once("://")?.1;
+    let end = match authority.rfind(']') {
+        Some(bracket) => bracket + 1,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    Some(&authority[..end])
 }
