@@ -134,7 +134,7 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
             tail::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Schema(SchemaCommand::Test(args))) => {
-            schema_test::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            schema_test::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Log(command)) => log(cli, command).await,
     }

@@ -12,7 +12,7 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::client::{Client, Problem};
+use crate::client::{Client, Problem, Server};
 use crate::exit::CommandError;
 use crate::printable::printable;
 
@@ -98,7 +98,7 @@ fn last(text: &str) -> Result<usize, String> {
 /// Tries the schema and says what it found.
 pub(crate) async fn run(
     args: &SchemaTestArgs,
-    base_url: &str,
+    server: &Server,
     json: bool,
 ) -> Result<(), CommandError> {
     let file = args.file.display().to_string();
@@ -112,7 +112,7 @@ pub(crate) async fn run(
         schema,
     };
     let body = serde_json::to_vec(&wanted).context("a request always has a JSON form")?;
-    let client = Client::new(base_url)?;
+    let client = Client::new(server)?;
     let answer = client.post("/schemas/test", "application/json", body.into()).await;
     let answer = answer.map_err(|error| client.unreachable(error.cause()))?;
     if answer.status != StatusCode::OK {
