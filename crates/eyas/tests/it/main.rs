@@ -46,6 +46,7 @@ mod producers;
 mod reading;
 mod seeded;
 mod seeded_defects;
+mod sign_in;
 mod slow_clients;
 mod small_disk;
 mod status;

@@ -261,10 +261,14 @@ impl Registry {
                 *current = table;
             }
         }
+        self.wake();
+        Ok(trust)
+    }
+
+    /// Has everybody look who outlives a request: their standing may have changed.
+    pub(crate) fn wake(&self) {
         let mut epoch = self.epoch.lock().expect("nobody panics under this lock");
         std::mem::take(&mut *epoch).cancel();
-        drop(epoch);
-        Ok(trust)
     }
 }
 

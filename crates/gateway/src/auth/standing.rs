@@ -5,6 +5,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use store::SecretHash;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::auth::principal::Principal;
@@ -15,7 +16,8 @@ use crate::edge::Edge;
 pub(crate) struct Standing {
     edge: Arc<Edge>,
     by: By,
-    /// Resolves when anything about applications or tokens has changed. Of its own, so that ten thousand do not queue at
+    sign_in: Option<SecretHash>,
+    /// Resolves when anything about applications, tokens or sign-ins has changed. Of its own, so that ten thousand do not queue at
     /// one lock whenever they wake.
     changed: Pin<Box<WaitForCancellationFutureOwned>>,
 }
@@ -37,7 +39,12 @@ impl Standing {
             None if edge.registry.is_open() => By::Openness,
             None => By::Machine,
         };
-        Self { changed: Box::pin(edge.registry.changed()), edge, by }
+        Self {
+            changed: Box::pin(edge.registry.changed()),
+            edge,
+            by,
+            sign_in: principal.sign_in().copied(),
+        }
     }
 
     /// Resolves when it is lost, for another reason than time. Dropping the future loses nothing.
@@ -52,8 +59,11 @@ impl Standing {
         }
     }
 
-    /// Whether it still holds.
+    /// Whether it still holds. To follow is to use a sign-in.
     pub(crate) fn look(&self) -> Result<(), Refusal> {
+        if let Some(sign_in) = &self.sign_in {
+            self.edge.sessions.by_hash(sign_in, pipeline::now()).ok_or(Refusal::Missing)?;
+        }
         match &self.by {
             By::Machine => Ok(()),
             By::Openness if self.edge.registry.is_open() => Ok(()),
