@@ -21,6 +21,8 @@
 //! | [`banner`] | what a person sees when the server is ready |
 //! | [`exit`] | how a command ends |
 
+mod address;
+mod ages;
 mod banner;
 mod cli;
 mod client;

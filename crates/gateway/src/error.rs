@@ -107,7 +107,6 @@ impl Kind {
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
-        Self::RateLimited,
         Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
         Self::RateLimited, Self::BadCode, Self::Csrf,
     ];
