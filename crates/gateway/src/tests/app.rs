@@ -74,6 +74,18 @@ fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner)
     let runner = JobRunner::new(jobs.clone(), Arc::clone(&stores.jobs), vec![Box::new(redrive)]);
     (jobs, runner)
 }
+const LIVE: LiveOptions = LiveOptions {
+    ring_bytes_max: 1 << 20,
+    batch_bytes_max: 256 << 10,
+    history_page: 100,
+    settle_wait: Duration::from_secs(2),
+    read_wait: Duration::from_secs(2),
+    shares_bytes_max: 64 << 20,
+    n_reads_max: 2,
+    warm_records: 100,
+    progress_wait: Duration::from_secs(1),
+    idle_progress_wait: Duration::from_secs(15),
+};
 
 /// The parts of a gateway, without a socket.
 pub(crate) async fn gateway(
@@ -101,18 +113,6 @@ pub(crate) async fn gateway(
         TaskTracker::new(),
         &intake_options,
     );
-    let live_options = LiveOptions {
-        ring_bytes_max: 1 << 20,
-        batch_bytes_max: 256 << 10,
-        history_page: 100,
-        settle_wait: Duration::from_secs(2),
-        read_wait: Duration::from_secs(2),
-        shares_bytes_max: 64 << 20,
-        n_reads_max: 2,
-        warm_records: 100,
-        progress_wait: Duration::from_secs(1),
-        idle_progress_wait: Duration::from_secs(15),
-    };
     let rules = RetentionRules::default();
     let retention = Retention::open(Arc::clone(&sqlite) as _, Arc::clone(&meters), rules).await;
     let retention = retention.unwrap();
