@@ -4,7 +4,6 @@
 //! Every key stands in [`KEYS`] with its environment name; all that is wrong is reported at once.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,14 +11,17 @@ use std::time::Duration;
 use gateway::{Quota, Rates};
 use pipeline::RetentionRules;
 use queue::RESERVE_BYTES_MAX;
-use serde::Serialize;
+use store::ConfiguredSchema;
 
-use crate::address::{host_of, masked};
+use crate::address::host_of;
 use crate::ages::{self, Ages};
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
+use crate::masking::masked;
 use crate::otlp::{OtlpOptions, traces_url};
 use crate::rates::{RateFault, quota};
+use crate::schema_files;
+use crate::shown::{ConfigError, Shown};
 use crate::spelling::nearest;
 use crate::units;
 
@@ -47,7 +49,7 @@ const KEYS: &[(&str, &str, &str)] = &[
 ];
 
 /// Variables that commands read themselves.
-const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_LOG"];
+const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_TOKEN", "EYAS_LOG"];
 
 /// Nobody waits longer for a load balancer.
 const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
@@ -65,7 +67,7 @@ const DEFAULT_FILE: &str = "eyas.toml";
 /// The settings of one server.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
-    /// Where to listen; loopback only.
+    /// Where to listen. Beyond loopback only with tokens, which the server looks at when it starts.
     pub(crate) listen: SocketAddr,
     /// How clients reach the server, if not as `http://<listen>`.
     pub(crate) public_url: Option<String>,
@@ -89,35 +91,12 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// Where traces go; `None`: nothing is traced.
     pub(crate) otlp: Option<OtlpOptions>,
+    /// What events have to look like, compiled.
+    pub(crate) schemas: Vec<ConfiguredSchema>,
+    /// The file that was read, to read it again on SIGHUP.
+    pub(crate) file: Option<PathBuf>,
     /// What seems wrong but stops nothing.
     pub(crate) warnings: Vec<String>,
-}
-
-/// Everything that is wrong, each with where it stands and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ConfigError {
-    /// One a line.
-    pub(crate) problems: Vec<String>,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the configuration is wrong:")?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
-    }
-}
-
-/// One key as `config show` prints it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Shown {
-    /// Its name in the file.
-    pub(crate) key: String,
-    /// Its value, secrets as `***`.
-    pub(crate) value: String,
-    /// Where that came from: a file, a variable, a flag, or `default`.
-    pub(crate) source: String,
-    /// The variable that would set it; empty where there is none.
-    pub(crate) variable: &'static str,
 }
 
 /// Everything that can be said about a configuration.
@@ -171,6 +150,8 @@ struct Layers {
     settings: BTreeMap<&'static str, Setting>,
     /// Ages of single streams.
     ages: Ages,
+    schemas: Vec<ConfiguredSchema>,
+    file: Option<PathBuf>,
     problems: Vec<String>,
     warnings: Vec<String>,
 }
@@ -188,7 +169,10 @@ impl Layers {
             Err(error) => return self.problems.push(format!("{}: {error}", path.display())),
         };
         match text.parse::<toml::Table>() {
-            Ok(table) => self.read_table(&table, "", &path),
+            Ok(table) => {
+                self.read_table(&table, "", &path);
+                self.file = Some(path);
+            }
             Err(error) => {
                 let words = error.message();
                 let line =
@@ -204,6 +188,9 @@ impl Layers {
             let key = format!("{prefix}{name}");
             let known = KEYS.iter().find(|(known, ..)| *known == key);
             match (known, value) {
+                (None, value) if key == "schemas" => {
+                    self.schemas = schema_files::read(value, path, &mut self.problems);
+                }
                 (None, toml::Value::Table(inner)) if is_section(&key) => {
                     self.read_table(inner, &format!("{key}."), path);
                 }
@@ -314,6 +301,8 @@ impl Layers {
                 refused_retry,
                 log_format,
                 otlp,
+                schemas: self.schemas,
+                file: self.file,
                 warnings,
             })
         } else {
@@ -337,11 +326,7 @@ impl Layers {
         };
         let text = text.replace("localhost:", "127.0.0.1:");
         match text.parse::<SocketAddr>() {
-            Ok(listen) if listen.ip().is_loopback() => return listen,
-            Ok(_) => self.problem(
-                "listen",
-                "is not a loopback address, and this version has no tokens to protect it: listen on 127.0.0.1 or [::1]",
-            ),
+            Ok(listen) => return listen,
             Err(_) => self.problem("listen", "is not an address and a port, like 127.0.0.1:8080"),
         }
         default

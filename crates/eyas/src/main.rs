@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`cli`] | the command line |
 //! | [`config`] | file, environment, flags |
+//! | [`schema_files`] | the schemas that the configuration names |
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`otlp`] | traces to a collector |
 //! | [`logging`] | log lines, for people and for machines |
@@ -12,6 +13,7 @@
 //! | [`client`] | the HTTP client of the client commands |
 //! | [`spelling`] | what a wrong word may have meant |
 //! | [`units`] | times and sizes in words |
+//! | [`masking`] | secrets as `***` |
 //! | [`printable`] | texts of strangers on a terminal |
 //! | [`listen`] | the listening socket, our own or handed to us |
 //! | [`handover`] | becoming the program on disk without losing a connection |
@@ -33,10 +35,13 @@ mod handover;
 mod listen;
 mod lock;
 mod logging;
+mod masking;
 mod notify;
 mod otlp;
 mod printable;
 mod rates;
+mod schema_files;
+mod shown;
 mod signals;
 mod spelling;
 mod units;
@@ -46,6 +51,7 @@ mod wiring;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::env::VarError;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -54,6 +60,7 @@ use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
 use crate::cli::{Cli, Command, ConfigCommand, DirArgs, LogCommand, Overrides, ServeArgs};
+use crate::client::Server;
 use crate::commands::doctor::command as doctor;
 use crate::commands::load::command as load;
 use crate::commands::log::renew::Task;
@@ -110,7 +117,7 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         }
         Some(Command::Doctor(args)) => {
             let survey = survey(cli, &args.overrides.or(&cli.serve.overrides))?;
-            doctor::run(survey, args.url.as_deref(), cli.json).await
+            doctor::run(survey, args.url.as_deref(), token()?, cli.json).await
         }
         Some(Command::Config(ConfigCommand::Check(flags))) => {
             settings::check(survey(cli, &flags.or(&cli.serve.overrides))?, cli.json)
@@ -120,13 +127,13 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         }
         Some(Command::Completions { shell }) => completions(*shell),
         Some(Command::Send(args)) => {
-            send::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            send::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Load(args)) => {
-            load::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            load::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Tail(args)) => {
-            tail::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            tail::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Log(command)) => log(cli, command).await,
     }
@@ -177,9 +184,22 @@ fn completions(shell: Shell) -> Result<(), CommandError> {
 }
 
 /// The server that a client command talks to.
-fn base_url(cli: &Cli, url: Option<&str>) -> Result<String, CommandError> {
-    match url {
-        Some(url) => Ok(url.trim_end_matches('/').to_owned()),
-        None => Ok(format!("http://{}", configured(cli, &cli.serve.overrides)?.listen)),
+fn server(cli: &Cli, url: Option<&str>) -> Result<Server, CommandError> {
+    let url = match url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", configured(cli, &cli.serve.overrides)?.listen),
+    };
+    Ok(Server { url, token: token()? })
+}
+
+/// What `EYAS_TOKEN` holds.
+fn token() -> Result<Option<String>, CommandError> {
+    match std::env::var("EYAS_TOKEN") {
+        Ok(token) if token.trim().is_empty() => Ok(None),
+        Ok(token) => Ok(Some(token)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(CommandError::Config("EYAS_TOKEN is no token: it is not even text".to_owned()))
+        }
     }
 }

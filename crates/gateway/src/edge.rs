@@ -15,6 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
+use crate::auth::codes::Codes;
+use crate::auth::cookie::Cookie;
+use crate::auth::registry::Registry;
+use crate::auth::session::Sessions;
 use crate::body::Budget;
 use crate::health::board::Health;
 use crate::health::requests::Requests;
@@ -51,12 +55,20 @@ pub(crate) struct Edge {
     pub(crate) data_dir: PathBuf,
     pub(crate) options: GatewayOptions,
     pub(crate) hosts: Hosts,
+    /// Who may what.
+    pub(crate) registry: Registry,
+    /// Who has signed in to the console, and the codes and the cookie for it.
+    pub(crate) sessions: Sessions,
+    pub(crate) codes: Codes,
+    pub(crate) cookie: Cookie,
     pub(crate) budget: Budget,
     pub(crate) limiter: Limiter,
     /// One permit for each request that waits for the database (`Prefer: wait`).
     pub(crate) waiters: Arc<Semaphore>,
     /// One for each export under way.
     pub(crate) exports: Arc<Semaphore>,
+    /// One for each schema that is being tried on stored events.
+    pub(crate) dry_runs: Semaphore,
     /// One for each answer that is being compressed.
     pub(crate) encoders: Arc<Semaphore>,
     pub(crate) openapi: Bytes,

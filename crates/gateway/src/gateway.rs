@@ -14,6 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
+use crate::auth::codes::{Bearer, Codes};
+use crate::auth::cookie::Cookie;
+use crate::auth::registry::Registry;
+use crate::auth::session::Sessions;
 use crate::body::Budget;
 use crate::edge::{Edge, GatewayOptions};
 use crate::encoding::ENCODERS_MAX;
@@ -26,6 +30,8 @@ use crate::request_id::RequestIds;
 use crate::returns::Returns;
 use crate::router;
 use crate::routes::export::EXPORTS_MAX;
+use crate::routes::schemas::DRY_RUNS_MAX;
+use crate::routes::session;
 use crate::routes::wait::WAITERS_MAX;
 
 /// What the edge stands on.
@@ -36,6 +42,10 @@ pub struct GatewayParts {
     pub live: Live,
     /// The database.
     pub stores: Stores,
+    /// Applications and tokens.
+    pub registry: Registry,
+    /// Who has signed in.
+    pub sessions: Sessions,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
     /// What is deleted by age.
@@ -55,13 +65,24 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the edge together; nothing runs yet.
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { intake, live, stores, meters, retention, data_dir, options } = parts;
+        let GatewayParts {
+            intake,
+            live,
+            stores,
+            registry,
+            sessions,
+            meters,
+            retention,
+            data_dir,
+            options,
+        } = parts;
         let edge = Arc::new(Edge {
-            hosts: Hosts::new(&options.allowed_hosts, &options.public_url),
+            hosts: Hosts::new(&options.allowed_hosts, &options.public_url, registry.is_public()),
             budget: Budget::new(options.limits.budget_bytes_max),
             limiter: Limiter::new(&options.limits.rates),
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            dry_runs: Semaphore::new(DRY_RUNS_MAX),
             encoders: Arc::new(Semaphore::new(ENCODERS_MAX)),
             openapi: openapi::document(&options.version, &options.public_url),
             assets: Assets::load(),
@@ -82,11 +103,23 @@ impl Gateway {
             live,
             store: Arc::clone(&stores.events),
             stores,
+            registry,
+            sessions,
+            codes: Codes::default(),
+            cookie: Cookie::at(&options.public_url),
             meters,
             retention,
             data_dir,
             options,
         });
         Self { router: router::build(Arc::clone(&edge)), edge }
+    }
+
+    /// The console's address; where one has to sign in, with a code of the machine itself, so it is for a terminal only.
+    pub fn console_for_a_person(&self) -> String {
+        let (edge, url) = (&self.edge, &self.edge.options.public_url);
+        let made = (!edge.registry.is_open())
+            .then(|| edge.codes.make(Bearer::Machine, pipeline::now()).ok());
+        made.flatten().map_or_else(|| session::console(url), |made| session::address(url, &made))
     }
 }

@@ -9,6 +9,7 @@ use crate::events::EventStore;
 use crate::explore::ExploreStore;
 use crate::jobs::JobStore;
 use crate::retention::RetentionStore;
+use crate::schemas::SchemaStore;
 use crate::sessions::SessionStore;
 use crate::trust::TrustStore;
 
@@ -33,6 +34,8 @@ pub struct Stores {
     pub jobs: Arc<dyn JobStore>,
     /// Who has signed in.
     pub sessions: Arc<dyn SessionStore>,
+    /// What events have to look like.
+    pub schemas: Arc<dyn SchemaStore>,
 }
 
 impl Stores {
@@ -44,7 +47,9 @@ impl Stores {
             + RetentionStore
             + ControlStore
             + AuditStore
+            + SchemaStore
             + TrustStore
+            + SchemaStore
             + SessionStore
             + DeadLetterStore
             + JobStore
@@ -60,6 +65,7 @@ impl Stores {
             dead_letters: Arc::clone(store) as _,
             jobs: Arc::clone(store) as _,
             sessions: Arc::clone(store) as _,
+            schemas: Arc::clone(store) as _,
         }
     }
 }

@@ -9,15 +9,18 @@
 //! ([`crate::handover`]). Invariant: when the log is closed, no connection is left that could append.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits};
+use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits, Registry, Sessions};
 use live::{Live, LiveError, LiveOptions};
-use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Retention, StartError};
+use pipeline::{
+    Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Retention, Schemas, StartError,
+};
 use queue::{Queue, QueueError};
 use store::{StoreError, Stores};
 use tokio::net::TcpListener;
@@ -35,7 +38,7 @@ use crate::handover::Program;
 use crate::lock::{Lock, Note};
 use crate::otlp::Exporter;
 use crate::signals::{Signals, Wanted};
-use crate::{listen, logging, notify, otlp, wiring};
+use crate::{listen, logging, notify, otlp, schema_files, wiring};
 
 /// How long the consumer may go on after the last request has been answered.
 const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
@@ -86,9 +89,10 @@ pub(crate) async fn run(
     let mut process = Process { lock, signals, program, json };
     let mut listener = listen::open(config.listen, inherited)?;
     let config = Config { data_dir, ..config };
+    let address = listener.local_addr().context("no local address")?;
     loop {
         let server = tokio::select! {
-            opened = Server::open(config.clone()) => opened?,
+            opened = Server::open(config.clone(), address) => opened?,
             // Nothing has begun yet that would have to be finished.
             name = process.signals.stop() => {
                 info!(signal = name, "stopped at the start");
@@ -142,6 +146,8 @@ struct Server {
     config: Config,
     instance: String,
     stores: Stores,
+    registry: Registry,
+    sessions: Sessions,
     queue: Arc<dyn Queue>,
     meters: Arc<Meters>,
     intake: Intake,
@@ -152,10 +158,18 @@ struct Server {
 }
 
 impl Server {
-    async fn open(config: Config) -> Result<Self, CommandError> {
+    async fn open(config: Config, address: SocketAddr) -> Result<Self, CommandError> {
         wiring::make_room(&config.data_dir);
         let stores = wiring::open_stores(&config).map_err(anyhow::Error::from)?;
         let instance = stores.control.instance().await.map_err(anyhow::Error::from)?;
+        let is_public = !address.ip().is_loopback();
+        let registry = Registry::open(Arc::clone(&stores.trust), is_public).await;
+        let registry = registry.map_err(anyhow::Error::from)?;
+        let sessions = Sessions::open(Arc::clone(&stores.sessions)).await;
+        let sessions = sessions.map_err(anyhow::Error::from)?;
+        if registry.is_locked_out() {
+            return Err(no_token(&config.data_dir, address));
+        }
         let applied = stores.events.lease().await.map_err(anyhow::Error::from)?.applied;
         let settings = config.clone();
         let queue =
@@ -176,6 +190,7 @@ impl Server {
             tasks.clone(),
             &INTAKE,
         );
+        let intake = intake.with_schemas(open_schemas(&config, &stores).await?);
         let options = ConsumerOptions {
             // The lock on the data directory proves that an earlier holder of this name is gone.
             holder: instance.clone(),
@@ -195,6 +210,8 @@ impl Server {
             config,
             instance,
             stores,
+            registry,
+            sessions,
             queue,
             meters,
             intake,
@@ -226,37 +243,35 @@ impl Server {
             intake: self.intake.clone(),
             live,
             stores: self.stores.clone(),
+            registry: self.registry,
+            sessions: self.sessions,
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
-            options: GatewayOptions {
-                public_url: url.clone(),
-                allowed_hosts: self.config.allowed_hosts.clone(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                instance: self.instance.clone(),
-                limits: Limits { rates: self.config.rates.clone(), ..descriptors::edge_limits() },
-            },
+            options: edge_options(&self.config, &self.instance, &url),
             data_dir: self.config.data_dir.clone(),
         });
+        let console = console(&gateway, &url);
         let mut parts = Parts {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
             consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
             retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
             edge: self.tasks.spawn(gateway::run(listener, gateway, ending.clone())),
         };
-        announce(&self.config, &self.instance, &*self.queue, &url, process.json);
+        announce(&self.config, &self.instance, &*self.queue, (&url, &console), process.json);
         notify::ready();
         let ready_at = pipeline::now().to_string();
         let pid = std::process::id() as i32;
         process.tell(&Note { pid, url, ready_at, ..Note::default() });
+        let reload = reload(&self.config, &self.stores, self.intake.schemas());
         let mut poisoned = self.queue.poisoned();
         let ended = tokio::select! {
-            wanted = process.wanted() => Ok(wanted),
+            wanted = process.wanted(&reload) => Ok(wanted),
             _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Err(poison()),
             broken = parts.broken() => Err(CommandError::Failed(broken)),
         };
         match ended {
             Ok(Wanted::HandOver) => ending.hand_over.cancel(),
-            Ok(Wanted::Stop(_)) | Err(_) => ending.stop.cancel(),
+            Ok(Wanted::Stop(_) | Wanted::Reload) | Err(_) => ending.stop.cancel(),
         }
         if *poisoned.borrow() {
             let _ = time::timeout(POISONED_DRAIN_MAX, &mut parts.edge).await;
@@ -280,6 +295,20 @@ impl Server {
             Err(error) => Err(CommandError::Failed(error.into())),
         }
     }
+}
+
+/// The schemas that the store holds, after the configuration has had its say.
+async fn open_schemas(config: &Config, stores: &Stores) -> anyhow::Result<Arc<Schemas>> {
+    let schemas = Schemas::open(Arc::clone(&stores.schemas)).await?;
+    schemas.configure(config.schemas.clone(), schema_files::BY).await?;
+    Ok(schemas)
+}
+
+/// What SIGHUP does.
+fn reload(config: &Config, stores: &Stores, schemas: &Arc<Schemas>) -> impl AsyncFn() + 'static {
+    let (file, audit) = (config.file.clone(), Arc::clone(&stores.audit));
+    let schemas = Arc::clone(schemas);
+    async move || schema_files::reload(file.as_deref(), &schemas, &*audit).await
 }
 
 /// The tasks of a running server.
@@ -313,7 +342,7 @@ async fn finish_readers(retention: JoinHandle<()>, tail: JoinHandle<Result<(), L
 
 impl Process {
     /// Waits for a signal that is to be obeyed: a hand-over only to a program that is fit for it.
-    async fn wanted(&mut self) -> Wanted {
+    async fn wanted(&mut self, reload: &impl AsyncFn()) -> Wanted {
         loop {
             match self.signals.next().await {
                 Wanted::Stop(name) => {
@@ -321,6 +350,7 @@ impl Process {
                     notify::stopping();
                     return Wanted::Stop(name);
                 }
+                Wanted::Reload => reload().await,
                 Wanted::HandOver => match self.program.check().await {
                     Ok(()) => {
                         info!("handing over to the program on disk");
@@ -343,6 +373,17 @@ impl Process {
             warn!("{error:#}");
         }
     }
+}
+
+/// Whoever reaches a public address needs a token, and there is none.
+fn no_token(data_dir: &Path, address: SocketAddr) -> CommandError {
+    let data_dir = data_dir.display();
+    CommandError::Config(format!(
+        "{address} can be reached from other machines, and there is no token to protect it. Make one:\n  \
+        `eyas app create NAME --data-dir {data_dir}`\n  \
+        `eyas token create --app NAME --scope write --data-dir {data_dir}`\n  \
+        then start again; or listen on 127.0.0.1 or [::1]"
+    ))
 }
 
 /// Why the log was not opened, and the command that helps.
@@ -388,8 +429,34 @@ fn poison() -> CommandError {
     )
 }
 
+fn edge_options(config: &Config, instance: &str, url: &str) -> GatewayOptions {
+    GatewayOptions {
+        public_url: url.to_owned(),
+        allowed_hosts: config.allowed_hosts.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        instance: instance.to_owned(),
+        limits: Limits { rates: config.rates.clone(), ..descriptors::edge_limits() },
+    }
+}
+
+/// Where the console is. A code to sign in with is for the eyes of a person: in a file or in a service's log it would be a
+/// key that is left lying about.
+fn console(gateway: &Gateway, url: &str) -> String {
+    if std::io::stdout().is_terminal() && std::io::stderr().is_terminal() {
+        gateway.console_for_a_person()
+    } else {
+        format!("{url}/ui/")
+    }
+}
+
 /// Says where the server is: JSON on stdout for programs, a banner on stderr for people.
-fn announce(config: &Config, instance: &str, queue: &dyn Queue, url: &str, json: bool) {
+fn announce(
+    config: &Config,
+    instance: &str,
+    queue: &dyn Queue,
+    (url, console): (&str, &str),
+    json: bool,
+) {
     let data_dir = config.data_dir.display().to_string();
     let bounds = queue.bounds();
     // Nobody reads stdout or stderr any more? That is no reason to stop serving.
@@ -401,7 +468,7 @@ fn announce(config: &Config, instance: &str, queue: &dyn Queue, url: &str, json:
         let durability = queue.durability().as_str();
         let log =
             format!("log {}, newest seq {}, durable on {durability}", queue.log(), bounds.last);
-        let banner = Banner { url, data_dir: &data_dir, log };
+        let banner = Banner { url, console, data_dir: &data_dir, log };
         let _ = write!(std::io::stderr(), "{}", banner.text());
     }
 }

@@ -1,8 +1,10 @@
 //! The handlers, one room for each thing that a client can ask for.
 
+pub(crate) mod applications;
 pub(crate) mod ask;
 pub(crate) mod audit;
 pub(crate) mod console;
+pub(crate) mod document;
 pub(crate) mod endless;
 pub(crate) mod event;
 pub(crate) mod events;
@@ -15,14 +17,19 @@ pub(crate) mod history;
 pub(crate) mod idempotency;
 pub(crate) mod inbound;
 pub(crate) mod ingest;
+pub(crate) mod invalid;
 pub(crate) mod list;
 pub(crate) mod live;
 pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod outbox;
 pub(crate) mod receipt;
+pub(crate) mod schema_body;
+pub(crate) mod schemas;
+pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod ticks;
+pub(crate) mod tokens;
 pub(crate) mod wait;
 pub(crate) mod websocket;

@@ -18,6 +18,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::registry::Registry;
+use crate::auth::session::Sessions;
 use crate::edge::{Edge, GatewayOptions};
 use crate::ending::Ending;
 use crate::gateway::{Gateway, GatewayParts};
@@ -64,9 +66,16 @@ impl Answer {
     }
 }
 
+/// One that keeps everything.
+async fn retention(sqlite: &Arc<SqliteStore>, meters: &Arc<Meters>) -> Arc<Retention> {
+    let rules = RetentionRules::default();
+    Retention::open(Arc::clone(sqlite) as _, Arc::clone(meters), rules).await.unwrap()
+}
+
 /// The parts of a gateway, without a socket.
 pub(crate) async fn gateway(
     limits: Limits,
+    is_public: bool,
 ) -> (Gateway, tempfile::TempDir, CancellationToken, Arc<Meters>) {
     let dir = tempfile::tempdir().unwrap();
     let log = LogId::new(0x0a1b_2c3d).unwrap();
@@ -101,9 +110,7 @@ pub(crate) async fn gateway(
         progress_wait: Duration::from_secs(1),
         idle_progress_wait: Duration::from_secs(15),
     };
-    let rules = RetentionRules::default();
-    let retention = Retention::open(Arc::clone(&sqlite) as _, Arc::clone(&meters), rules).await;
-    let retention = retention.unwrap();
+    let retention = retention(&sqlite, &meters).await;
     let (applied, horizons) = (meters.applied_changes(), retention.horizons());
     let (live, tail) = Live::new(queue, Arc::clone(&store), applied, horizons, live_options);
     let consumer_options = ConsumerOptions {
@@ -122,6 +129,8 @@ pub(crate) async fn gateway(
     let parts = GatewayParts {
         intake,
         live,
+        registry: Registry::open(Arc::clone(&sqlite) as _, is_public).await.unwrap(),
+        sessions: Sessions::open(Arc::clone(&sqlite) as _).await.unwrap(),
         stores: Stores::of(&sqlite),
         meters: Arc::clone(&meters),
         retention,
@@ -143,7 +152,16 @@ impl App {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
-        let (gateway, dir, background, meters) = gateway(limits).await;
+        Self::that_is(limits, false).await
+    }
+
+    /// As if other machines could reach it.
+    pub(crate) async fn public() -> Self {
+        Self::that_is(Limits::default(), true).await
+    }
+
+    async fn that_is(limits: Limits, is_public: bool) -> Self {
+        let (gateway, dir, background, meters) = gateway(limits, is_public).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let ending = Ending::default();
@@ -180,6 +198,19 @@ impl App {
         let mut bytes = Vec::new();
         timeout(DEADLINE, stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
         answer(&bytes)
+    }
+
+    /// Sends raw bytes and reads no further than the head of the answer.
+    pub(crate) async fn head(&self, request: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(request).await.unwrap();
+        let mut head = Vec::new();
+        while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
+            let n_read = timeout(DEADLINE, stream.read_buf(&mut head)).await.unwrap().unwrap();
+            assert!(n_read > 0, "the connection ended");
+        }
+        let end = memchr::memmem::find(&head, b"\r\n\r\n").unwrap() + 2;
+        String::from_utf8(head[..end].to_vec()).unwrap()
     }
 
     /// `headers` are whole lines, each with its line break.

@@ -5,4 +5,6 @@ mod intake;
 mod recent;
 mod retention;
 mod rules;
+mod schema_data;
+mod schemas;
 mod traces;

@@ -31,6 +31,7 @@
 //! | [`audit`] | `AuditStore` |
 //! | [`trust`] | `TrustStore` |
 //! | [`sessions`] | `SessionStore`: who has signed in |
+//! | [`schemas`] | `SchemaStore` |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
@@ -56,6 +57,7 @@ mod readers;
 mod replay;
 pub(crate) mod retention;
 pub(crate) mod rows;
+mod schemas;
 pub(crate) mod session;
 mod sessions;
 pub(crate) mod store;
