@@ -1,10 +1,16 @@
 //! Signing in to the console: what a cookie may, when it ends, and that no other page can use it.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::process::Stdio;
+
 use hyper::Method;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::app::{DEADLINE, TestApp};
+use crate::app::{DEADLINE, Launch, TestApp};
+use crate::command::eyas;
 use crate::follow::{Follower, Heard, knock};
 use crate::http::{Answer, Http};
 
@@ -215,13 +221,51 @@ async fn live_events_end_with_signing_out() {
     assert_eq!(end, Some(1008));
 }
 
+/// Starts the server as a person does, in a terminal: what that shows, to the end of the banner.
+async fn banner_on_a_terminal(launch: &Launch) -> String {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let open = || Stdio::from(File::options().write(true).open(name.to_str().unwrap()).unwrap());
+    let mut command = eyas(&["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
+    command.arg(launch.dir()).stdin(Stdio::null()).stdout(open()).stderr(open());
+    let mut child = command.spawn().expect("the server starts");
+    // The command holds the other side as well, and then the terminal would never end.
+    drop(command);
+    let reading = tokio::task::spawn_blocking(move || {
+        let (mut terminal, mut shown, mut chunk) = (File::from(terminal), Vec::new(), [0; 4096]);
+        while let Ok(n @ 1..) = terminal.read(&mut chunk) {
+            shown.extend_from_slice(&chunk[..n]);
+            if String::from_utf8_lossy(&shown).contains("Ctrl-C") {
+                break;
+            }
+        }
+        String::from_utf8_lossy(&shown).into_owned()
+    });
+    let shown = timeout(DEADLINE, reading).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    shown.expect("a banner").unwrap()
+}
+
 #[tokio::test]
-async fn a_code_is_shown_to_a_terminal_only() {
-    let (app, _) = guarded().await;
+async fn a_code_is_shown_to_a_terminal_and_where_one_is_needed() {
+    let app = TestApp::start().await;
     let launch = app.terminate().await;
+    let shown = banner_on_a_terminal(&launch).await;
+    assert!(shown.contains("/ui/\r\n") && !shown.contains("code="), "nobody has to sign in: {shown}");
+
     let app = launch.start().await;
-    let said = format!("{}{:?}", app.stderr(), app.lines());
-    assert!(!said.contains("code="), "{said}");
+    app.make_token("admin", &["admin"]).await;
+    let launch = app.terminate().await;
+    let shown = banner_on_a_terminal(&launch).await;
+    let code = shown.split("/ui/#code=").nth(1).and_then(|rest| rest.get(..32));
+    assert!(code.is_some_and(|code| code.bytes().all(|b| b.is_ascii_hexdigit())), "{shown}");
+    let (mut child, banner) = launch.start_for_people().await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(banner.contains("/ui/\n") && !banner.contains("code="), "kept by whoever reads: {banner}");
 }
 
 #[tokio::test]
