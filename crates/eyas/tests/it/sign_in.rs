@@ -1,16 +1,14 @@
 //! Signing in to the console: what a cookie may, when it ends, and that no other page can use it.
 
-use std::fs::File;
 use std::io::Read as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use hyper::Method;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::app::{DEADLINE, Launch, TestApp};
-use crate::command::eyas;
+use crate::app::{DEADLINE, Launch, TestApp, binary};
 use crate::follow::{Follower, Heard, knock};
 use crate::http::{Answer, Http};
 
@@ -223,30 +221,32 @@ async fn live_events_end_with_signing_out() {
 
 /// Starts the server as a person does, in a terminal: what that shows, to the end of the banner.
 async fn banner_on_a_terminal(launch: &Launch) -> String {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let open = || Stdio::from(File::options().write(true).open(name.to_str().unwrap()).unwrap());
-    let mut command = eyas(&["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
-    command.arg(launch.dir()).stdin(Stdio::null()).stdout(open()).stderr(open());
-    let mut child = command.spawn().expect("the server starts");
-    // The command holds the other side as well, and then the terminal would never end.
-    drop(command);
+    let serve = format!(
+        "echo pid $$; exec {} serve --listen 127.0.0.1:0 --data-dir {}",
+        binary(),
+        launch.dir().display()
+    );
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--flush", "--command", &serve, "/dev/null"]);
+    terminal.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut terminal = terminal.spawn().expect("script(1) of util-linux makes a terminal");
+    let mut screen = terminal.stdout.take().expect("its screen is piped");
     let reading = tokio::task::spawn_blocking(move || {
-        let (mut terminal, mut shown, mut chunk) = (File::from(terminal), Vec::new(), [0; 4096]);
-        while let Ok(n @ 1..) = terminal.read(&mut chunk) {
-            shown.extend_from_slice(&chunk[..n]);
-            if String::from_utf8_lossy(&shown).contains("Ctrl-C") {
+        let (mut shown, mut chunk) = (String::new(), [0; 4096]);
+        while let Ok(n @ 1..) = screen.read(&mut chunk) {
+            shown.push_str(&String::from_utf8_lossy(&chunk[..n]));
+            if shown.contains("Ctrl-C") {
                 break;
             }
         }
-        String::from_utf8_lossy(&shown).into_owned()
+        shown
     });
-    let shown = timeout(DEADLINE, reading).await;
-    child.kill().unwrap();
-    child.wait().unwrap();
-    shown.expect("a banner").unwrap()
+    let shown = timeout(DEADLINE, reading).await.expect("a banner").unwrap();
+    let pid = shown.split_once("pid ").and_then(|(_, rest)| rest.lines().next());
+    let pid = pid.and_then(|pid| Pid::from_raw(pid.trim().parse().unwrap())).expect("a pid");
+    kill_process(pid, Signal::KILL).unwrap();
+    terminal.wait().unwrap();
+    shown
 }
 
 #[tokio::test]
@@ -254,7 +254,10 @@ async fn a_code_is_shown_to_a_terminal_and_where_one_is_needed() {
     let app = TestApp::start().await;
     let launch = app.terminate().await;
     let shown = banner_on_a_terminal(&launch).await;
-    assert!(shown.contains("/ui/\r\n") && !shown.contains("code="), "nobody has to sign in: {shown}");
+    assert!(
+        shown.contains("/ui/\r\n") && !shown.contains("code="),
+        "nobody has to sign in: {shown}"
+    );
 
     let app = launch.start().await;
     app.make_token("admin", &["admin"]).await;
@@ -265,7 +268,10 @@ async fn a_code_is_shown_to_a_terminal_and_where_one_is_needed() {
     let (mut child, banner) = launch.start_for_people().await;
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(banner.contains("/ui/\n") && !banner.contains("code="), "kept by whoever reads: {banner}");
+    assert!(
+        banner.contains("/ui/\n") && !banner.contains("code="),
+        "kept by whoever reads: {banner}"
+    );
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ pub(crate) mod document;
 pub(crate) mod endless;
 pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod explore;
 pub(crate) mod export;
 pub(crate) mod feed;
 pub(crate) mod frames;
