@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`cli`] | the command line |
 //! | [`config`] | file, environment, flags |
+//! | [`schema_files`] | the schemas that the configuration names |
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`otlp`] | traces to a collector |
 //! | [`logging`] | log lines, for people and for machines |
@@ -20,6 +21,8 @@
 //! | [`banner`] | what a person sees when the server is ready |
 //! | [`exit`] | how a command ends |
 
+mod address;
+mod ages;
 mod banner;
 mod cli;
 mod client;
@@ -35,6 +38,7 @@ mod notify;
 mod otlp;
 mod printable;
 mod rates;
+mod schema_files;
 mod signals;
 mod spelling;
 mod units;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use live::Live;
 use meter::Commits;
 use model::{StreamName, Timestamp};
-use pipeline::{Intake, Meters};
+use pipeline::{Intake, Meters, Retention};
 use store::{EventStore, Stores};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +51,7 @@ pub(crate) struct Edge {
     /// The same database by its other contracts.
     pub(crate) stores: Stores,
     pub(crate) meters: Arc<Meters>,
+    pub(crate) retention: Arc<Retention>,
     pub(crate) data_dir: PathBuf,
     pub(crate) options: GatewayOptions,
     pub(crate) hosts: Hosts,
@@ -66,6 +67,8 @@ pub(crate) struct Edge {
     pub(crate) waiters: Arc<Semaphore>,
     /// One for each export under way.
     pub(crate) exports: Arc<Semaphore>,
+    /// One for each schema that is being tried on stored events.
+    pub(crate) dry_runs: Semaphore,
     /// One for each answer that is being compressed.
     pub(crate) encoders: Arc<Semaphore>,
     pub(crate) openapi: Bytes,

@@ -42,6 +42,7 @@ pub(crate) enum Kind {
     TooSlow,
     IdConflict,
     AmbiguousId,
+    SchemaFromConfig,
     ApplicationExists,
     TokenEnded,
     TooManyKept,
@@ -62,6 +63,8 @@ pub(crate) enum Kind {
     EmptyBatch,
     BadStreamName,
     NothingAccepted,
+    BadSchema,
+    TooManySchemas,
     BadValue,
     Overloaded,
     LogFull,
@@ -74,6 +77,7 @@ pub(crate) enum Kind {
     TooManyConnections,
     TooManyExports,
     RateLimited,
+    TooManyDryRuns,
     BadCode,
     Csrf,
 }
@@ -103,6 +107,7 @@ impl Kind {
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
+        Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
         Self::RateLimited, Self::BadCode, Self::Csrf,
     ];
 
@@ -141,6 +146,7 @@ impl Kind {
             Self::TooSlow => (408, "too_slow", "send the body faster, or in smaller requests"),
             Self::IdConflict => (409, "id_conflict", "an id names one event for ever: use a new id for other content"),
             Self::AmbiguousId => (409, "ambiguous_id", "add ?stream= or ?application= to say which one is meant"),
+            Self::SchemaFromConfig => (409, "schema_from_config", "change [[schemas]] in the configuration, then send SIGHUP; or take it out there"),
             Self::ApplicationExists => (409, "application_exists", "choose another name, or change the one that is there"),
             Self::TokenEnded => (409, "token_ended", "make a new token with POST /tokens"),
             Self::TooManyKept => (409, "too_many_kept", "revoke tokens that nobody uses; use one application for each client"),
@@ -162,6 +168,8 @@ impl Kind {
             Self::BadStreamName => (422, "bad_stream_name", "a stream's name matches [a-z0-9_.-]{1,64}"),
             Self::NothingAccepted => (422, "nothing_accepted", "rejected says what is wrong with each event"),
             Self::RateLimited => (429, "rate_limited", "send the request again after the seconds of Retry-After; many events in one request cost as much as one by one"),
+            Self::BadSchema => (422, "bad_schema", "schemas are JSON Schema 2020-12 without anything outside of them; the schema in force stays in force"),
+            Self::TooManySchemas => (422, "too_many_schemas", "one schema for a whole category, or for a whole stream, may do"),
             Self::BadValue => (422, "bad_value", "correct the member that the pointer names"),
             Self::Overloaded => (503, "overloaded", "send the request again in a second"),
             Self::LogFull => (503, "log_full", "send the request again in a second"),
@@ -173,6 +181,7 @@ impl Kind {
             Self::TooManySubscribers => (503, "too_many_subscribers", "close some live connections, or connect again later"),
             Self::TooManyConnections => (503, "too_many_connections", "keep connections open and use them again, or connect again later"),
             Self::TooManyExports => (503, "too_many_exports", "ask again when one of the exports under way has ended, or read pages"),
+            Self::TooManyDryRuns => (503, "too_many_dry_runs", "try the schema again in a second"),
         }
     }
 
@@ -217,7 +226,8 @@ impl Kind {
             | Self::BacklogTooLong
             | Self::TooManySubscribers
             | Self::TooManyConnections
-            | Self::TooManyExports => {
+            | Self::TooManyExports
+            | Self::TooManyDryRuns => {
                 facts.retry_after_s = Some(1);
             }
             _ => {}

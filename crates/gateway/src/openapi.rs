@@ -14,6 +14,7 @@ const PARTS: &[&str] = &[
     include_str!("openapi/audit.json"),
     include_str!("openapi/explore.json"),
     include_str!("openapi/limits.json"),
+    include_str!("openapi/schemas.json"),
     include_str!("openapi/session.json"),
     include_str!("openapi/trust.json"),
 ];

@@ -17,8 +17,8 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
-    applications, audit, console, event, events, explore, history, live, metrics, session,
-    sessions, status, tokens,
+    applications, audit, console, event, events, explore, history, invalid, live, metrics, schemas,
+    session, sessions, status, tokens,
 };
 
 /// One path.
@@ -75,6 +75,11 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/tokens/{id}/rotate", "POST", ADMIN, post(tokens::rotate)),
         bare("/session", "GET, HEAD, POST, DELETE", OPEN, get(session::look).post(session::sign_in).delete(session::sign_out)),
         bare("/session/codes", "POST", ADMIN, post(session::make_code)),
+        route("/invalid", READ, LOOK, get(invalid::invalid)),
+        route("/schemas", "GET, HEAD, PUT, DELETE", LOOK, get(schemas::list).put(schemas::put).delete(schemas::turn_off)),
+        route("/schemas/versions", READ, LOOK, get(schemas::versions)),
+        bare("/schemas/activate", "POST", ADMIN, post(schemas::activate)),
+        bare("/schemas/test", "POST", Needs::all(Need::Read), post(schemas::test)),
         bare("/metrics", READ, Needs::all(Need::ReadIfPublic), get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),

@@ -8,6 +8,8 @@ use crate::dead_letters::DeadLetterStore;
 use crate::events::EventStore;
 use crate::explore::ExploreStore;
 use crate::jobs::JobStore;
+use crate::retention::RetentionStore;
+use crate::schemas::SchemaStore;
 use crate::sessions::SessionStore;
 use crate::trust::TrustStore;
 
@@ -18,6 +20,8 @@ pub struct Stores {
     pub events: Arc<dyn EventStore>,
     /// Summaries of many events.
     pub explore: Arc<dyn ExploreStore>,
+    /// Deleting by age.
+    pub retention: Arc<dyn RetentionStore>,
     /// The settled things.
     pub control: Arc<dyn ControlStore>,
     /// Who did what.
@@ -30,6 +34,8 @@ pub struct Stores {
     pub jobs: Arc<dyn JobStore>,
     /// Who has signed in.
     pub sessions: Arc<dyn SessionStore>,
+    /// What events have to look like.
+    pub schemas: Arc<dyn SchemaStore>,
 }
 
 impl Stores {
@@ -38,9 +44,12 @@ impl Stores {
     where
         S: EventStore
             + ExploreStore
+            + RetentionStore
             + ControlStore
             + AuditStore
+            + SchemaStore
             + TrustStore
+            + SchemaStore
             + SessionStore
             + DeadLetterStore
             + JobStore
@@ -49,12 +58,14 @@ impl Stores {
         Self {
             events: Arc::clone(store) as _,
             explore: Arc::clone(store) as _,
+            retention: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
             trust: Arc::clone(store) as _,
             dead_letters: Arc::clone(store) as _,
             jobs: Arc::clone(store) as _,
             sessions: Arc::clone(store) as _,
+            schemas: Arc::clone(store) as _,
         }
     }
 }

@@ -18,7 +18,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits, Registry, Sessions};
 use live::{Live, LiveError, LiveOptions};
-use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, StartError};
+use pipeline::{
+    Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Retention, Schemas, StartError,
+};
 use queue::{Queue, QueueError};
 use store::{StoreError, Stores};
 use tokio::net::TcpListener;
@@ -36,7 +38,7 @@ use crate::handover::Program;
 use crate::lock::{Lock, Note};
 use crate::otlp::Exporter;
 use crate::signals::{Signals, Wanted};
-use crate::{listen, logging, notify, otlp, wiring};
+use crate::{listen, logging, notify, otlp, schema_files, wiring};
 
 /// How long the consumer may go on after the last request has been answered.
 const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
@@ -150,6 +152,7 @@ struct Server {
     meters: Arc<Meters>,
     intake: Intake,
     consumer: Consumer,
+    retention: Arc<Retention>,
     exporter: Option<Exporter>,
     tasks: TaskTracker,
 }
@@ -187,6 +190,7 @@ impl Server {
             tasks.clone(),
             &INTAKE,
         );
+        let intake = intake.with_schemas(open_schemas(&config, &stores).await?);
         let options = ConsumerOptions {
             // The lock on the data directory proves that an earlier holder of this name is gone.
             holder: instance.clone(),
@@ -199,6 +203,9 @@ impl Server {
         };
         let consumer = Consumer::start(&intake, options).await;
         let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
+        let (store, rules) = (Arc::clone(&stores.retention), config.retention.clone());
+        let retention = Retention::open(store, Arc::clone(&meters), rules).await;
+        let retention = retention.map_err(anyhow::Error::from)?;
         Ok(Self {
             config,
             instance,
@@ -209,6 +216,7 @@ impl Server {
             meters,
             intake,
             consumer,
+            retention,
             exporter,
             tasks,
         })
@@ -228,6 +236,7 @@ impl Server {
             Arc::clone(&self.queue),
             Arc::clone(&self.stores.events),
             self.meters.applied_changes(),
+            self.retention.horizons(),
             LIVE,
         );
         let gateway = Gateway::new(GatewayParts {
@@ -237,6 +246,7 @@ impl Server {
             registry: self.registry,
             sessions: self.sessions,
             meters: Arc::clone(&self.meters),
+            retention: Arc::clone(&self.retention),
             options: edge_options(&self.config, &self.instance, &url),
             data_dir: self.config.data_dir.clone(),
         });
@@ -244,6 +254,7 @@ impl Server {
         let mut parts = Parts {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
             consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
+            retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
             edge: self.tasks.spawn(gateway::run(listener, gateway, ending.clone())),
         };
         announce(&self.config, &self.instance, &*self.queue, (&url, &console), process.json);
@@ -251,15 +262,16 @@ impl Server {
         let ready_at = pipeline::now().to_string();
         let pid = std::process::id() as i32;
         process.tell(&Note { pid, url, ready_at, ..Note::default() });
+        let reload = reload(&self.config, &self.stores, self.intake.schemas());
         let mut poisoned = self.queue.poisoned();
         let ended = tokio::select! {
-            wanted = process.wanted() => Ok(wanted),
+            wanted = process.wanted(&reload) => Ok(wanted),
             _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Err(poison()),
             broken = parts.broken() => Err(CommandError::Failed(broken)),
         };
         match ended {
             Ok(Wanted::HandOver) => ending.hand_over.cancel(),
-            Ok(Wanted::Stop(_)) | Err(_) => ending.stop.cancel(),
+            Ok(Wanted::Stop(_) | Wanted::Reload) | Err(_) => ending.stop.cancel(),
         }
         if *poisoned.borrow() {
             let _ = time::timeout(POISONED_DRAIN_MAX, &mut parts.edge).await;
@@ -273,9 +285,7 @@ impl Server {
         if time::timeout(apply_max, parts.consumer).await.is_err() {
             info!("the database is still behind; the rest is applied after the next start");
         }
-        if !parts.tail.is_finished() {
-            let _ = time::timeout(STOP_APPLY_MAX, parts.tail).await;
-        }
+        finish_readers(parts.retention, parts.tail).await;
         otlp::finish(self.exporter).await;
         let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
@@ -287,10 +297,25 @@ impl Server {
     }
 }
 
+/// The schemas that the store holds, after the configuration has had its say.
+async fn open_schemas(config: &Config, stores: &Stores) -> anyhow::Result<Arc<Schemas>> {
+    let schemas = Schemas::open(Arc::clone(&stores.schemas)).await?;
+    schemas.configure(config.schemas.clone(), schema_files::BY).await?;
+    Ok(schemas)
+}
+
+/// What SIGHUP does.
+fn reload(config: &Config, stores: &Stores, schemas: &Arc<Schemas>) -> impl AsyncFn() + 'static {
+    let (file, audit) = (config.file.clone(), Arc::clone(&stores.audit));
+    let schemas = Arc::clone(schemas);
+    async move || schema_files::reload(file.as_deref(), &schemas, &*audit).await
+}
+
 /// The tasks of a running server.
 struct Parts {
     edge: JoinHandle<Option<TcpListener>>,
     consumer: JoinHandle<()>,
+    retention: JoinHandle<()>,
     tail: JoinHandle<Result<(), LiveError>>,
 }
 
@@ -300,15 +325,24 @@ impl Parts {
         tokio::select! {
             ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
             ended = &mut self.consumer => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
+            ended = &mut self.retention => anyhow::anyhow!("retention ended by itself: {ended:?}"),
             // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
             Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
         }
     }
 }
 
+/// Waits for those that only read the log, or only delete: a slice under way is finished by the database.
+async fn finish_readers(retention: JoinHandle<()>, tail: JoinHandle<Result<(), LiveError>>) {
+    let _ = time::timeout(STOP_APPLY_MAX, retention).await;
+    if !tail.is_finished() {
+        let _ = time::timeout(STOP_APPLY_MAX, tail).await;
+    }
+}
+
 impl Process {
     /// Waits for a signal that is to be obeyed: a hand-over only to a program that is fit for it.
-    async fn wanted(&mut self) -> Wanted {
+    async fn wanted(&mut self, reload: &impl AsyncFn()) -> Wanted {
         loop {
             match self.signals.next().await {
                 Wanted::Stop(name) => {
@@ -316,6 +350,7 @@ impl Process {
                     notify::stopping();
                     return Wanted::Stop(name);
                 }
+                Wanted::Reload => reload().await,
                 Wanted::HandOver => match self.program.check().await {
                     Ok(()) => {
                         info!("handing over to the program on disk");

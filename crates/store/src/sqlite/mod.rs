@@ -19,6 +19,7 @@
 //! | [`explore`] | `ExploreStore`: walks that count |
 //! | [`session`] | pages of a session, in the order of things |
 //! | [`history`] | pages with the dead letters in their places |
+//! | [`retention`] | `RetentionStore`: deleting by age |
 //! | [`filter`] | a filter as SQL |
 //! | [`candidates`] | positions that the indexes offer for a filter |
 //! | [`labels`] | which labels exist |
@@ -30,6 +31,7 @@
 //! | [`audit`] | `AuditStore` |
 //! | [`trust`] | `TrustStore` |
 //! | [`sessions`] | `SessionStore`: who has signed in |
+//! | [`schemas`] | `SchemaStore` |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
@@ -53,7 +55,9 @@ pub(crate) mod migrations;
 pub(crate) mod page;
 mod readers;
 mod replay;
+pub(crate) mod retention;
 pub(crate) mod rows;
+mod schemas;
 pub(crate) mod session;
 mod sessions;
 pub(crate) mod store;
