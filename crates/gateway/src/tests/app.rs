@@ -102,8 +102,7 @@ pub(crate) async fn gateway(
         wal_bytes_max: u64::MAX,
     };
     let sqlite = SqliteStore::open(options).unwrap();
-    let store: Arc<dyn EventStore> = Arc::clone(&sqlite) as _;
-    let meters = Arc::new(Meters::new());
+    let (store, meters): (Arc<dyn EventStore>, _) = (sqlite.clone(), Arc::new(Meters::new()));
     let intake_options =
         IntakeOptions { lookup_wait_max: Duration::from_secs(5), recent_bytes_max: 1 << 20 };
     let intake = Intake::new(
@@ -114,8 +113,8 @@ pub(crate) async fn gateway(
         &intake_options,
     );
     let rules = RetentionRules::default();
-    let retention = Retention::open(Arc::clone(&sqlite) as _, Arc::clone(&meters), rules).await;
-    let retention = retention.unwrap();
+    let opening = Retention::open(Arc::clone(&sqlite) as _, Arc::clone(&meters), rules);
+    let retention = opening.await.unwrap();
     let (applied, horizons) = (meters.applied_changes(), retention.horizons());
     let (live, tail) = Live::new(queue, Arc::clone(&store), applied, horizons, live_options);
     let consumer_options = ConsumerOptions {
