@@ -32,3 +32,8 @@ test('an array sent to a stream is one line of NDJSON, because as JSON it would 
   assert.deepEqual(words.slice(2), ['http://h/streams/sensors', '-H', 'Content-Type: application/x-ndjson', '--data-binary', '[1.0,  2]']);
   assert.equal(argumentsOf(curl(event({ stream: 'sensors' }, '1.0'), 'http://h'))[6], '1.0');
 });
+
+test('where tokens are required the command says where one goes, and never which', () => {
+  const words = argumentsOf(`TOKEN=t; ${curl(event({}, '1'), 'http://h', true)}`);
+  assert.deepEqual(words.slice(0, 7), ['-X', 'POST', 'http://h/events', '-H', 'Authorization: Bearer t', '-H', 'Content-Type: application/json']);
+});
