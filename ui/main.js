@@ -8,6 +8,7 @@ import { DeadScreen } from './dead/screen.js';
 import { EventPage } from './event/page.js';
 import { isLost, isOut, session, startSession } from './frame/auth.js';
 import { countDeadLetters } from './frame/dead-count.js';
+import { EventsScreen } from './explore/screen.js';
 import { Header } from './frame/header.js';
 import { Help } from './frame/help.js';
 import { listenToKeys } from './frame/keys.js';
@@ -26,6 +27,7 @@ import { SessionScreen } from './session/screen.js';
 /** @type {Map<Screen, { title: string, screen: () => any }>} */
 const SCREENS = new Map([
   ['live', { title: 'Live', screen: LiveScreen }],
+  ['events', { title: 'Events', screen: EventsScreen }],
   ['event', { title: 'Event', screen: EventPage }],
   ['session', { title: 'Session', screen: SessionScreen }],
   ['dead', { title: 'Dead letters', screen: DeadScreen }],

@@ -15,6 +15,7 @@ import { count } from './text.js';
 /** Only screens that have landed. On a phone the first ones stand in the bar, the others behind "More". */
 const SCREENS = [
   { name: 'Live', href: '/ui/', screen: 'live' },
+  { name: 'Events', href: '/ui/events', screen: 'events' },
   { name: 'Dead', href: '/ui/dead', screen: 'dead' },
   { name: 'Health', href: '/ui/health', screen: 'health' },
   { name: 'Schemas', href: '/ui/schemas', screen: 'schemas' },

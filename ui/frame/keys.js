@@ -27,6 +27,7 @@ const EVERYWHERE = new Map([
 /** @type {Actions} */
 const PLACES = new Map([
   ['l', () => go('/ui/')],
+  ['e', () => go('/ui/events')],
   ['d', () => go('/ui/dead')],
   ['h', () => go('/ui/health')],
   ['s', () => go('/ui/schemas')],

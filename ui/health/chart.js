@@ -65,7 +65,7 @@ function Legend({ plotted }) {
 }
 
 /** @param {{ title: string, plotted: Plotted }} props */
-function Table({ title, plotted: { times, series, unit } }) {
+export function Table({ title, plotted: { times, series, unit } }) {
   const from = Math.max(0, times.length - TABLE_ROWS);
   const mode = timeMode.value === 'utc' ? 'utc' : 'local';
   return html`<div class="chart-table" tabindex="0" role="region" aria-label=${`${title}: the last ${TABLE_ROWS} points`}>
@@ -73,7 +73,7 @@ function Table({ title, plotted: { times, series, unit } }) {
       <thead><tr><th scope="col">Time</th>${series.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead>
       <tbody>
         ${times.slice(from).map((s, at) => html`<tr>
-          <th scope="row">${clock(new Date(s * 1000).toISOString(), mode, Date.now()).replace('.000', '')}</th>
+          <th scope="row">${clock(new Date(s * 1000).toISOString(), mode, Date.now()).replace(/\.\d+/, '')}</th>
           ${series.map(({ values }) => html`<td>${reading(values[from + at], unit)}</td>`)}
         </tr>`).reverse()}
       </tbody>

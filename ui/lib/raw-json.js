@@ -150,8 +150,9 @@ export function elements(text, at) {
 }
 
 /**
- * Splits an event's object into its envelope and the place of its data.
- * @param {string} text `{…,"data":<any JSON>}`
+ * Splits an event's object into its envelope and the place of its data. Where a list was asked for
+ * previews, the preview stands in its place.
+ * @param {string} text `{…,"data":<any JSON>}` or `{…,"preview":"…","data_bytes":n}`
  * @returns {RawEvent}
  */
 export function splitEvent(text) {
@@ -162,6 +163,8 @@ export function splitEvent(text) {
     const end = text.lastIndexOf('}');
     return { envelope, text, dataFrom: from, dataTo: from + text.slice(from, end).trimEnd().length };
   }
+  const { preview, ...envelope } = JSON.parse(text);
+  if (typeof preview === 'string') return { envelope, text: preview, dataFrom: 0, dataTo: preview.length };
   throw fault(text.length);
 }
 

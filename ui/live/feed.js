@@ -289,7 +289,7 @@ export class Feed {
     // A page that was never connected has missed nothing: its first fill is still to come.
     const hadFeed = model.connection === 'live' || model.connection === 'catching up' || model.connection === 'polling';
     if (hadFeed && (model.outage === null || model.outage.done)) {
-      model.outage = { sinceMs: Date.now(), untilMs: null, missed: 0, done: false };
+      model.outage = { sinceMs: Date.now(), untilMs: null, missed: 0, done: false, cursor: model.cursor };
     }
     model.connection = 'offline';
     model.failure = null;

@@ -21,7 +21,7 @@ const MINUTE_MS = 60_000;
 /** @typedef {'loading' | 'live' | 'catching up' | 'polling' | 'offline' | 'failed'} Connection */
 /** @typedef {'button' | 'key' | 'scroll' | 'selection' | 'open'} PauseReason */
 /** @typedef {{ accepted: number, stored: number, invalid: number, applied_seq: number, head_seq: number, lag_s: number, lag_records: number }} Stats */
-/** @typedef {{ sinceMs: number, untilMs: number | null, missed: number, done: boolean }} Outage */
+/** @typedef {{ sinceMs: number, untilMs: number | null, missed: number, done: boolean, cursor: string | null }} Outage `cursor` is the last that was seen before */
 /** @typedef {{ from: string, to: string, why: string }} Gap */
 /** @typedef {{ what: string, status: number, requestId: string, detail: string }} Failure */
 
@@ -54,6 +54,8 @@ export class Model {
   nBase = 0;
   /** Behind this position every accepted event counts as received. */
   baseSeq = 0;
+  /** When that was, by the server's clock. */
+  beganMs = 0;
   nInvalid = 0;
   /** The rows as they stood when the list was paused, newest first. @type {Row[] | null} */
   frozen = null;
@@ -132,6 +134,7 @@ export class Model {
 
   /** The first fill is done: from here on everything that the server accepts is received. */
   beginCounting() {
+    this.beganMs = Date.now() + this.clockOffsetMs;
     this.nBase = this.nMatched;
     this.baseSeq = position(this.cursor ?? '').seq;
   }

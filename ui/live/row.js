@@ -51,6 +51,11 @@ function source({ application, stream }) {
   return application === null ? stream : `${application} / ${stream}`;
 }
 
+/** "enum /data/element", the first of them and how many more. @param {import('../lib/raw-json.js').Envelope['errors']} errors */
+function brokenRule([{ rule = '', pointer = '' } = {}, ...more]) {
+  return `${rule} ${pointer}${more.length > 0 ? ` +${more.length}` : ''}`;
+}
+
 export class ListRow extends Component {
   /** @param {Props} next */
   shouldComponentUpdate(next) {
@@ -78,6 +83,7 @@ export class ListRow extends Component {
         </span>
         <span class="cell cell-session" role="gridcell"><${Session} session=${envelope.session_id} /></span>
         <span class="cell cell-data" role="gridcell">
+          ${envelope.errors[0] !== undefined && html`<span class="bad" data-test="rule"><${Untrusted} text=${brokenRule(envelope.errors)} charsMax=${120} /></span> `}
           <${Untrusted} text=${dataText(row, PREVIEW_CHARS + 1)} charsMax=${PREVIEW_CHARS} layout />
         </span>
       </div>

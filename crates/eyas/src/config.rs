@@ -39,6 +39,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("limits.address_burst", "EYAS_LIMITS_ADDRESS_BURST", "0"),
     ("limits.refusals_rate", "EYAS_LIMITS_REFUSALS_RATE", "10"),
     ("limits.refusals_burst", "EYAS_LIMITS_REFUSALS_BURST", "100"),
+    ("store.refused_retry", "EYAS_STORE_REFUSED_RETRY", "30s"),
 ];
 
 /// Variables that commands read themselves.
@@ -46,6 +47,10 @@ const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_LOG"];
 
 /// Nobody waits longer for a load balancer.
 const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
+
+/// Each try costs the database one transaction that it refuses.
+const REFUSED_RETRY: Duration = Duration::from_secs(30);
+const REFUSED_RETRY_MIN: Duration = Duration::from_millis(50);
 
 const OTEL_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Share of requests that are traced where nobody says otherwise.
@@ -72,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) drain_delay: Duration,
     /// How often somebody may ask.
     pub(crate) rates: Rates,
+    /// Pause between two tries of a consumer that stopped because the database refuses nearly everything.
+    pub(crate) refused_retry: Duration,
     /// How log lines look.
     pub(crate) log_format: LogFormat,
     /// Where traces go; `None`: nothing is traced.
@@ -271,6 +278,7 @@ impl Layers {
         let disk_reserve_bytes = self.disk_reserve();
         let drain_delay = self.drain_delay();
         let rates = self.rates();
+        let refused_retry = self.refused_retry();
         let log_format = self.log_format();
         let otlp = self.otlp();
         if self.problems.is_empty() {
@@ -284,6 +292,7 @@ impl Layers {
                 disk_reserve_bytes,
                 drain_delay,
                 rates,
+                refused_retry,
                 log_format,
                 otlp,
                 warnings,
@@ -380,6 +389,18 @@ impl Layers {
             }
             None
         })
+    }
+
+    fn refused_retry(&mut self) -> Duration {
+        let Some(setting) = self.settings.get("store.refused_retry") else { return REFUSED_RETRY };
+        match units::duration(setting.text()) {
+            Some(pause) if pause >= REFUSED_RETRY_MIN => return pause,
+            Some(_) => self.problem("store.refused_retry", "is less than 50ms"),
+            None => {
+                self.problem("store.refused_retry", "is not a time with its unit, like 30s or 5m");
+            }
+        }
+        REFUSED_RETRY
     }
 
     fn log_format(&mut self) -> LogFormat {

@@ -7,7 +7,11 @@ use bytes::Bytes;
 use serde_json::Value;
 
 const FRAME: &str = include_str!("openapi.json");
-const PARTS: &[&str] = &[include_str!("openapi/audit.json"), include_str!("openapi/limits.json")];
+const PARTS: &[&str] = &[
+    include_str!("openapi/audit.json"),
+    include_str!("openapi/explore.json"),
+    include_str!("openapi/limits.json"),
+];
 
 /// What anybody may ask as often as they like: probes, the console, the description.
 const FREE: &[&str] = &["/", "/healthz", "/readyz", "/openapi.json", "/docs", "/ui/"];

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use model::filter::PATTERNS_MAX;
-use model::{Clock, Cursor, Filter, LogId, Pattern, Timestamp};
+use model::{Clock, Cursor, Filter, LogId, Pattern, Search, Timestamp};
 use store::Order;
 
 use crate::error::Kind;
@@ -12,6 +12,9 @@ use crate::problem::Problem;
 
 /// Most events on one page.
 pub(crate) const PAGE_LIMIT_MAX: usize = 1000;
+/// The names that [`Query::filter`] takes.
+pub(crate) const FILTER_NAMES: &str =
+    "application, category, name, session_id, q, valid, from, to, clock";
 /// Events on a page that does not say.
 pub(crate) const PAGE_LIMIT: usize = 100;
 
@@ -105,6 +108,7 @@ impl<'a> Query<'a> {
             category: self.patterns("category")?,
             name: self.patterns("name")?,
             session_id: self.patterns("session_id")?,
+            search: self.take_as("q", "a text of 1 to 128 characters", Search::parse)?,
             valid: self.take_as("valid", "true or false", |text| bool::from_str(text).ok())?,
             from: self.take_as("from", time, read_time)?,
             to: self.take_as("to", time, read_time)?,
@@ -159,10 +163,15 @@ impl<'a> Query<'a> {
 
     /// `limit`.
     pub(crate) fn limit(&mut self) -> Result<Option<usize>, Problem> {
-        self.take_as("limit", "a number from 1 to 1000", |text| {
+        self.number("limit", PAGE_LIMIT_MAX)
+    }
+
+    /// A number from 1 to `max`.
+    pub(crate) fn number(&mut self, name: &str, max: usize) -> Result<Option<usize>, Problem> {
+        self.take_as(name, &format!("a number from 1 to {max}"), |text| {
             let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-            let limit = if is_plain { text.parse().ok() } else { None };
-            limit.filter(|limit| (1..=PAGE_LIMIT_MAX).contains(limit))
+            let number = if is_plain { text.parse().ok() } else { None };
+            number.filter(|number| (1..=max).contains(number))
         })
     }
 }

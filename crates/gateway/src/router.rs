@@ -16,7 +16,9 @@ use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::routes::{audit, console, event, events, history, live, metrics, sessions, status};
+use crate::routes::{
+    audit, console, event, events, explore, history, live, metrics, sessions, status,
+};
 
 /// One path.
 pub(crate) struct Route {
@@ -50,6 +52,13 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/events", READ_WRITE, LOOK, get(events::events)),
         route("/events/{id}", READ, LOOK, get(event::event)),
         route("/streams/{stream}", READ_WRITE, LOOK, get(events::stream)),
+        // A literal path goes before a parameter: an event with such an id is read as `/events/%66acets`.
+        route("/events/facets", READ, LOOK, get(explore::facets)),
+        route("/events/histogram", READ, LOOK, get(explore::histogram)),
+        route("/events/count", READ, LOOK, get(explore::count)),
+        route("/streams/{stream}/facets", READ, LOOK, get(explore::facets)),
+        route("/streams/{stream}/histogram", READ, LOOK, get(explore::histogram)),
+        route("/streams/{stream}/count", READ, LOOK, get(explore::count)),
         route("/sessions/{id}", READ, LOOK, get(sessions::session)),
         route("/live", READ, LOOK, get(live::live)),
         bare("/status", READ, LOOK, get(status::status)),

@@ -6,6 +6,9 @@
 //!        └── any failure: forget what was read ─────┴──────── committed <──────────┘
 //! ```
 //!
+//! A record that the database refuses for good is put aside by the store. When it refuses most of them, the consumer
+//! stops with an alarm and tries again from time to time; the log keeps everything until the cause is gone.
+//!
 //! Invariant: progress is the lease row's applied `Seq` and nothing else. After every failure the row is read
 //! again and the log is read again from there, so it does not matter whether a lost answer meant yes or no.
 
@@ -41,6 +44,8 @@ pub struct ConsumerOptions {
     pub lease: Duration,
     /// Longest pause between two tries when the database does not answer.
     pub retry_max: Duration,
+    /// Pause between two tries when the database refuses nearly everything: a person has to mend it first.
+    pub refused_retry: Duration,
 }
 
 /// One read of the log. Each costs a turn on the blocking pool, which is long in coming on a busy machine: with
@@ -76,6 +81,8 @@ enum Elect {
 /// Why the loop was left.
 enum Halt {
     Retry(String),
+    /// The database has to be mended by a person; tried again slowly.
+    Blocked(String),
     Alarm(String),
 }
 
@@ -114,14 +121,14 @@ impl Consumer {
     /// Applies until `shutdown`, then what is left in the log, then returns. Whoever cannot wait for the rest
     /// drops the future: a transaction is committed whole or not at all.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut pause = RETRY_FIRST;
+        let (mut pause, mut is_blocked) = (RETRY_FIRST, false);
         loop {
             let applied_before = self.meters.applied();
-            let Err(halt) = self.follow(&shutdown).await else {
+            let Err(halt) = self.follow(&shutdown, is_blocked).await else {
                 return;
             };
             if self.meters.applied() > applied_before {
-                pause = RETRY_FIRST;
+                (pause, is_blocked) = (RETRY_FIRST, false);
             }
             match halt {
                 Halt::Retry(reason) => {
@@ -134,6 +141,18 @@ impl Consumer {
                     }
                     pause = (pause * 2).min(self.options.retry_max);
                 }
+                Halt::Blocked(reason) => {
+                    let retry_s = self.options.refused_retry.as_secs_f64();
+                    error!(%reason, retry_s, "the consumer has stopped; the log goes on and keeps every event");
+                    self.meters.asks_database(clock::now());
+                    let reason = format!("{reason} (tried again every {retry_s} s)");
+                    self.meters.set_consumer(ConsumerState::Stopped { reason });
+                    tokio::select! {
+                        () = shutdown.cancelled() => return,
+                        () = time::sleep(self.options.refused_retry) => {}
+                    }
+                    is_blocked = true;
+                }
                 Halt::Alarm(reason) => {
                     error!(%reason, "the consumer has stopped; the log goes on and keeps every event");
                     self.meters.asks_database(clock::now());
@@ -144,14 +163,21 @@ impl Consumer {
         }
     }
 
-    async fn follow(&mut self, shutdown: &CancellationToken) -> Result<(), Halt> {
+    /// `was_blocked`: the alarm stays until a transaction has been committed.
+    async fn follow(
+        &mut self,
+        shutdown: &CancellationToken,
+        was_blocked: bool,
+    ) -> Result<(), Halt> {
         let mut lease = self.elect().await.map_err(|error| match error {
             Elect::Store(error) => halt(error),
             Elect::Mismatch(text) => Halt::Alarm(text),
         })?;
         self.publish(lease.applied, None);
-        self.meters.set_consumer(ConsumerState::Running);
-        self.meters.database_answers();
+        if !was_blocked {
+            self.meters.set_consumer(ConsumerState::Running);
+            self.meters.database_answers();
+        }
         let mut reader = self.queue.reader(lease.applied.next());
         loop {
             if shutdown.is_cancelled() && reader.position() > self.queue.bounds().last {
@@ -177,7 +203,13 @@ impl Consumer {
                 }
                 lease = renewed;
             }
+            let through = events.last().map_or(lease.applied, |last| last.seq);
             lease.applied = self.apply(lease.applied, events).await?;
+            self.meters.set_consumer(ConsumerState::Running);
+            if lease.applied < through {
+                // The store stopped short: what is left of the transaction is read again.
+                reader = self.queue.reader(lease.applied.next());
+            }
             self.last_apply = Some(Instant::now());
             self.queue.trim(lease.applied.next()).await.map_err(halt_log)?;
         }
@@ -231,25 +263,26 @@ impl Consumer {
         let last = events.last().expect("only filled transactions are applied");
         let (applied, youngest) = (last.seq, last.event.received_at());
         let holder = self.options.holder.clone();
-        let n_rows = events.len() as u64;
         let running = self.meters.apply_busy.start();
         let start = clock::now();
         self.meters.asks_database(start);
         let outcome = self.store.apply(Apply { holder, expected, events, applied }).await;
         let outcome = outcome.map_err(halt)?;
         self.meters.apply_us.record(running.elapsed_us());
+        let n_rows = outcome.n_stored + outcome.n_duplicate + outcome.n_dead;
         self.meters.apply_rows.record(n_rows);
         drop(running);
+        let through = outcome.through;
         if let Some(traces) = &self.meters.traces {
-            traces.applied(expected, applied, start, n_rows);
+            traces.applied(expected, through, start, n_rows);
         }
         self.meters.stored.fetch_add(outcome.n_stored, Ordering::Relaxed);
         self.meters.invalid.fetch_add(outcome.n_invalid, Ordering::Relaxed);
         self.meters.duplicate.fetch_add(outcome.n_duplicate, Ordering::Relaxed);
         self.meters.dead.fetch_add(outcome.n_dead, Ordering::Relaxed);
         self.meters.database_answers();
-        self.publish(applied, Some(youngest));
-        Ok(applied)
+        self.publish(through, Some(youngest).filter(|_| through == applied));
+        Ok(through)
     }
 
     /// Order matters: readers look at the database once `applied` has moved, and an id may leave the table of
@@ -343,9 +376,10 @@ fn halt(error: StoreError) -> Halt {
         StoreError::Fenced { .. } | StoreError::Held { .. } | StoreError::Unavailable(_) => {
             Halt::Retry(error.to_string())
         }
-        StoreError::OtherLog { .. } | StoreError::Refused { .. } | StoreError::Unusable(_) => {
-            Halt::Alarm(error.to_string())
+        StoreError::Refused { .. } | StoreError::TooManyRefused { .. } => {
+            Halt::Blocked(error.to_string())
         }
+        StoreError::OtherLog { .. } | StoreError::Unusable(_) => Halt::Alarm(error.to_string()),
     }
 }
 

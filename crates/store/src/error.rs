@@ -34,6 +34,21 @@ pub enum StoreError {
         /// The database's words.
         reason: String,
     },
+    /// More than half of the newest records were refused: the fault lies with the database. Nothing was applied; the
+    /// same call may succeed once it has been mended.
+    #[error(
+        "the database refuses {n_refused} of the newest {n_records} records, the last one at {seq}: {reason}"
+    )]
+    TooManyRefused {
+        /// The record at which that was noticed.
+        seq: Seq,
+        /// The database's words about it.
+        reason: String,
+        /// How many were refused.
+        n_refused: usize,
+        /// Of so many.
+        n_records: usize,
+    },
     /// The database cannot answer now (busy, full, gone). The same call may succeed later.
     #[error("the database cannot answer: {0}")]
     Unavailable(String),

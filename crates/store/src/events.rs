@@ -57,16 +57,18 @@ pub struct Apply {
     pub applied: Seq,
 }
 
-/// What became of the events of one [`Apply`]. `stored + n_duplicate + n_dead` is their number.
+/// What became of the events of one [`Apply`] up to `through`. `n_stored + n_duplicate + n_dead` is their number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
+    /// The applied position now: the one asked for, or an earlier one where the driver stopped short.
+    pub through: Seq,
     /// New rows.
     pub n_stored: u64,
     /// New rows whose event is not valid.
     pub n_invalid: u64,
     /// Same id, same content as a row that was there: dropped.
     pub n_duplicate: u64,
-    /// Same id, other content: kept as dead letters with reason `id_conflict`.
+    /// Kept as dead letters: same id and other content (`id_conflict`), or refused by the database (`refused`).
     pub n_dead: u64,
 }
 
@@ -195,8 +197,21 @@ pub trait EventStore: Send + Sync {
     /// Only for a person's command while no server runs.
     async fn bind(&self, log: LogId) -> Result<Lease, StoreError>;
 
-    /// ONE transaction: compare-and-set of the lease row first, then rows, then nothing. After an error the
-    /// caller reads the lease before it tries again: the answer to a commit can be lost.
+    /// ONE transaction: compare-and-set of the lease row first, then rows and dead letters, then nothing. After an
+    /// error the caller reads the lease before it tries again: the answer to a commit can be lost.
+    ///
+    /// A record that the database refuses for good becomes a dead letter in the same transaction, and no other record
+    /// is touched by that; its reason is [`REFUSED`](crate::dead_letters::REFUSED), its detail the database's words.
+    /// How a driver finds it is its own affair: by a savepoint for each record where an error leaves the transaction
+    /// alive, by bisecting with fresh transactions where it does not. What may pass (busy, full, gone) is never held
+    /// against a record: it is [`StoreError::Unavailable`], and nothing has happened. Ids are decided first and by
+    /// set: a repetition is never refused, whatever a trigger thinks of it.
+    ///
+    /// A driver may stop short, after any record, and says so in [`Applied::through`]; the caller goes on from there.
+    ///
+    /// Before a refusal that would make more than half of the newest 1,000 records (and at least 100) refused ones,
+    /// nothing is applied: [`StoreError::TooManyRefused`]. The same call may succeed once somebody has mended the
+    /// database. Where not even the dead letter can be written it is [`StoreError::Refused`], and nothing is applied.
     async fn apply(&self, apply: Apply) -> Result<Applied, StoreError>;
 
     /// One page in `Seq` order.
@@ -220,7 +235,8 @@ pub trait EventStore: Send + Sync {
     async fn session(&self, query: SessionQuery, extent: Extent)
     -> Result<SessionPage, StoreError>;
 
-    /// For each key, the position and content hash of the event that has it.
+    /// For each key, the position and content hash of the event that has it: a row, or else a dead letter with reason
+    /// [`REFUSED`](crate::dead_letters::REFUSED), which keeps its id until it is replayed.
     async fn find(&self, keys: Vec<IdKey>) -> Result<Vec<Option<(Seq, ContentHash)>>, StoreError>;
 
     /// Whether a row or a dead letter stands at this position.

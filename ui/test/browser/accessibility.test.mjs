@@ -22,6 +22,11 @@ after(async () => {
 
 const SHAPES = /** @type {const} */ ([['light', 1280], ['dark', 1280], ['light', 390]]);
 
+const INVALID = {
+  application: 'web', stream: 'raw', category: 'a', name: 'b', rule: 'enum', pointer: '/data/element', count: 3,
+  first_seen: '2026-11-01T00:00:00.000000Z', last_seen: '2026-11-02T00:00:00.000000Z', sample: { seq: 1, id: 'x', message: 'is not one of these' },
+};
+
 /** @typedef {import('playwright-core').Page} Page */
 /** Each state of a screen that looks different, and how one gets there. @type {[string, string, (page: Page) => Promise<unknown>][]} */
 const PLACES = [
@@ -31,6 +36,33 @@ const PLACES = [
     await says(page, 'facts', /invalid/);
   }],
   ['Live, nothing matches', '/ui/?name=none', (page) => says(page, 'no-match', /No event matches/)],
+  ['Events, with an open event', '/ui/events?category=a&event=bad', async (page) => {
+    await says(page, 'facts', /invalid/);
+    await says(page, 'n-rows', /rows/);
+    await page.waitForSelector('[data-test=histogram] canvas');
+    await page.waitForSelector('[data-test=facet-category]', { state: 'attached' });
+  }],
+  ['Events, facets, custom range and menu', '/ui/events?from=2026-01-01T00:00:00Z', async (page) => {
+    await says(page, 'n-rows', /rows/);
+    await page.evaluate(() => document.querySelector('[data-test=facets]')?.setAttribute('open', ''));
+    await page.click('[data-test=count-matches]');
+    await page.click('[data-test=as-table]');
+    await page.click('[data-test=export] summary');
+    await says(page, 'count', /42 matches/);
+  }],
+  ['Events, nothing in the range', '/ui/events?to=2020-01-01T00:00:00Z', (page) => says(page, 'no-rows', /No event/)],
+  ['Events, groups of invalid ones', '/ui/events?tab=invalid', async (page) => {
+    await page.route(/\/invalid\?/, (route) => route.fulfill({ json: { complete: false, groups: [INVALID] } }));
+    await page.reload();
+    await page.waitForSelector('[data-test=group]');
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  }],
+  ['Events, a part fails', '/ui/events', async (page) => {
+    await page.route(/\/events\/facets/, (route) => route.fulfill({ status: 500, json: { detail: 'Out of order.' } }));
+    await page.reload();
+    await page.waitForSelector('[data-test=facets] [data-test=failed]', { state: 'attached' });
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  }],
   ['Help', '/ui/', async (page) => {
     await page.waitForSelector('[data-test=row]');
     await page.click('[aria-label="Help and keys"]');

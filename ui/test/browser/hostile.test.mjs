@@ -120,6 +120,38 @@ test('hostile ids are addresses of their event and of their session, and the exp
   await watched.assertClean();
 });
 
+test('hostile text in every field is text on Events: in facets, in the table, in the groups of invalid ones', async () => {
+  const { page } = watched;
+  await sendAll();
+  await page.goto(`${server.origin}/ui/events`);
+  await says(page, 'n-rows', `${CORPUS.length} rows`);
+  assert.equal(await page.locator('[data-test=facet-category] button').count(), 20);
+  await page.click('[data-test=facet-category] button >> nth=0');
+  await says(page, 'n-rows', '1 row');
+  await page.click('[data-test=row]');
+  await page.waitForSelector('[data-test=tree]');
+  await watched.assertClean();
+  for (const text of CORPUS) {
+    await page.goto(`${server.origin}/ui/events?${new URLSearchParams({ name: clipped(text, 200), q: clipped(text, 100), [text]: text, from: text, after: text })}`);
+    await page.waitForSelector('[data-test=chip]');
+    await watched.assertClean();
+  }
+  for (const text of CORPUS) {
+    const group = { application: text, stream: text, category: text, name: text, rule: text, pointer: text, count: 1, first_seen: text, last_seen: text, sample: { seq: 1, id: text, message: text } };
+    const value = [{ value: text, count: 1 }];
+    await page.route(/\/invalid\?/, (route) => route.fulfill({ json: { groups: [group], complete: true } }));
+    await page.route(/\/events\/facets/, (route) => route.fulfill({ json: { facets: { application: value, category: value, name: value, stream: value, [text]: value }, examined: 1, complete: false } }));
+    await page.goto(`${server.origin}/ui/events?tab=invalid`);
+    await page.waitForSelector('[data-test=facet-name]');
+    const shown = (await page.locator('[data-test=group]').textContent()) ?? '';
+    assert.ok(shown.includes(written(text).slice(1, -1).slice(0, 40)) || /["\\]/.test(text), `${shown} lacks ${text}`);
+    const href = (await page.getAttribute('[data-test=group] a', 'href')) ?? '';
+    assert.equal(new URL(href, server.origin).searchParams.get('name'), text.toWellFormed());
+    await watched.assertClean();
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  }
+});
+
 test('what a broken or hostile server says on Health is text', async () => {
   const { page } = watched;
   for (const text of CORPUS.slice(0, 6)) {

@@ -74,7 +74,7 @@ test('the state follows the applied position and never goes back', () => {
 test('only what comes before the feed has caught up was missed', () => {
   const model = new Model();
   add(model, 1, 3);
-  model.outage = { sinceMs: 0, untilMs: null, missed: 0, done: false };
+  model.outage = { sinceMs: 0, untilMs: null, missed: 0, done: false, cursor: null };
   add(model, 2, 8);
   model.outage.done = true;
   add(model, 9, 12);
@@ -169,7 +169,7 @@ test('received counts what the filter leaves out, and goes on over a gap', () =>
 test('missed counts what matched, whether it was sent or not', () => {
   const model = new Model();
   add(model, 1, 3);
-  model.outage = { sinceMs: 0, untilMs: null, missed: 0, done: false };
+  model.outage = { sinceMs: 0, untilMs: null, missed: 0, done: false, cursor: null };
   model.addFrame(sample(4, 8216, 10));
   model.outage.done = true;
   model.addFrame(sample(8217, 9000, 10));

@@ -13,7 +13,7 @@ import { gzipSync } from 'node:zlib';
 import { transform } from 'esbuild';
 
 const ui = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDERS = ['', 'apps', 'dead', 'event', 'frame', 'health', 'jobs', 'lib', 'live', 'schemas', 'session', 'style'];
+const FOLDERS = ['', 'apps', 'dead', 'event', 'explore', 'frame', 'health', 'jobs', 'lib', 'live', 'schemas', 'session', 'style'];
 const BUDGET_BYTES = 100_000;
 
 /** Every file of the console that a browser may ask for, `/docs` apart. */

@@ -183,6 +183,7 @@ impl Server {
             yield_max: Duration::from_secs(1),
             lease: Duration::from_secs(30),
             retry_max: Duration::from_secs(5),
+            refused_retry: config.refused_retry,
         };
         let consumer = Consumer::start(&intake, options).await;
         let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;

@@ -21,6 +21,7 @@ mod config;
 mod disk;
 mod doctor;
 mod events;
+mod explore;
 mod follow;
 mod handover;
 mod http;

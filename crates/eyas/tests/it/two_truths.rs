@@ -2,12 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
-
 use crate::app::{TestApp, eventually};
 use crate::http::Row;
-
-const GOOD: &str = r#"{"category":"c","name":"n"}"#;
 
 async fn send(app: &TestApp, from: usize, to: usize) {
     for n in from..to {
@@ -167,35 +163,4 @@ async fn a_log_damaged_in_its_middle_is_refused_with_file_and_offset() {
     std::fs::write(&path, bytes).unwrap();
     let app = launch.start().await;
     assert_eq!(stored(&app).await, (0..30).collect::<Vec<_>>());
-}
-
-#[tokio::test]
-async fn a_record_that_the_database_refuses_stops_the_consumer_and_not_the_intake() {
-    let app = TestApp::start().await;
-    send(&app, 0, 5).await;
-    app.wait_applied().await;
-    let refusing = "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN new.data = '13' \
-                    BEGIN SELECT RAISE(ABORT, 'no thirteens here'); END";
-    let database = |app: &TestApp| Connection::open(app.path("eyas.db")).unwrap();
-    database(&app).execute_batch(refusing).unwrap();
-    send(&app, 5, 20).await;
-    let status = eventually("an alarm", async || {
-        let status = app.get("/status").await.json();
-        status.to_string().contains("no thirteens here").then_some(status)
-    })
-    .await;
-    assert!(status.to_string().contains("stopped"), "{status}");
-    // Intake, push and the answer by id go on; the log keeps it all.
-    let mut live = app.live_ws("since=now").await;
-    let accepted = app.post_events(GOOD).await.accepted();
-    assert_eq!(live.next_event().await.id, accepted["id"].as_str().unwrap());
-    let path = format!("/events/{}", accepted["id"].as_str().unwrap());
-    assert_eq!(app.get(&path).await.row().rest["state"], "queued");
-    let mut history = app.live_ws("since=beginning&stream=raw").await;
-    assert_eq!(history.events(20).await[13].data(), "13");
-
-    database(&app).execute_batch("DROP TRIGGER refuse").unwrap();
-    let app = app.terminate().await.start().await;
-    assert_eq!(stored(&app).await, (0..20).collect::<Vec<_>>());
-    assert_eq!(app.get(&path).await.row().rest["state"], "stored");
 }

@@ -6,6 +6,7 @@ pub(crate) mod console;
 pub(crate) mod endless;
 pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod explore;
 pub(crate) mod export;
 pub(crate) mod feed;
 pub(crate) mod frames;

@@ -107,6 +107,7 @@ pub(crate) async fn gateway(
         yield_max: Duration::from_millis(5),
         lease: Duration::from_mins(1),
         retry_max: Duration::from_secs(1),
+        refused_retry: Duration::from_millis(50),
     };
     let consumer = Consumer::start(&intake, consumer_options).await.unwrap();
     let background = CancellationToken::new();

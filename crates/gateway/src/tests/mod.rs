@@ -9,6 +9,7 @@ mod corpus;
 mod csv;
 mod edge;
 mod envelope;
+mod explore;
 mod export;
 mod exposition;
 mod frames;

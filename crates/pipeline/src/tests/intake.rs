@@ -33,6 +33,7 @@ pub(crate) fn consumer_options() -> ConsumerOptions {
         yield_max: Duration::from_millis(50),
         lease: Duration::from_secs(30),
         retry_max: Duration::from_millis(200),
+        refused_retry: Duration::from_millis(50),
     }
 }
 

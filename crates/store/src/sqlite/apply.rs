@@ -2,36 +2,33 @@
 //!
 //! Invariant: the lease row moves by compare-and-set as the first statement of the transaction that
 //! writes the rows. A consumer that was overtaken changes nothing.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//!
+//! A record that the database refuses is found like this:
+//!
+//! ```text
+//!   all records, no savepoints ── all taken ─────────────────────────────> commit
+//!        │ refused: roll back                                                 ^
+//!        v                                                                    │
+//!   all records, a savepoint for each ── refused ones become dead letters ────┤
+//!        │ RAISE(ROLLBACK) at record n: the whole transaction is gone         │
+//!        v                                                                    │
+//!   records up to n, the n-th a dead letter without a try ── stops short ─────┘
+//! ```
+//!
+//! An error that undoes only its own statement looks the same as one that leaves half of it behind (RAISE(FAIL)), hence the
+//! savepoints. They cost a copy of each page for each record, hence not at once.
 
 use model::{LogId, Seq, Timestamp};
-use rusqlite::{
-    CachedStatement, Connection, OptionalExtension as _, Transaction, TransactionBehavior, params,
-};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::error::StoreError;
 use crate::events::{Applied, Apply, Claim, Lease, Stored};
-use crate::sqlite::failure::{failure, failure_of};
+use crate::sqlite::burial::{Burial, Settled};
+use crate::sqlite::failure::failure;
+use crate::sqlite::insert::{Care, Insert, Tried};
 use crate::sqlite::windows::note_times;
 
 const MOVE_LEASE: &str = "UPDATE lease SET applied = ? WHERE id = 1 AND holder = ? AND applied = ?";
-
-// The conflict clause names its index: a row that collides in any other way is an error, not a repetition.
-const INSERT_EVENT: &str = "INSERT INTO events (seq, id, stream, application, session_id, category, \
-    name, data, timestamp_us, received_at_us, valid, errors, content_hash, id_from_client) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-    ON CONFLICT (id, stream, coalesce(application, '')) DO NOTHING";
-
-const INSERT_DEAD: &str = "INSERT INTO dead_letters (seq, reason, detail, id, stream, application, \
-    session_id, category, name, record, dead_at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
-const IS_DEAD: &str = "SELECT EXISTS (SELECT 1 FROM dead_letters WHERE id = ? AND stream = ? \
-    AND coalesce(application, '') = ? AND substr(record, 21, 16) = ?)";
-
-/// The row that has the id, if any. Shared with the look-ups.
-pub(crate) const FIND: &str = "SELECT seq, content_hash FROM events \
-    WHERE id = ? AND stream = ? AND coalesce(application, '') = ?";
 
 /// Reads the lease row.
 pub(crate) fn lease(conn: &Connection) -> Result<Lease, StoreError> {
@@ -83,44 +80,98 @@ pub(crate) fn bind(conn: &Connection, log: LogId) -> Result<Lease, StoreError> {
     lease(conn)
 }
 
-/// Applies a run of records in one transaction.
+/// What one transaction takes of an [`Apply`].
+struct Part<'a> {
+    events: &'a [Stored],
+    through: Seq,
+    /// The last one becomes a dead letter for this reason without being tried.
+    doom: Option<&'a str>,
+    care: Care,
+}
+
+/// How a transaction ended that met no error.
+enum Ran {
+    Committed(Applied),
+    /// Rolled back: a record was refused, and it takes more care to put it aside.
+    Refused,
+    /// The database itself ended the transaction, for this reason, at the record with this index.
+    Ended {
+        at: usize,
+        reason: String,
+    },
+}
+
+/// Applies a run of records in one transaction, all of it or up to a record that ends transactions.
 pub(crate) fn apply(conn: &mut Connection, apply: &Apply) -> Result<Applied, StoreError> {
     check_order(apply)?;
+    let (mut end, mut doom, mut care) = (apply.events.len(), None::<String>, Care::Swift);
+    // Ends: each turn is more careful than the one before, or shorter.
+    loop {
+        let events = &apply.events[..end];
+        let through = match events.last() {
+            Some(last) if doom.is_some() => last.seq,
+            _ => apply.applied,
+        };
+        let part = Part { events, through, doom: doom.as_deref(), care };
+        match run(conn, apply, &part)? {
+            Ran::Committed(applied) => return Ok(applied),
+            Ran::Refused => care = Care::Savepoints,
+            Ran::Ended { at, reason } => (end, doom) = (at + 1, Some(reason)),
+        }
+    }
+}
+
+/// One try, in one transaction. Whatever is not [`Ran::Committed`] has changed nothing.
+fn run(conn: &mut Connection, apply: &Apply, part: &Part<'_>) -> Result<Ran, StoreError> {
     crash::at("apply.before_begin");
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
-    let n_moved = tx
-        .prepare_cached(MOVE_LEASE)
-        .and_then(|mut update| {
-            update.execute(params![
-                apply.applied.get() as i64,
-                apply.holder,
-                apply.expected.get() as i64
-            ])
-        })
-        .map_err(failure)?;
-    if n_moved == 0 {
-        return Err(StoreError::Fenced { expected: apply.expected });
-    }
+    move_lease(&tx, apply, part.through)?;
     crash::at("apply.after_lease");
-    let mut applied = Applied::default();
+    let mut applied = Applied { through: part.through, ..Applied::default() };
     {
-        let mut insert = tx.prepare_cached(INSERT_EVENT).map_err(failure)?;
-        for stored in &apply.events {
-            if insert_event(&mut insert, stored)? {
-                applied.n_stored += 1;
-                applied.n_invalid += u64::from(!stored.event.valid());
-            } else if settle_known_id(&tx, stored)? {
-                applied.n_duplicate += 1;
-            } else {
-                applied.n_dead += 1;
+        let mut insert = Insert::new(&tx, part.care, apply.expected.next())?;
+        let mut burial = Burial::new(&tx);
+        for (at, stored) in part.events.iter().enumerate() {
+            let doom = part.doom.filter(|_| at + 1 == part.events.len());
+            let tried = match doom {
+                Some(reason) => Tried::Refused(reason.to_owned()),
+                None => insert.try_one(stored)?,
+            };
+            let refusal = match tried {
+                Tried::Stored => {
+                    applied.n_stored += 1;
+                    applied.n_invalid += u64::from(!stored.event.valid());
+                    burial.stored();
+                    continue;
+                }
+                Tried::Known => None,
+                Tried::Refused(_) if doom.is_none() && part.care == Care::Swift => {
+                    return Ok(Ran::Refused);
+                }
+                Tried::Refused(reason) => Some(reason),
+                Tried::Ended(reason) => return Ok(Ran::Ended { at, reason }),
+            };
+            match burial.settle(stored, refusal.as_deref())? {
+                Settled::Duplicate => applied.n_duplicate += 1,
+                Settled::Dead => applied.n_dead += 1,
             }
         }
     }
-    note_times(&tx, &apply.events).map_err(failure)?;
+    note_times(&tx, part.events).map_err(failure)?;
     crash::at("apply.before_commit");
     tx.commit().map_err(failure)?;
     crash::at("apply.after_commit");
-    Ok(applied)
+    Ok(Ran::Committed(applied))
+}
+
+fn move_lease(tx: &Transaction<'_>, apply: &Apply, through: Seq) -> Result<(), StoreError> {
+    let Apply { holder, expected, .. } = apply;
+    let mut update = tx.prepare_cached(MOVE_LEASE).map_err(failure)?;
+    let values = params![through.get() as i64, holder, expected.get() as i64];
+    if update.execute(values).map_err(failure)? == 0 {
+        return Err(StoreError::Fenced { expected: *expected });
+    }
+    Ok(())
 }
 
 /// The consumer's own promise: rising, above what is applied, not above what will be.
@@ -142,84 +193,4 @@ fn check_order(apply: &Apply) -> Result<(), StoreError> {
         });
     }
     Ok(())
-}
-
-/// `false` if a row with this id is there already.
-fn insert_event(insert: &mut CachedStatement<'_>, stored: &Stored) -> Result<bool, StoreError> {
-    let event = &stored.event;
-    let n_rows = insert
-        .execute(params![
-            stored.seq.get() as i64,
-            event.id(),
-            event.stream(),
-            event.application(),
-            event.session_id(),
-            event.category(),
-            event.name(),
-            event.data(),
-            event.timestamp().map(Timestamp::micros),
-            event.received_at().micros(),
-            event.valid(),
-            event.errors(),
-            &event.hash().0.to_be_bytes()[..],
-            event.id_from_client(),
-        ])
-        .map_err(|error| failure_of(stored.seq, error))?;
-    Ok(n_rows == 1)
-}
-
-/// `true` if the row with this id, or a dead letter with it, has the same content; otherwise the record becomes a dead
-/// letter.
-fn settle_known_id(tx: &Transaction<'_>, stored: &Stored) -> Result<bool, StoreError> {
-    let Stored { seq, event } = stored;
-    let mut find = tx.prepare_cached(FIND).map_err(failure)?;
-    let known = find
-        .query_row(
-            params![event.id(), event.stream(), event.application().unwrap_or_default()],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 16]>(1)?)),
-        )
-        .optional()
-        .map_err(failure)?;
-    // Nothing vanishes: a trigger may drop the row without an error (RAISE(IGNORE)).
-    let Some((known_seq, known_hash)) = known else {
-        let reason = "the database took the row without an error, and it is not there".to_owned();
-        return Err(StoreError::Refused { seq: *seq, reason });
-    };
-    if known_hash == event.hash().0.to_be_bytes() {
-        return Ok(true);
-    }
-    // A conflict may be sent again too, when its answer was lost or the edge could not tell in time.
-    let mut is_dead = tx.prepare_cached(IS_DEAD).map_err(failure)?;
-    let application = event.application().unwrap_or_default();
-    let hash_in_record = &event.hash().0.to_le_bytes()[..];
-    let is_dead: bool = is_dead
-        .query_row(params![event.id(), event.stream(), application, hash_in_record], |row| {
-            row.get(0)
-        })
-        .map_err(failure)?;
-    if is_dead {
-        return Ok(true);
-    }
-    let mut insert = tx.prepare_cached(INSERT_DEAD).map_err(failure)?;
-    insert
-        .execute(params![
-            seq.get() as i64,
-            "id_conflict",
-            format!("the event at {known_seq} has the same id and other content"),
-            event.id(),
-            event.stream(),
-            event.application(),
-            event.session_id(),
-            event.category(),
-            event.name(),
-            &event.record()[..],
-            now_us(),
-        ])
-        .map_err(|error| failure_of(*seq, error))?;
-    Ok(false)
-}
-
-fn now_us() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
 }

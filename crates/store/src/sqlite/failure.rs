@@ -1,6 +1,5 @@
 //! SQLite's errors as decisions: try again later, give up on this record, or give up on this file.
 
-use model::Seq;
 use rusqlite::ErrorCode;
 
 use crate::error::StoreError;
@@ -17,17 +16,14 @@ pub(crate) fn failure(error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// What an error means that came while the record at `seq` was written.
-pub(crate) fn failure_of(seq: Seq, error: rusqlite::Error) -> StoreError {
+/// What an error means that came while one record was written: the database's words if it refuses that record for
+/// good, else an error that has nothing to do with it.
+pub(crate) fn refusal(error: rusqlite::Error) -> Result<String, StoreError> {
     let is_damage = matches!(
         error.sqlite_error_code(),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
     );
-    if is_damage || may_pass(&error) {
-        failure(error)
-    } else {
-        StoreError::Refused { seq, reason: error.to_string() }
-    }
+    if is_damage || may_pass(&error) { Err(failure(error)) } else { Ok(error.to_string()) }
 }
 
 /// The same statement may succeed later: the fault lies with the disk, the memory or another process.

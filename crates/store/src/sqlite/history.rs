@@ -1,4 +1,5 @@
-//! History as subscribers see it: events, and dead letters in their places.
+//! History as subscribers see it: events, and dead letters in their places. One that was replayed is a row at the
+//! same position, and shown as that.
 //!
 //! Invariant: both tables are read in one transaction, so no row can come between them that one of them has
 //! not seen. Dead letters are few; no more of them than fit into the page are read, whatever the filter.
@@ -54,7 +55,8 @@ fn read_dead(
 ) -> Result<(Vec<Stored>, Option<Seq>), StoreError> {
     let mut select = conn
         .prepare_cached(
-            "SELECT seq, record FROM dead_letters WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            "SELECT seq, record FROM dead_letters WHERE seq > ? AND seq <= ? \
+             AND NOT EXISTS (SELECT 1 FROM events WHERE events.seq = dead_letters.seq) ORDER BY seq LIMIT ?",
         )
         .map_err(failure)?;
     let values = params![after.get() as i64, end.get() as i64, limit as i64];

@@ -1,11 +1,11 @@
 //! Reads by key: events by id, positions by id, whether a position is settled.
 
 use model::{ContentHash, Seq};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::error::StoreError;
 use crate::events::{Fate, GET_EVENTS_MAX, IdKey, Stored};
-use crate::sqlite::apply::FIND;
+use crate::sqlite::burial::{FIND, FIND_DEAD};
 use crate::sqlite::failure::failure;
 use crate::sqlite::rows;
 
@@ -36,11 +36,17 @@ pub(crate) fn find(
 ) -> Result<Vec<Option<(Seq, ContentHash)>>, StoreError> {
     let read = || -> rusqlite::Result<Vec<_>> {
         let mut select = conn.prepare_cached(FIND)?;
+        let mut select_dead = conn.prepare_cached(FIND_DEAD)?;
         let mut find_one = |key: &IdKey| {
             let application = key.application.as_deref().unwrap_or_default();
-            let found = select.query_row(params![key.id, key.stream, application], |row| {
-                Ok((rows::seq(row, 0)?, rows::hash(row, 1)?))
-            });
+            let values = params![key.id, key.stream, application];
+            let found =
+                select.query_row(values, |row| Ok((rows::seq(row, 0)?, rows::hash(row, 1)?)));
+            if let Some(found) = found.optional()? {
+                return Ok(Some(found));
+            }
+            let hash = |row: &Row<'_>| row.get(1).map(u128::from_le_bytes).map(ContentHash);
+            let found = select_dead.query_row(values, |row| Ok((rows::seq(row, 0)?, hash(row)?)));
             found.optional()
         };
         keys.iter().map(&mut find_one).collect()
@@ -59,7 +65,7 @@ pub(crate) fn holds(conn: &Connection, seq: Seq) -> Result<bool, StoreError> {
 /// What stands at each position.
 pub(crate) fn fates(conn: &Connection, seqs: &[Seq]) -> Result<Vec<Option<Fate>>, StoreError> {
     let sql = "SELECT coalesce((SELECT valid FROM events WHERE seq = ?1), \
-        (SELECT 2 FROM dead_letters WHERE seq = ?1))";
+        (SELECT 2 FROM dead_letters WHERE seq = ?1 AND state <> 'replayed'))";
     let read = || -> rusqlite::Result<Vec<_>> {
         let mut select = conn.prepare_cached(sql)?;
         let mut fate = |seq: &Seq| {

@@ -36,6 +36,10 @@ pub(crate) const EVENTS: Schema = Schema {
             name: "dead_letters",
             sql: include_str!("migrations/events/0003_dead_letters.sql"),
         },
+        Migration {
+            name: "dead_letter_acts",
+            sql: include_str!("migrations/events/0004_dead_letter_acts.sql"),
+        },
     ],
 };
 
@@ -50,6 +54,8 @@ pub(crate) const CONTROL: Schema = Schema {
         },
         Migration { name: "audit", sql: include_str!("migrations/control/0003_audit.sql") },
         Migration { name: "trust", sql: include_str!("migrations/control/0004_trust.sql") },
+        Migration { name: "jobs", sql: include_str!("migrations/control/0006_jobs.sql") },
+        Migration { name: "sessions", sql: include_str!("migrations/control/0007_sessions.sql") },
     ],
 };
 

@@ -14,7 +14,9 @@ use crate::sqlite::failure::failure;
 use crate::sqlite::store::{SqliteOptions, SqliteStore};
 use crate::tests::conformance::sample::{HOLDER, apply, assert_same, claim, draft, seq, stored};
 use crate::tests::conformance::suite::every_promise;
-use crate::tests::conformance::{ids, lease, pages, reading, refusal, reopen, sessions};
+use crate::tests::conformance::{
+    dead_letters, explore, ids, jobs, lease, pages, reading, reopen, sessions,
+};
 
 every_promise!(ready);
 
@@ -63,40 +65,6 @@ async fn a_store_that_was_not_closed_keeps_everything() {
     let again = open(&copy).unwrap();
     reopen::check(&*again, lease).await;
     again.close().await.unwrap();
-    store.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_trigger_that_raises_refuses_its_record() {
-    for action in ["ABORT", "FAIL", "ROLLBACK"] {
-        let (store, dir) = fresh();
-        let sql = format!(
-            "CREATE TRIGGER poison BEFORE INSERT ON events WHEN new.id = 'poison' \
-             BEGIN SELECT raise({action}, 'this one never'); END"
-        );
-        beside(&dir).execute_batch(&sql).unwrap();
-        refusal::a_refused_record_is_named_and_nothing_is_stored(&*store).await;
-        store.close().await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_trigger_that_swallows_rows_loses_nothing() {
-    let (store, dir) = fresh();
-    let sql = "CREATE TRIGGER poison BEFORE INSERT ON events WHEN new.id = 'poison' \
-               BEGIN SELECT raise(IGNORE); END";
-    beside(&dir).execute_batch(sql).unwrap();
-    refusal::a_refused_record_is_named_and_nothing_is_stored(&*store).await;
-    store.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_function_that_fails_refuses_its_record() {
-    let (store, dir) = fresh();
-    let sql = "CREATE TRIGGER poison BEFORE INSERT ON events WHEN new.id = 'poison' \
-               BEGIN SELECT json_extract('no json', '$'); END";
-    beside(&dir).execute_batch(sql).unwrap();
-    refusal::a_refused_record_is_named_and_nothing_is_stored(&*store).await;
     store.close().await.unwrap();
 }
 

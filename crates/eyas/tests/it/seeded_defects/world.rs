@@ -214,6 +214,7 @@ impl World {
             yield_max: Duration::ZERO,
             lease: Duration::from_secs(30),
             retry_max: Duration::from_millis(200),
+            refused_retry: Duration::from_millis(50),
         };
         let consumer = match Consumer::start(&intake, options).await {
             Ok(consumer) => consumer,

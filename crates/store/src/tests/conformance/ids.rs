@@ -22,12 +22,14 @@ pub(crate) async fn equal_events_are_dropped_and_others_become_dead_letters(
     // Within one transaction: "a" twice the same, then other content.
     let first = vec![sent(1, "a", 1), sent(2, "a", 1), sent(3, "a", 2), sent(4, "b", 1)];
     let res = apply(store, first).await.unwrap();
-    assert_eq!(res, Applied { n_stored: 2, n_invalid: 0, n_duplicate: 1, n_dead: 1 });
+    let counts = Applied { through: seq(4), n_stored: 2, n_invalid: 0, n_duplicate: 1, n_dead: 1 };
+    assert_eq!(res, counts);
     // Across transactions.
     let invalid = Draft { valid: false, hash: ContentHash(9), ..draft("c") };
     let second = vec![sent(5, "a", 1), stored(6, &invalid), sent(7, "b", 2), sent(8, "b", 1)];
     let res = apply(store, second).await.unwrap();
-    assert_eq!(res, Applied { n_stored: 1, n_invalid: 1, n_duplicate: 2, n_dead: 1 });
+    let counts = Applied { through: seq(8), n_stored: 1, n_invalid: 1, n_duplicate: 2, n_dead: 1 };
+    assert_eq!(res, counts);
     assert_eq!(rows(store).await, [1, 4, 6]);
     for (position, is_held) in
         [(1, true), (2, false), (3, true), (4, true), (5, false), (6, true), (7, true), (8, false)]
@@ -51,7 +53,7 @@ pub(crate) async fn an_id_is_unique_per_application_and_stream(store: &dyn Event
         stored(7, &draft("A")),
     ];
     let res = apply(store, events).await.unwrap();
-    assert_eq!(res, Applied { n_stored: 5, n_duplicate: 2, ..Applied::default() });
+    assert_eq!(res, Applied { through: seq(7), n_stored: 5, n_duplicate: 2, ..Applied::default() });
     assert_eq!(rows(store).await, [1, 2, 3, 4, 7]);
 }
 
@@ -59,7 +61,7 @@ pub(crate) async fn a_dead_letter_does_not_own_its_id(store: &dyn EventStore) {
     claim(store).await;
     apply(store, vec![sent(1, "a", 1), sent(2, "a", 2)]).await.unwrap();
     let res = apply(store, vec![sent(3, "a", 3), sent(4, "a", 1)]).await.unwrap();
-    assert_eq!(res, Applied { n_duplicate: 1, n_dead: 1, ..Applied::default() });
+    assert_eq!(res, Applied { through: seq(4), n_duplicate: 1, n_dead: 1, ..Applied::default() });
     let key = IdKey { application: None, stream: "events".to_owned(), id: "a".to_owned() };
     assert_eq!(store.find(vec![key]).await.unwrap(), [Some((seq(1), ContentHash(1)))]);
 }

@@ -5,7 +5,10 @@
 //! with something that derefs to the store and something to keep until the end, and then calls the
 //! few promises that need its help: those of [`refusal`] and [`reopen`].
 
+pub(crate) mod dead_letters;
+pub(crate) mod explore;
 pub(crate) mod ids;
+pub(crate) mod jobs;
 pub(crate) mod lease;
 pub(crate) mod pages;
 pub(crate) mod reading;
@@ -13,5 +16,6 @@ pub(crate) mod refusal;
 pub(crate) mod reopen;
 pub(crate) mod sample;
 pub(crate) mod sessions;
+pub(crate) mod sign_ins;
 pub(crate) mod suite;
 pub(crate) mod trust;

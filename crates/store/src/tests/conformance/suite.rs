@@ -32,6 +32,16 @@ macro_rules! every_promise {
             reading::previews_are_cut_at_a_character_and_say_how_much_there_is,
             reading::a_page_of_previews_reads_a_bounded_amount,
             reading::the_fate_of_a_position_is_told,
+            explore::sums_are_those_of_the_model,
+            explore::what_is_left_out_is_said,
+            explore::more_values_than_are_counted_are_said,
+            explore::an_exact_id_is_found_wherever_it_stands,
+            dead_letters::groups_and_counts_add_up,
+            dead_letters::pages_go_from_the_newest_to_the_oldest,
+            dead_letters::what_is_discarded_stays_and_comes_back,
+            dead_letters::a_job_meets_the_slices_that_it_has_tried_again,
+            jobs::one_job_of_a_kind_is_unfinished,
+            jobs::a_state_changes_only_from_where_it_may,
         }
     };
     (@each $fresh:path, $($room:ident::$promise:ident,)*) => {
