@@ -14,7 +14,8 @@ import { transform } from 'esbuild';
 
 const ui = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDERS = ['', 'apps', 'dead', 'event', 'explore', 'frame', 'health', 'jobs', 'lib', 'live', 'schemas', 'session', 'style'];
-const BUDGET_BYTES = 100_000;
+/** Seven screens; each file is compressed on its own. */
+const BUDGET_BYTES = 130_000;
 
 /** Every file of the console that a browser may ask for, `/docs` apart. */
 async function served() {
@@ -42,7 +43,7 @@ test('what the server takes out of a script is comments and nothing else', async
   }
 });
 
-test('the console stays below 100 kB gzip', async () => {
+test('the console stays below 130 kB gzip', async () => {
   const files = await served();
   const bytes = files.reduce((sum, file) => sum + gzipSync(sent(file), { level: 9 }).length, 0);
   assert.ok(files.length > 20);
