@@ -80,6 +80,16 @@ export function liveHref(query) {
   return query.size === 0 ? '/ui/' : `/ui/?${query}`;
 }
 
+/** Events with filter, range and page. @param {URLSearchParams} query */
+export function eventsHref(query) {
+  return query.size === 0 ? '/ui/events' : `/ui/events?${query}`;
+}
+
+/** @param {string} text */
+export function isUuid(text) {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}
+
 /** One application. @param {string} name */
 export function appHref(name) {
   return `/ui/apps/${pathPart(name)}`;
@@ -98,14 +108,4 @@ export function keyQuery({ stream, category, name }) {
 /** The schema of a key. @param {Key} key */
 export function schemaHref(key) {
   return `/ui/schemas?${keyQuery(key)}`;
-}
-
-/** Events with filter, range and page. @param {URLSearchParams} query */
-export function eventsHref(query) {
-  return query.size === 0 ? '/ui/events' : `/ui/events?${query}`;
-}
-
-/** @param {string} text */
-export function isUuid(text) {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
