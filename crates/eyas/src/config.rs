@@ -61,7 +61,7 @@ const DEFAULT_FILE: &str = "eyas.toml";
 /// The settings of one server.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
-    /// Where to listen; loopback only.
+    /// Where to listen. Beyond loopback only with tokens, which the server looks at when it starts.
     pub(crate) listen: SocketAddr,
     /// How clients reach the server, if not as `http://<listen>`.
     pub(crate) public_url: Option<String>,
@@ -318,11 +318,7 @@ impl Layers {
         };
         let text = text.replace("localhost:", "127.0.0.1:");
         match text.parse::<SocketAddr>() {
-            Ok(listen) if listen.ip().is_loopback() => return listen,
-            Ok(_) => self.problem(
-                "listen",
-                "is not a loopback address, and this version has no tokens to protect it: listen on 127.0.0.1 or [::1]",
-            ),
+            Ok(listen) => return listen,
             Err(_) => self.problem("listen", "is not an address and a port, like 127.0.0.1:8080"),
         }
         default

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
+use crate::auth::registry::Registry;
 use crate::body::Budget;
 use crate::health::board::Health;
 use crate::health::requests::Requests;
@@ -50,6 +51,8 @@ pub(crate) struct Edge {
     pub(crate) data_dir: PathBuf,
     pub(crate) options: GatewayOptions,
     pub(crate) hosts: Hosts,
+    /// Who may what.
+    pub(crate) registry: Registry,
     pub(crate) budget: Budget,
     pub(crate) limiter: Limiter,
     /// One permit for each request that waits for the database (`Prefer: wait`).

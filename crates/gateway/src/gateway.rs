@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
+use crate::auth::registry::Registry;
 use crate::body::Budget;
 use crate::edge::{Edge, GatewayOptions};
 use crate::encoding::ENCODERS_MAX;
@@ -36,6 +37,8 @@ pub struct GatewayParts {
     pub live: Live,
     /// The database.
     pub stores: Stores,
+    /// Applications and tokens.
+    pub registry: Registry,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
     /// Whose disk `/status` reports.
@@ -53,9 +56,9 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the edge together; nothing runs yet.
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { intake, live, stores, meters, data_dir, options } = parts;
+        let GatewayParts { intake, live, stores, registry, meters, data_dir, options } = parts;
         let edge = Arc::new(Edge {
-            hosts: Hosts::new(&options.allowed_hosts, &options.public_url),
+            hosts: Hosts::new(&options.allowed_hosts, &options.public_url, registry.is_public()),
             budget: Budget::new(options.limits.budget_bytes_max),
             limiter: Limiter::new(&options.limits.rates),
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
@@ -80,6 +83,7 @@ impl Gateway {
             live,
             store: Arc::clone(&stores.events),
             stores,
+            registry,
             meters,
             data_dir,
             options,

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 use hyper::header::HeaderValue;
 
 use crate::auth::needs::{self, Needs};
@@ -17,7 +17,8 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
-    audit, console, event, events, explore, history, live, metrics, sessions, status,
+    applications, audit, console, event, events, explore, history, live, metrics, sessions, status,
+    tokens,
 };
 
 /// One path.
@@ -25,16 +26,19 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     /// What `Allow` says.
     pub(crate) methods: &'static str,
-    needs: Needs,
+    pub(crate) needs: Needs,
     handler: MethodRouter<Arc<Edge>>,
 }
 
 const READ: &str = "GET, HEAD";
 const READ_WRITE: &str = "GET, HEAD, POST";
 
+const ADMIN: Needs = Needs::all(Need::Admin);
 const OPEN: Needs = Needs::all(Need::Nothing);
 /// The writes of events are let through by the service.
-const LOOK: Needs = Needs { look: Need::Read, change: Need::Admin };
+const LOOK: Needs = Needs { look: Need::ReadSome, change: Need::Admin };
+/// For the whole server, not for some of its streams.
+const WHOLE: Needs = Needs { look: Need::Read, change: Need::Admin };
 
 /// All paths.
 #[rustfmt::skip]
@@ -62,9 +66,14 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/sessions/{id}", READ, LOOK, get(sessions::session)),
         route("/live", READ, LOOK, get(live::live)),
         bare("/status", READ, LOOK, get(status::status)),
-        route("/status/history", READ, LOOK, get(history::history)),
-        route("/audit", READ, Needs::all(Need::Admin), get(audit::audit)),
-        bare("/metrics", READ, LOOK, get(metrics::metrics)),
+        route("/status/history", READ, WHOLE, get(history::history)),
+        route("/audit", READ, ADMIN, get(audit::audit)),
+        bare("/applications", READ_WRITE, ADMIN, get(applications::list).post(applications::create)),
+        bare("/applications/{name}", "PATCH", ADMIN, patch(applications::change)),
+        route("/tokens", READ_WRITE, ADMIN, get(tokens::list).post(tokens::create)),
+        bare("/tokens/{id}", "DELETE", ADMIN, delete(tokens::revoke)),
+        bare("/tokens/{id}/rotate", "POST", ADMIN, post(tokens::rotate)),
+        bare("/metrics", READ, Needs::all(Need::ReadIfPublic), get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),
         bare("/openapi.json", READ, OPEN, get(console::openapi)),
@@ -77,8 +86,9 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// The router over them.
 pub(crate) fn build(edge: Arc<Edge>) -> Router {
+    let is_public = edge.registry.is_public();
     let router = routes().into_iter().fold(Router::new(), |router, route| {
-        let (methods, needs) = (route.methods, route.needs);
+        let (methods, needs) = (route.methods, route.needs.settled(is_public));
         let check = from_fn(move |request, next| needs::check(needs, request, next));
         let refuse = move |request: Request| async move { not_allowed(&request, methods) };
         router.route(route.path, route.handler.route_layer(check).fallback(refuse))

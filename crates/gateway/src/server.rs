@@ -104,7 +104,7 @@ async fn accept_until<T>(
 
 /// One connection, to its end.
 async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
-    let client = place.client();
+    let client = Some(place.client());
     let _present = Present::new(&gateway.edge, place);
     if prepare(&stream).is_err() {
         return;

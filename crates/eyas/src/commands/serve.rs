@@ -10,12 +10,13 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits};
+use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits, Registry};
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, StartError};
 use queue::{Queue, QueueError};
@@ -86,9 +87,10 @@ pub(crate) async fn run(
     let mut process = Process { lock, signals, program, json };
     let mut listener = listen::open(config.listen, inherited)?;
     let config = Config { data_dir, ..config };
+    let address = listener.local_addr().context("no local address")?;
     loop {
         let server = tokio::select! {
-            opened = Server::open(config.clone()) => opened?,
+            opened = Server::open(config.clone(), address) => opened?,
             // Nothing has begun yet that would have to be finished.
             name = process.signals.stop() => {
                 info!(signal = name, "stopped at the start");
@@ -142,6 +144,7 @@ struct Server {
     config: Config,
     instance: String,
     stores: Stores,
+    registry: Registry,
     queue: Arc<dyn Queue>,
     meters: Arc<Meters>,
     intake: Intake,
@@ -151,10 +154,16 @@ struct Server {
 }
 
 impl Server {
-    async fn open(config: Config) -> Result<Self, CommandError> {
+    async fn open(config: Config, address: SocketAddr) -> Result<Self, CommandError> {
         wiring::make_room(&config.data_dir);
         let stores = wiring::open_stores(&config).map_err(anyhow::Error::from)?;
         let instance = stores.control.instance().await.map_err(anyhow::Error::from)?;
+        let is_public = !address.ip().is_loopback();
+        let registry = Registry::open(Arc::clone(&stores.trust), is_public).await;
+        let registry = registry.map_err(anyhow::Error::from)?;
+        if registry.is_locked_out() {
+            return Err(no_token(&config.data_dir, address));
+        }
         let applied = stores.events.lease().await.map_err(anyhow::Error::from)?.applied;
         let settings = config.clone();
         let queue =
@@ -187,7 +196,18 @@ impl Server {
         };
         let consumer = Consumer::start(&intake, options).await;
         let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
-        Ok(Self { config, instance, stores, queue, meters, intake, consumer, exporter, tasks })
+        Ok(Self {
+            config,
+            instance,
+            stores,
+            registry,
+            queue,
+            meters,
+            intake,
+            consumer,
+            exporter,
+            tasks,
+        })
     }
 
     /// Serves until it is told to end. After a hand-over the listening socket comes back.
@@ -210,6 +230,7 @@ impl Server {
             intake: self.intake.clone(),
             live,
             stores: self.stores.clone(),
+            registry: self.registry,
             meters: Arc::clone(&self.meters),
             options: GatewayOptions {
                 public_url: url.clone(),
@@ -317,6 +338,17 @@ impl Process {
             warn!("{error:#}");
         }
     }
+}
+
+/// Whoever reaches a public address needs a token, and there is none.
+fn no_token(data_dir: &Path, address: SocketAddr) -> CommandError {
+    let data_dir = data_dir.display();
+    CommandError::Config(format!(
+        "{address} can be reached from other machines, and there is no token to protect it. Make one:\n  \
+        `eyas app create NAME --data-dir {data_dir}`\n  \
+        `eyas token create --app NAME --scope write --data-dir {data_dir}`\n  \
+        then start again; or listen on 127.0.0.1 or [::1]"
+    ))
 }
 
 /// Why the log was not opened, and the command that helps.

@@ -1,7 +1,16 @@
 //! Who asks, and what they may.
 //!
-//! [`principal`] is who a request comes from, [`needs`] what the routes want of them. The service finds the principal once and
-//! leaves it in the request's extensions; the router compares.
+//! [`identify`] finds out who a request comes from, once, by what stands in its head; [`registry`] knows all tokens, in
+//! memory, and carries out what is to change about them. The answer is a [`principal`], with its [`grants`]. What the
+//! routes want stands in [`needs`]; [`standing`] is for what outlives a request. [`token_text`] is what a token looks like, [`wish`] what may be asked for.
 
+pub(crate) mod grants;
+pub(crate) mod identify;
 pub(crate) mod needs;
 pub(crate) mod principal;
+pub(crate) mod refusal;
+pub(crate) mod registry;
+pub(crate) mod standing;
+pub(crate) mod table;
+pub(crate) mod token_text;
+pub(crate) mod wish;

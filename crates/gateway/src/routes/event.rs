@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use model::Pattern;
 use model::json::{self, Breaks};
 use store::Stored;
 
+use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
@@ -17,6 +19,7 @@ use crate::query::{Query, decode};
 /// Finds the event in the database, or on its way there.
 pub(crate) async fn event(
     State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -26,7 +29,12 @@ pub(crate) async fn event(
     let stream = query.take("stream")?;
     query.end("application, stream")?;
 
-    let (found, is_queued) = find(&edge, &id, application.as_deref(), stream.as_deref()).await?;
+    if let Some(stream) = &stream {
+        principal.narrow(vec![Pattern::Exact(stream.to_string())])?;
+    }
+    let (mut found, is_queued) =
+        find(&edge, &id, application.as_deref(), stream.as_deref()).await?;
+    found.retain(|stored| principal.may_read(stored.event.stream()));
     let stored = match found.as_slice() {
         [] => return Err(Kind::NotFound.problem(format!("There is no event with the id {id:?}."))),
         [stored] => stored,

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use hyper::http::request::Parts;
 use model::{Cursor, Filter, Pattern, Seq, StreamName};
 use store::{Extent, Listed, Order, Page, PageQuery};
 
+use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::problem::Problem;
 use crate::query::{PAGE_LIMIT, Paging, Query};
@@ -23,6 +24,7 @@ const KNOWN_WITH_STREAM: &str = "stream, application, category, name, session_id
 /// `GET /events`: the stream `events`, or those that `stream=` names.
 pub(crate) async fn events(
     State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -31,18 +33,20 @@ pub(crate) async fn events(
     if streams.is_empty() {
         streams.push(Pattern::Exact(StreamName::EVENTS.to_owned()));
     }
-    list(edge, streams, query, &parts, KNOWN_WITH_STREAM).await
+    list(edge, principal.narrow(streams)?, query, &parts, KNOWN_WITH_STREAM).await
 }
 
 /// `GET /streams/{stream}`.
 pub(crate) async fn stream(
     State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let name = stream_name(parts.uri.path().strip_prefix("/streams/").unwrap_or_default())?;
     let query = Query::parse(parts.uri.query())?;
-    list(edge, vec![Pattern::Exact(name.as_str().to_owned())], query, &parts, KNOWN).await
+    let streams = principal.narrow(vec![Pattern::Exact(name.as_str().to_owned())])?;
+    list(edge, streams, query, &parts, KNOWN).await
 }
 
 async fn list(

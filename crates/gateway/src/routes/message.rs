@@ -7,6 +7,7 @@ use live::{LiveError, Message};
 use model::{Cursor, Seq};
 use serde::Serialize;
 
+use crate::auth::refusal::Refusal;
 use crate::edge::Edge;
 
 #[derive(Serialize)]
@@ -40,6 +41,8 @@ pub(crate) enum End {
     Shutdown,
     /// The subscription cannot go on.
     Failed(LiveError),
+    /// Whoever asked may no longer have the answer.
+    Refused(Refusal),
     /// The client has read nothing for too long.
     Stalled,
 }
@@ -86,6 +89,7 @@ pub(crate) fn bye(end: &End, cursor: Cursor, retry_after_ms: u64) -> String {
     let (reason, detail) = match end {
         End::Shutdown | End::Failed(LiveError::Closed) => ("shutdown", None),
         End::Failed(error) => ("error", Some(error.to_string())),
+        End::Refused(refusal) => (refusal.code(), None),
         End::Stalled => ("stalled", None),
     };
     text(&Written::Bye { reason, cursor: cursor.to_string(), retry_after_ms, detail })

@@ -1,8 +1,10 @@
 //! The handlers, one room for each thing that a client can ask for.
 
+pub(crate) mod applications;
 pub(crate) mod ask;
 pub(crate) mod audit;
 pub(crate) mod console;
+pub(crate) mod document;
 pub(crate) mod endless;
 pub(crate) mod event;
 pub(crate) mod events;
@@ -24,5 +26,6 @@ pub(crate) mod receipt;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod ticks;
+pub(crate) mod tokens;
 pub(crate) mod wait;
 pub(crate) mod websocket;

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::registry::Registry;
 use crate::edge::{Edge, GatewayOptions};
 use crate::ending::Ending;
 use crate::gateway::{Gateway, GatewayParts};
@@ -65,6 +66,7 @@ impl Answer {
 /// The parts of a gateway, without a socket.
 pub(crate) async fn gateway(
     limits: Limits,
+    is_public: bool,
 ) -> (Gateway, tempfile::TempDir, CancellationToken, Arc<Meters>) {
     let dir = tempfile::tempdir().unwrap();
     let log = LogId::new(0x0a1b_2c3d).unwrap();
@@ -116,6 +118,7 @@ pub(crate) async fn gateway(
     let parts = GatewayParts {
         intake,
         live,
+        registry: Registry::open(Arc::clone(&sqlite) as _, is_public).await.unwrap(),
         stores: Stores::of(&sqlite),
         meters: Arc::clone(&meters),
         data_dir: dir.path().to_owned(),
@@ -136,7 +139,16 @@ impl App {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
-        let (gateway, dir, background, meters) = gateway(limits).await;
+        Self::that_is(limits, false).await
+    }
+
+    /// As if other machines could reach it.
+    pub(crate) async fn public() -> Self {
+        Self::that_is(Limits::default(), true).await
+    }
+
+    async fn that_is(limits: Limits, is_public: bool) -> Self {
+        let (gateway, dir, background, meters) = gateway(limits, is_public).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let ending = Ending::default();

@@ -1,0 +1,65 @@
+//! For what outlives a request: whether whoever asked may still have the answer.
+//!
+//! Invariant: nothing goes on for longer than the right to it, but for the time between two looks where that simply runs out.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::auth::principal::Principal;
+use crate::auth::refusal::Refusal;
+use crate::edge::Edge;
+
+/// The right of one live connection.
+pub(crate) struct Standing {
+    edge: Arc<Edge>,
+    by: By,
+    /// Resolves when anything about applications or tokens has changed. Of its own, so that ten thousand do not queue at
+    /// one lock whenever they wake.
+    changed: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+enum By {
+    /// This machine, or whoever needs none: for as long as it stays so.
+    Openness,
+    /// The administrator of this machine.
+    Machine,
+    /// The token of this id.
+    Token(String),
+}
+
+impl Standing {
+    /// Of somebody who was let in. What has changed since then is only seen by a [`look`](Self::look).
+    pub(crate) fn new(edge: Arc<Edge>, principal: &Principal) -> Self {
+        let token_id = principal.identity().and_then(|identity| identity.token_id.clone());
+        let by = match token_id {
+            Some(id) => By::Token(id),
+            None if edge.registry.is_open() => By::Openness,
+            None => By::Machine,
+        };
+        Self { changed: Box::pin(edge.registry.changed()), edge, by }
+    }
+
+    /// Resolves when it is lost, for another reason than time. Dropping the future loses nothing.
+    pub(crate) async fn lost(&mut self) -> Refusal {
+        loop {
+            (&mut self.changed).await;
+            // First the next change, then the look: what changes between the two wakes us again.
+            self.changed = Box::pin(self.edge.registry.changed());
+            if let Err(refusal) = self.look() {
+                return refusal;
+            }
+        }
+    }
+
+    /// Whether it still holds.
+    pub(crate) fn look(&self) -> Result<(), Refusal> {
+        match &self.by {
+            By::Machine => Ok(()),
+            By::Openness if self.edge.registry.is_open() => Ok(()),
+            By::Openness => Err(Refusal::Missing),
+            By::Token(id) => self.edge.registry.by_id(id).map(drop),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Bodies of administration: one small JSON object, each member known.
+
+use axum::body::Body;
+use hyper::http::request::Parts;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde_json::error::Category;
+
+use crate::auth::wish::WishError;
+use crate::body;
+use crate::edge::Edge;
+use crate::error::Kind;
+use crate::problem::{Position, Problem};
+use crate::watch::{Phase, Watch};
+use crate::wire::media::{Format, format};
+use crate::wire::text;
+
+/// Longest body.
+const BYTES_MAX: usize = 64 * 1024;
+
+/// Reads the body of a request.
+pub(crate) async fn read<T: DeserializeOwned>(
+    edge: &Edge,
+    parts: &Parts,
+    body: Body,
+) -> Result<T, Problem> {
+    let Some(read) = read_any(edge, parts, body).await? else {
+        return Err(Kind::EmptyBody.problem("The request has no body.").hint("send a JSON object"));
+    };
+    Ok(read)
+}
+
+/// The same, where the body may be left out.
+pub(crate) async fn read_any<T: DeserializeOwned>(
+    edge: &Edge,
+    parts: &Parts,
+    mut body: Body,
+) -> Result<Option<T>, Problem> {
+    let watch = parts.extensions.get::<std::sync::Arc<Watch>>();
+    let watch = watch.expect("the service has put it there");
+    watch.enter(Phase::Body);
+    let (bytes, _reserved) = body::collect(&mut body, watch, &edge.budget, BYTES_MAX).await?;
+    watch.enter(Phase::Busy);
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    if format(&parts.headers)? != Format::Json {
+        return Err(Kind::UnsupportedMediaType
+            .problem("This takes one JSON object.")
+            .hint("send Content-Type: application/json"));
+    }
+    text::no_byte_order_mark(&bytes)?;
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| fault(&bytes, &error))
+}
+
+/// What is wrong, by the words of the parser: it has no other way to say which rule was broken.
+fn fault(bytes: &[u8], error: &serde_json::Error) -> Problem {
+    if error.classify() != Category::Data {
+        return text::invalid_json(bytes, 0, error);
+    }
+    let words = error.to_string();
+    let (kind, hint) = match words.split(' ').next() {
+        Some("unknown") if words.starts_with("unknown field") => (
+            Kind::UnknownField,
+            "leave it out or correct its name; GET /openapi.json lists what is allowed",
+        ),
+        Some("missing") => (Kind::MissingField, "add it; GET /openapi.json lists what is wanted"),
+        Some("duplicate") => (Kind::DuplicateField, "name each field once"),
+        _ => (Kind::WrongType, "GET /openapi.json lists the type of each field"),
+    };
+    let place =
+        Position { line: error.line(), column: Some(error.column()), ..Position::default() };
+    kind.problem(format!("The body is not what this takes: {words}.")).hint(hint).position(place)
+}
+
+/// A wish that cannot be granted, as an answer.
+impl From<WishError> for Problem {
+    fn from(WishError { pointer, why }: WishError) -> Self {
+        let member = pointer.trim_start_matches('/').replace('/', ".");
+        Kind::BadValue.problem(format!("{member} {why}.")).pointer(pointer)
+    }
+}
+
+/// A member whose `null` says something else than its absence.
+#[derive(Default)]
+pub(crate) enum Given<T> {
+    #[default]
+    Absent,
+    Null,
+    Value(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(reader)?.map_or(Self::Null, Self::Value))
+    }
+}
