@@ -50,6 +50,7 @@ mod slow_clients;
 mod small_disk;
 mod status;
 mod tcp;
+mod tokens;
 mod torture;
 mod traces;
 mod two_truths;

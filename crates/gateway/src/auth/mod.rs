@@ -2,7 +2,8 @@
 //!
 //! [`identify`] finds out who a request comes from, once, by what stands in its head; [`registry`] knows all tokens, in
 //! memory, and carries out what is to change about them. The answer is a [`principal`], with its [`grants`]. What the
-//! routes want stands in [`needs`]; [`standing`] is for what outlives a request. [`token_text`] is what a token looks like, [`wish`] what may be asked for.
+//! routes want stands in [`needs`]; [`standing`] is for what outlives a request. [`token_text`] is what a token looks like, [`wish`] what may be asked for;
+//! [`uses`] saves when tokens were last used.
 
 pub(crate) mod grants;
 pub(crate) mod identify;
@@ -13,4 +14,5 @@ pub(crate) mod registry;
 pub(crate) mod standing;
 pub(crate) mod table;
 pub(crate) mod token_text;
+pub(crate) mod uses;
 pub(crate) mod wish;

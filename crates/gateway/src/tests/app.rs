@@ -187,6 +187,19 @@ impl App {
         answer(&bytes)
     }
 
+    /// Sends raw bytes and reads no further than the head of the answer.
+    pub(crate) async fn head(&self, request: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(request).await.unwrap();
+        let mut head = Vec::new();
+        while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
+            let n_read = timeout(DEADLINE, stream.read_buf(&mut head)).await.unwrap().unwrap();
+            assert!(n_read > 0, "the connection ended");
+        }
+        let end = memchr::memmem::find(&head, b"\r\n\r\n").unwrap() + 2;
+        String::from_utf8(head[..end].to_vec()).unwrap()
+    }
+
     /// `headers` are whole lines, each with its line break.
     pub(crate) async fn send(&self, what: &str, headers: &str, body: &[u8]) -> Answer {
         let head = format!(

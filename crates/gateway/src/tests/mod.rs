@@ -6,6 +6,7 @@ mod assets;
 mod cloud_event;
 mod coding;
 mod corpus;
+mod cors;
 mod csv;
 mod edge;
 mod envelope;
