@@ -12,11 +12,13 @@ use std::time::Duration;
 use gateway::{Quota, Rates};
 use queue::RESERVE_BYTES_MAX;
 use serde::Serialize;
+use store::ConfiguredSchema;
 
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
 use crate::rates::{RateFault, quota};
+use crate::schema_files;
 use crate::spelling::nearest;
 use crate::units;
 
@@ -83,6 +85,10 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// Where traces go; `None`: nothing is traced.
     pub(crate) otlp: Option<OtlpOptions>,
+    /// What events have to look like, compiled.
+    pub(crate) schemas: Vec<ConfiguredSchema>,
+    /// The file that was read, to read it again on SIGHUP.
+    pub(crate) file: Option<PathBuf>,
     /// What seems wrong but stops nothing.
     pub(crate) warnings: Vec<String>,
 }
@@ -163,6 +169,8 @@ pub(crate) fn survey(
 #[derive(Default)]
 struct Layers {
     settings: BTreeMap<&'static str, Setting>,
+    schemas: Vec<ConfiguredSchema>,
+    file: Option<PathBuf>,
     problems: Vec<String>,
     warnings: Vec<String>,
 }
@@ -180,7 +188,10 @@ impl Layers {
             Err(error) => return self.problems.push(format!("{}: {error}", path.display())),
         };
         match text.parse::<toml::Table>() {
-            Ok(table) => self.read_table(&table, "", &path),
+            Ok(table) => {
+                self.read_table(&table, "", &path);
+                self.file = Some(path);
+            }
             Err(error) => {
                 let words = error.message();
                 let line =
@@ -196,6 +207,9 @@ impl Layers {
             let key = format!("{prefix}{name}");
             let known = KEYS.iter().find(|(known, ..)| *known == key);
             match (known, value) {
+                (None, value) if key == "schemas" => {
+                    self.schemas = schema_files::read(value, path, &mut self.problems);
+                }
                 (None, toml::Value::Table(inner)) if is_section(&key) => {
                     self.read_table(inner, &format!("{key}."), path);
                 }
@@ -295,6 +309,8 @@ impl Layers {
                 refused_retry,
                 log_format,
                 otlp,
+                schemas: self.schemas,
+                file: self.file,
                 warnings,
             })
         } else {

@@ -59,6 +59,8 @@ pub(crate) struct Edge {
     pub(crate) waiters: Arc<Semaphore>,
     /// One for each export under way.
     pub(crate) exports: Arc<Semaphore>,
+    /// One for each schema that is being tried on stored events.
+    pub(crate) dry_runs: Semaphore,
     /// One for each answer that is being compressed.
     pub(crate) encoders: Arc<Semaphore>,
     pub(crate) openapi: Bytes,

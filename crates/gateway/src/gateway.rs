@@ -27,6 +27,7 @@ use crate::request_id::RequestIds;
 use crate::returns::Returns;
 use crate::router;
 use crate::routes::export::EXPORTS_MAX;
+use crate::routes::schemas::DRY_RUNS_MAX;
 use crate::routes::wait::WAITERS_MAX;
 
 /// What the edge stands on.
@@ -63,6 +64,7 @@ impl Gateway {
             limiter: Limiter::new(&options.limits.rates),
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            dry_runs: Semaphore::new(DRY_RUNS_MAX),
             encoders: Arc::new(Semaphore::new(ENCODERS_MAX)),
             openapi: openapi::document(&options.version, &options.public_url),
             assets: Assets::load(),

@@ -15,6 +15,7 @@ const PARTS: &[&str] = &[
     include_str!("openapi/explore.json"),
     include_str!("openapi/limits.json"),
     include_str!("openapi/trust.json"),
+    include_str!("openapi/schemas.json"),
 ];
 
 /// What anybody may ask as often as they like: probes, the console, the description.

@@ -98,10 +98,14 @@ impl<'a> Query<'a> {
             .problem(format!("There is no parameter {shown:?} here; {known}.")))
     }
 
+    /// `from` or `to`.
+    pub(crate) fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        let allowed = "an RFC 3339 time such as 2026-11-01T08:00:00Z (write + as %2B), or 2026-11-01 08:00:00 in UTC";
+        self.take_as(name, allowed, |text| Timestamp::parse(text).ok())
+    }
+
     /// The filter of pages and of live subscriptions.
     pub(crate) fn filter(&mut self) -> Result<Filter, Problem> {
-        let time = "an RFC 3339 time such as 2026-11-01T08:00:00Z (write + as %2B), or 2026-11-01 08:00:00 in UTC";
-        let read_time = |text: &str| Timestamp::parse(text).ok();
         Ok(Filter {
             stream: Vec::new(),
             application: self.patterns("application")?,
@@ -110,8 +114,8 @@ impl<'a> Query<'a> {
             session_id: self.patterns("session_id")?,
             search: self.take_as("q", "a text of 1 to 128 characters", Search::parse)?,
             valid: self.take_as("valid", "true or false", |text| bool::from_str(text).ok())?,
-            from: self.take_as("from", time, read_time)?,
-            to: self.take_as("to", time, read_time)?,
+            from: self.time("from")?,
+            to: self.time("to")?,
             clock: self
                 .take_as("clock", "received or event", |text| match text {
                     "received" => Some(Clock::Received),

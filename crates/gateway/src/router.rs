@@ -17,8 +17,8 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
-    applications, audit, console, event, events, explore, history, live, metrics, sessions, status,
-    tokens,
+    applications, audit, console, event, events, explore, history, invalid, live, metrics, schemas,
+    sessions, status, tokens,
 };
 
 /// One path.
@@ -74,6 +74,16 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/tokens/{id}", "DELETE", ADMIN, delete(tokens::revoke)),
         bare("/tokens/{id}/rotate", "POST", ADMIN, post(tokens::rotate)),
         bare("/metrics", READ, Needs::all(Need::ReadIfPublic), get(metrics::metrics)),
+        route("/invalid", READ, LOOK, get(invalid::invalid)),
+        route(
+            "/schemas",
+            "GET, HEAD, PUT, DELETE",
+            LOOK,
+            get(schemas::list).put(schemas::put).delete(schemas::turn_off),
+        ),
+        route("/schemas/versions", READ, LOOK, get(schemas::versions)),
+        bare("/schemas/activate", "POST", LOOK, post(schemas::activate)),
+        bare("/schemas/test", "POST", Needs::all(Need::Read), post(schemas::test)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),
         bare("/openapi.json", READ, OPEN, get(console::openapi)),

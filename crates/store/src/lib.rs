@@ -2,8 +2,9 @@
 //!
 //! [`events`] is the contract of the events lane, [`explore`] sums them up, [`control`] is that of the small settled things,
 //! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens, [`sessions`] that of who has
-//! signed in to the console, [`dead_letters`] that of what the database refused, [`jobs`] that of long work. [`breaker`]
-//! tells a bad database from bad records.
+//! signed in to the console, [`schemas`] that of what events have to look like, [`dead_letters`] that of what the database
+//! refused, [`jobs`] that of long work. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
+//! database from bad records.
 //! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
 
 mod audit;
@@ -13,7 +14,9 @@ mod dead_letters;
 mod error;
 mod events;
 mod explore;
+mod invalid;
 mod jobs;
+mod schemas;
 mod sessions;
 mod sqlite;
 mod stores;
@@ -34,7 +37,13 @@ pub use events::{
     Page, PageQuery, SessionPage, SessionPosition, SessionQuery, Stored,
 };
 pub use explore::{Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment};
+pub use invalid::{InvalidGroup, InvalidGroups, InvalidSample, invalid_groups};
 pub use jobs::{Begun, JOBS_KEPT_MAX, Job, JobProgress, JobState, JobStore, JobTurn, NewJob};
+pub use schemas::{
+    ConfiguredSchema, SCHEMA_VERSIONS_MAX, SCHEMAS_MAX, SchemaAct, SchemaChange, SchemaKey,
+    SchemaMode, SchemaRefusal, SchemaSource, SchemaState, SchemaStates, SchemaStore, SchemaText,
+    SchemaVersion, VERSIONS_BYTES_MAX,
+};
 pub use sessions::{SIGN_INS_MAX, SecretHash, SessionStore, SignIn};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use stores::Stores;

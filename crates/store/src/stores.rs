@@ -8,6 +8,7 @@ use crate::dead_letters::DeadLetterStore;
 use crate::events::EventStore;
 use crate::explore::ExploreStore;
 use crate::jobs::JobStore;
+use crate::schemas::SchemaStore;
 use crate::sessions::SessionStore;
 use crate::trust::TrustStore;
 
@@ -30,6 +31,8 @@ pub struct Stores {
     pub jobs: Arc<dyn JobStore>,
     /// Who has signed in.
     pub sessions: Arc<dyn SessionStore>,
+    /// What events have to look like.
+    pub schemas: Arc<dyn SchemaStore>,
 }
 
 impl Stores {
@@ -41,6 +44,7 @@ impl Stores {
             + ControlStore
             + AuditStore
             + TrustStore
+            + SchemaStore
             + SessionStore
             + DeadLetterStore
             + JobStore
@@ -55,6 +59,7 @@ impl Stores {
             dead_letters: Arc::clone(store) as _,
             jobs: Arc::clone(store) as _,
             sessions: Arc::clone(store) as _,
+            schemas: Arc::clone(store) as _,
         }
     }
 }

@@ -30,6 +30,7 @@
 //! | [`audit`] | `AuditStore` |
 //! | [`trust`] | `TrustStore` |
 //! | [`sessions`] | `SessionStore`: who has signed in |
+//! | [`schemas`] | `SchemaStore` |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
@@ -54,6 +55,7 @@ pub(crate) mod page;
 mod readers;
 mod replay;
 pub(crate) mod rows;
+mod schemas;
 pub(crate) mod session;
 mod sessions;
 pub(crate) mod store;

@@ -68,6 +68,7 @@ pub(crate) async fn every_field_reads_back(store: &dyn EventStore) {
         received_at: at(i64::MAX),
         valid: false,
         errors: r#"[{"pointer":"","rule":"time","message":"in the future"}]"#,
+        schema_version: Some(u32::MAX),
         hash: ContentHash(u128::MAX - 1),
     };
     let bare = Draft { timestamp: Some(at(0)), received_at: at(-1), ..draft("bare") };
