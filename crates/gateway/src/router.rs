@@ -35,10 +35,10 @@ const READ_WRITE: &str = "GET, HEAD, POST";
 
 const ADMIN: Needs = Needs::all(Need::Admin);
 const OPEN: Needs = Needs::all(Need::Nothing);
-/// The writes of events are let through by the service.
-const LOOK: Needs = Needs { look: Need::ReadSome, change: Need::Admin };
-/// For the whole server, not for some of its streams.
-const WHOLE: Needs = Needs { look: Need::Read, change: Need::Admin };
+/// Of everything. The writes of events are let through by the service.
+const LOOK: Needs = Needs { look: Need::Read, change: Need::Admin };
+/// Of some streams, where the handler shows no others.
+const NARROW: Needs = Needs { look: Need::ReadSome, change: Need::Admin };
 
 /// All paths.
 #[rustfmt::skip]
@@ -53,20 +53,20 @@ pub(crate) fn routes() -> Vec<Route> {
     };
     vec![
         bare("/", READ, OPEN, get(status::index)),
-        route("/events", READ_WRITE, LOOK, get(events::events)),
-        route("/events/{id}", READ, LOOK, get(event::event)),
-        route("/streams/{stream}", READ_WRITE, LOOK, get(events::stream)),
+        route("/events", READ_WRITE, NARROW, get(events::events)),
+        route("/events/{id}", READ, NARROW, get(event::event)),
+        route("/streams/{stream}", READ_WRITE, NARROW, get(events::stream)),
         // A literal path goes before a parameter: an event with such an id is read as `/events/%66acets`.
-        route("/events/facets", READ, LOOK, get(explore::facets)),
-        route("/events/histogram", READ, LOOK, get(explore::histogram)),
-        route("/events/count", READ, LOOK, get(explore::count)),
-        route("/streams/{stream}/facets", READ, LOOK, get(explore::facets)),
-        route("/streams/{stream}/histogram", READ, LOOK, get(explore::histogram)),
-        route("/streams/{stream}/count", READ, LOOK, get(explore::count)),
-        route("/sessions/{id}", READ, LOOK, get(sessions::session)),
-        route("/live", READ, LOOK, get(live::live)),
-        bare("/status", READ, LOOK, get(status::status)),
-        route("/status/history", READ, WHOLE, get(history::history)),
+        route("/events/facets", READ, NARROW, get(explore::facets)),
+        route("/events/histogram", READ, NARROW, get(explore::histogram)),
+        route("/events/count", READ, NARROW, get(explore::count)),
+        route("/streams/{stream}/facets", READ, NARROW, get(explore::facets)),
+        route("/streams/{stream}/histogram", READ, NARROW, get(explore::histogram)),
+        route("/streams/{stream}/count", READ, NARROW, get(explore::count)),
+        route("/sessions/{id}", READ, NARROW, get(sessions::session)),
+        route("/live", READ, NARROW, get(live::live)),
+        bare("/status", READ, NARROW, get(status::status)),
+        route("/status/history", READ, LOOK, get(history::history)),
         route("/audit", READ, ADMIN, get(audit::audit)),
         bare("/applications", READ_WRITE, ADMIN, get(applications::list).post(applications::create)),
         bare("/applications/{name}", "PATCH", ADMIN, patch(applications::change)),
