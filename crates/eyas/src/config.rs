@@ -16,6 +16,7 @@ use store::ConfiguredSchema;
 
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
+use crate::masking::masked;
 use crate::otlp::{OtlpOptions, traces_url};
 use crate::rates::{RateFault, quota};
 use crate::schema_files;
@@ -459,21 +460,6 @@ impl Layers {
             }
         }
         url
-    }
-}
-
-/// Whatever may be a secret, as `***`: the password of an address, and all of a key that is called one.
-fn masked(key: &str, text: &str) -> String {
-    let is_secret = ["token", "secret", "password", "key"].iter().any(|end| key.ends_with(end));
-    if is_secret && !text.is_empty() {
-        return "***".to_owned();
-    }
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    // A password may have an @ or a / in it; the last @ before the host is the one that counts.
-    let Some((user, host)) = rest.rsplit_once('@') else { return text.to_owned() };
-    match user.split_once(':') {
-        Some((name, _)) => format!("{scheme}://{name}:***@{host}"),
-        None => text.to_owned(),
     }
 }
 

@@ -13,6 +13,7 @@
 //! | [`client`] | the HTTP client of the client commands |
 //! | [`spelling`] | what a wrong word may have meant |
 //! | [`units`] | times and sizes in words |
+//! | [`masking`] | secrets as `***` |
 //! | [`printable`] | texts of strangers on a terminal |
 //! | [`listen`] | the listening socket, our own or handed to us |
 //! | [`handover`] | becoming the program on disk without losing a connection |
@@ -32,6 +33,7 @@ mod handover;
 mod listen;
 mod lock;
 mod logging;
+mod masking;
 mod notify;
 mod otlp;
 mod printable;

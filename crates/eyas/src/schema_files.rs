@@ -95,7 +95,7 @@ fn read_one(table: &toml::Table, base: &Path) -> Result<ConfiguredSchema, String
     let schema =
         std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let accepted =
-        Compiled::new(schema.trim()).map_err(|error| format!("{}: {error}", file.display()))?;
+        Compiled::compile(schema.trim()).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(ConfiguredSchema { key: SchemaKey { stream, category, name }, mode, text: accepted.text })
 }
 

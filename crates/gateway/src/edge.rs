@@ -15,7 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
+use crate::auth::codes::Codes;
+use crate::auth::cookie::Cookie;
 use crate::auth::registry::Registry;
+use crate::auth::session::Sessions;
 use crate::body::Budget;
 use crate::health::board::Health;
 use crate::health::requests::Requests;
@@ -53,6 +56,10 @@ pub(crate) struct Edge {
     pub(crate) hosts: Hosts,
     /// Who may what.
     pub(crate) registry: Registry,
+    /// Who has signed in to the console, and the codes and the cookie for it.
+    pub(crate) sessions: Sessions,
+    pub(crate) codes: Codes,
+    pub(crate) cookie: Cookie,
     pub(crate) budget: Budget,
     pub(crate) limiter: Limiter,
     /// One permit for each request that waits for the database (`Prefer: wait`).

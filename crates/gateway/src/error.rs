@@ -42,10 +42,10 @@ pub(crate) enum Kind {
     TooSlow,
     IdConflict,
     AmbiguousId,
+    SchemaFromConfig,
     ApplicationExists,
     TokenEnded,
     TooManyKept,
-    SchemaFromConfig,
     OtherLog,
     EventTooLarge,
     BodyTooLarge,
@@ -63,9 +63,9 @@ pub(crate) enum Kind {
     EmptyBatch,
     BadStreamName,
     NothingAccepted,
-    BadValue,
     BadSchema,
     TooManySchemas,
+    BadValue,
     Overloaded,
     LogFull,
     DiskFull,
@@ -78,6 +78,8 @@ pub(crate) enum Kind {
     TooManyExports,
     RateLimited,
     TooManyDryRuns,
+    BadCode,
+    Csrf,
 }
 
 /// A client that sends much gets no more back than this.
@@ -105,8 +107,8 @@ impl Kind {
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
-        Self::RateLimited,
         Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
+        Self::RateLimited, Self::BadCode, Self::Csrf,
     ];
 
     /// Status, code, hint.
@@ -132,6 +134,8 @@ impl Kind {
             Self::TokenExpired => (401, "token_expired", "make a new token: `eyas token create`"),
             Self::TokenRevoked => (401, "token_revoked", "make a new token: `eyas token create`"),
             Self::ApplicationDisabled => (401, "application_disabled", "have an administrator enable the application again"),
+            Self::BadCode => (401, "bad_code", "`eyas login` makes a new one; each is good once, for ten minutes"),
+            Self::Csrf => (403, "csrf", "with the cookie, send X-Requested-By: console and an Origin of this server; programs send a token instead"),
             Self::WrongScope => (403, "wrong_scope", "use a token with the scope that this asks for"),
             Self::WrongStream => (403, "wrong_stream", "use a token whose scope names this stream, or no stream at all"),
             Self::WrongOrigin => (403, "wrong_origin", "add the page's origin to allowed_origins of the token's application"),
@@ -142,10 +146,10 @@ impl Kind {
             Self::TooSlow => (408, "too_slow", "send the body faster, or in smaller requests"),
             Self::IdConflict => (409, "id_conflict", "an id names one event for ever: use a new id for other content"),
             Self::AmbiguousId => (409, "ambiguous_id", "add ?stream= or ?application= to say which one is meant"),
+            Self::SchemaFromConfig => (409, "schema_from_config", "change [[schemas]] in the configuration, then send SIGHUP; or take it out there"),
             Self::ApplicationExists => (409, "application_exists", "choose another name, or change the one that is there"),
             Self::TokenEnded => (409, "token_ended", "make a new token with POST /tokens"),
             Self::TooManyKept => (409, "too_many_kept", "revoke tokens that nobody uses; use one application for each client"),
-            Self::SchemaFromConfig => (409, "schema_from_config", "change [[schemas]] in the configuration, then send SIGHUP; or take it out there"),
             Self::OtherLog => (410, "other_log", "this server's log began anew: read again from the beginning, without the cursor"),
             Self::EventTooLarge => (413, "event_too_large", "send a smaller event, or keep the large part elsewhere and send its address"),
             Self::BodyTooLarge => (413, "body_too_large", "send fewer events in one request"),
@@ -164,9 +168,9 @@ impl Kind {
             Self::BadStreamName => (422, "bad_stream_name", "a stream's name matches [a-z0-9_.-]{1,64}"),
             Self::NothingAccepted => (422, "nothing_accepted", "rejected says what is wrong with each event"),
             Self::RateLimited => (429, "rate_limited", "send the request again after the seconds of Retry-After; many events in one request cost as much as one by one"),
-            Self::BadValue => (422, "bad_value", "correct the member that the pointer names"),
             Self::BadSchema => (422, "bad_schema", "schemas are JSON Schema 2020-12 without anything outside of them; the schema in force stays in force"),
             Self::TooManySchemas => (422, "too_many_schemas", "one schema for a whole category, or for a whole stream, may do"),
+            Self::BadValue => (422, "bad_value", "correct the member that the pointer names"),
             Self::Overloaded => (503, "overloaded", "send the request again in a second"),
             Self::LogFull => (503, "log_full", "send the request again in a second"),
             Self::DiskFull => (503, "disk_full", "free space on the disk of data_dir; intake resumes by itself"),
@@ -200,7 +204,8 @@ impl Kind {
             | Self::TokenUnknown
             | Self::TokenExpired
             | Self::TokenRevoked
-            | Self::ApplicationDisabled => facts.is_challenge = true,
+            | Self::ApplicationDisabled
+            | Self::BadCode => facts.is_challenge = true,
             Self::Overloaded | Self::LogFull => {
                 facts.outcome = REJECTED;
                 facts.retry_after_s = Some(1);

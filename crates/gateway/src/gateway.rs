@@ -14,7 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
+use crate::auth::codes::{Bearer, Codes};
+use crate::auth::cookie::Cookie;
 use crate::auth::registry::Registry;
+use crate::auth::session::Sessions;
 use crate::body::Budget;
 use crate::edge::{Edge, GatewayOptions};
 use crate::encoding::ENCODERS_MAX;
@@ -28,6 +31,7 @@ use crate::returns::Returns;
 use crate::router;
 use crate::routes::export::EXPORTS_MAX;
 use crate::routes::schemas::DRY_RUNS_MAX;
+use crate::routes::session;
 use crate::routes::wait::WAITERS_MAX;
 
 /// What the edge stands on.
@@ -40,6 +44,8 @@ pub struct GatewayParts {
     pub stores: Stores,
     /// Applications and tokens.
     pub registry: Registry,
+    /// Who has signed in.
+    pub sessions: Sessions,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
     /// Whose disk `/status` reports.
@@ -57,7 +63,8 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the edge together; nothing runs yet.
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { intake, live, stores, registry, meters, data_dir, options } = parts;
+        let GatewayParts { intake, live, stores, registry, sessions, meters, data_dir, options } =
+            parts;
         let edge = Arc::new(Edge {
             hosts: Hosts::new(&options.allowed_hosts, &options.public_url, registry.is_public()),
             budget: Budget::new(options.limits.budget_bytes_max),
@@ -86,10 +93,21 @@ impl Gateway {
             store: Arc::clone(&stores.events),
             stores,
             registry,
+            sessions,
+            codes: Codes::default(),
+            cookie: Cookie::at(&options.public_url),
             meters,
             data_dir,
             options,
         });
         Self { router: router::build(Arc::clone(&edge)), edge }
+    }
+
+    /// The console's address; where one has to sign in, with a code of the machine itself, so it is for a terminal only.
+    pub fn console_for_a_person(&self) -> String {
+        let (edge, url) = (&self.edge, &self.edge.options.public_url);
+        let made = (!edge.registry.is_open())
+            .then(|| edge.codes.make(Bearer::Machine, pipeline::now()).ok());
+        made.flatten().map_or_else(|| session::console(url), |made| session::address(url, &made))
     }
 }

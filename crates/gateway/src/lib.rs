@@ -49,6 +49,7 @@ mod wire;
 mod tests;
 
 pub use auth::registry::{MadeToken, Registry};
+pub use auth::session::Sessions;
 pub use auth::wish::{NewApplication, NewToken, WishError, check_change, check_overlap};
 pub use edge::GatewayOptions;
 pub use ending::Ending;

@@ -14,8 +14,9 @@ const PARTS: &[&str] = &[
     include_str!("openapi/audit.json"),
     include_str!("openapi/explore.json"),
     include_str!("openapi/limits.json"),
-    include_str!("openapi/trust.json"),
     include_str!("openapi/schemas.json"),
+    include_str!("openapi/session.json"),
+    include_str!("openapi/trust.json"),
 ];
 
 /// What anybody may ask as often as they like: probes, the console, the description.

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
     applications, audit, console, event, events, explore, history, invalid, live, metrics, schemas,
-    sessions, status, tokens,
+    session, sessions, status, tokens,
 };
 
 /// One path.
@@ -73,17 +73,14 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/tokens", READ_WRITE, ADMIN, get(tokens::list).post(tokens::create)),
         bare("/tokens/{id}", "DELETE", ADMIN, delete(tokens::revoke)),
         bare("/tokens/{id}/rotate", "POST", ADMIN, post(tokens::rotate)),
-        bare("/metrics", READ, Needs::all(Need::ReadIfPublic), get(metrics::metrics)),
+        bare("/session", "GET, HEAD, POST, DELETE", OPEN, get(session::look).post(session::sign_in).delete(session::sign_out)),
+        bare("/session/codes", "POST", ADMIN, post(session::make_code)),
         route("/invalid", READ, LOOK, get(invalid::invalid)),
-        route(
-            "/schemas",
-            "GET, HEAD, PUT, DELETE",
-            LOOK,
-            get(schemas::list).put(schemas::put).delete(schemas::turn_off),
-        ),
+        route("/schemas", "GET, HEAD, PUT, DELETE", LOOK, get(schemas::list).put(schemas::put).delete(schemas::turn_off)),
         route("/schemas/versions", READ, LOOK, get(schemas::versions)),
-        bare("/schemas/activate", "POST", LOOK, post(schemas::activate)),
+        bare("/schemas/activate", "POST", ADMIN, post(schemas::activate)),
         bare("/schemas/test", "POST", Needs::all(Need::Read), post(schemas::test)),
+        bare("/metrics", READ, Needs::all(Need::ReadIfPublic), get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),
         bare("/openapi.json", READ, OPEN, get(console::openapi)),

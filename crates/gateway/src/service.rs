@@ -22,6 +22,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use pipeline::{Begun, Caller};
 use tower::ServiceExt;
 
+use crate::auth::browser;
 use crate::auth::identify::identify;
 use crate::auth::principal::Principal;
 use crate::cors;
@@ -123,6 +124,7 @@ where
     }
     let headers = request.headers();
     let principal = identify(&edge.registry, headers, request.extensions());
+    let principal = browser::recognise(edge, principal, &request);
     if is_write || is_allowed_page {
         let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
         let admitted = principal.check_origin(origin, is_allowed_page);

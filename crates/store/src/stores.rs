@@ -43,6 +43,7 @@ impl Stores {
             + ExploreStore
             + ControlStore
             + AuditStore
+            + SchemaStore
             + TrustStore
             + SchemaStore
             + SessionStore

@@ -9,14 +9,14 @@
 //! ([`crate::handover`]). Invariant: when the log is closed, no connection is left that could append.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits, Registry};
+use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits, Registry, Sessions};
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Schemas, StartError};
 use queue::{Queue, QueueError};
@@ -145,6 +145,7 @@ struct Server {
     instance: String,
     stores: Stores,
     registry: Registry,
+    sessions: Sessions,
     queue: Arc<dyn Queue>,
     meters: Arc<Meters>,
     intake: Intake,
@@ -161,6 +162,8 @@ impl Server {
         let is_public = !address.ip().is_loopback();
         let registry = Registry::open(Arc::clone(&stores.trust), is_public).await;
         let registry = registry.map_err(anyhow::Error::from)?;
+        let sessions = Sessions::open(Arc::clone(&stores.sessions)).await;
+        let sessions = sessions.map_err(anyhow::Error::from)?;
         if registry.is_locked_out() {
             return Err(no_token(&config.data_dir, address));
         }
@@ -202,6 +205,7 @@ impl Server {
             instance,
             stores,
             registry,
+            sessions,
             queue,
             meters,
             intake,
@@ -232,29 +236,23 @@ impl Server {
             live,
             stores: self.stores.clone(),
             registry: self.registry,
+            sessions: self.sessions,
             meters: Arc::clone(&self.meters),
-            options: GatewayOptions {
-                public_url: url.clone(),
-                allowed_hosts: self.config.allowed_hosts.clone(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                instance: self.instance.clone(),
-                limits: Limits { rates: self.config.rates.clone(), ..descriptors::edge_limits() },
-            },
+            options: edge_options(&self.config, &self.instance, &url),
             data_dir: self.config.data_dir.clone(),
         });
+        let console = console(&gateway, &url);
         let mut parts = Parts {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
             consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
             edge: self.tasks.spawn(gateway::run(listener, gateway, ending.clone())),
         };
-        announce(&self.config, &self.instance, &*self.queue, &url, process.json);
+        announce(&self.config, &self.instance, &*self.queue, (&url, &console), process.json);
         notify::ready();
         let ready_at = pipeline::now().to_string();
         let pid = std::process::id() as i32;
         process.tell(&Note { pid, url, ready_at, ..Note::default() });
-        let schemas = Arc::clone(self.intake.schemas());
-        let (file, stores) = (self.config.file.clone(), self.stores.clone());
-        let reload = async || schema_files::reload(file.as_deref(), &schemas, &*stores.audit).await;
+        let reload = reload(&self.config, &self.stores, self.intake.schemas());
         let mut poisoned = self.queue.poisoned();
         let ended = tokio::select! {
             wanted = process.wanted(&reload) => Ok(wanted),
@@ -296,6 +294,13 @@ async fn open_schemas(config: &Config, stores: &Stores) -> anyhow::Result<Arc<Sc
     let schemas = Schemas::open(Arc::clone(&stores.schemas)).await?;
     schemas.configure(config.schemas.clone(), schema_files::BY).await?;
     Ok(schemas)
+}
+
+/// What SIGHUP does.
+fn reload(config: &Config, stores: &Stores, schemas: &Arc<Schemas>) -> impl AsyncFn() + 'static {
+    let (file, audit) = (config.file.clone(), Arc::clone(&stores.audit));
+    let schemas = Arc::clone(schemas);
+    async move || schema_files::reload(file.as_deref(), &schemas, &*audit).await
 }
 
 /// The tasks of a running server.
@@ -406,8 +411,34 @@ fn poison() -> CommandError {
     )
 }
 
+fn edge_options(config: &Config, instance: &str, url: &str) -> GatewayOptions {
+    GatewayOptions {
+        public_url: url.to_owned(),
+        allowed_hosts: config.allowed_hosts.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        instance: instance.to_owned(),
+        limits: Limits { rates: config.rates.clone(), ..descriptors::edge_limits() },
+    }
+}
+
+/// Where the console is. A code to sign in with is for the eyes of a person: in a file or in a service's log it would be a
+/// key that is left lying about.
+fn console(gateway: &Gateway, url: &str) -> String {
+    if std::io::stdout().is_terminal() && std::io::stderr().is_terminal() {
+        gateway.console_for_a_person()
+    } else {
+        format!("{url}/ui/")
+    }
+}
+
 /// Says where the server is: JSON on stdout for programs, a banner on stderr for people.
-fn announce(config: &Config, instance: &str, queue: &dyn Queue, url: &str, json: bool) {
+fn announce(
+    config: &Config,
+    instance: &str,
+    queue: &dyn Queue,
+    (url, console): (&str, &str),
+    json: bool,
+) {
     let data_dir = config.data_dir.display().to_string();
     let bounds = queue.bounds();
     // Nobody reads stdout or stderr any more? That is no reason to stop serving.
@@ -419,7 +450,7 @@ fn announce(config: &Config, instance: &str, queue: &dyn Queue, url: &str, json:
         let durability = queue.durability().as_str();
         let log =
             format!("log {}, newest seq {}, durable on {durability}", queue.log(), bounds.last);
-        let banner = Banner { url, data_dir: &data_dir, log };
+        let banner = Banner { url, console, data_dir: &data_dir, log };
         let _ = write!(std::io::stderr(), "{}", banner.text());
     }
 }

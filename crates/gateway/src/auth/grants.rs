@@ -26,6 +26,11 @@ pub(crate) struct Grants {
 }
 
 impl Grants {
+    /// All there is.
+    pub(crate) fn everything() -> Self {
+        Self { write: Reach::Everything, read: Reach::Everything, is_admin: true }
+    }
+
     /// The sum of these scopes.
     pub(crate) fn of(scopes: &[Scope]) -> Self {
         let mut grants = Self { write: Reach::Nothing, read: Reach::Nothing, is_admin: false };

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use model::{Pattern, StreamName};
-use store::{Rate, TokenKind};
+use store::{Rate, SecretHash, TokenKind};
 
 use crate::auth::grants::{Grants, Reach};
 use crate::auth::refusal::Refusal;
@@ -32,7 +32,11 @@ pub(crate) enum Need {
 
 /// Who a request comes from. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Principal(Who);
+pub(crate) struct Principal {
+    who: Who,
+    /// The sign-in that it came with.
+    sign_in: Option<SecretHash>,
+}
 
 #[derive(Clone, Debug)]
 enum Who {
@@ -65,22 +69,32 @@ pub(crate) struct Identity {
 impl Principal {
     /// The machine itself, which may everything.
     pub(crate) const fn local() -> Self {
-        Self(Who::Local)
+        Self { who: Who::Local, sign_in: None }
     }
 
     /// Somebody known.
     pub(crate) fn known(identity: Identity) -> Self {
-        Self(Who::Known(Arc::new(identity)))
+        Self { who: Who::Known(Arc::new(identity)), sign_in: None }
     }
 
     /// Somebody who did not say who they are, or not well enough. May what anybody may.
     pub(crate) const fn nobody(why: Refusal) -> Self {
-        Self(Who::Nobody(why))
+        Self { who: Who::Nobody(why), sign_in: None }
+    }
+
+    /// The same, with a cookie.
+    pub(crate) fn signed_in(self, hash: SecretHash) -> Self {
+        Self { sign_in: Some(hash), ..self }
+    }
+
+    /// The sign-in that it came with, without which it is nobody.
+    pub(crate) fn sign_in(&self) -> Option<&SecretHash> {
+        self.sign_in.as_ref()
     }
 
     /// What is known about it; `None` for the machine itself and for nobody.
     pub(crate) fn identity(&self) -> Option<&Identity> {
-        match &self.0 {
+        match &self.who {
             Who::Known(identity) => Some(identity),
             Who::Local | Who::Nobody(_) => None,
         }
@@ -88,7 +102,7 @@ impl Principal {
 
     /// Why it is nobody.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
-        match self.0 {
+        match self.who {
             Who::Nobody(why) => Some(why),
             Who::Local | Who::Known(_) => None,
         }
@@ -96,7 +110,7 @@ impl Principal {
 
     /// How the audit trail names it.
     pub(crate) fn actor(&self) -> &str {
-        match &self.0 {
+        match &self.who {
             Who::Local => "local",
             Who::Known(identity) => &identity.actor,
             Who::Nobody(_) => "nobody",
@@ -110,7 +124,7 @@ impl Principal {
 
     /// Whether it may do what the route is for.
     pub(crate) fn check(&self, need: Need) -> Result<(), Problem> {
-        let identity = match &self.0 {
+        let identity = match &self.who {
             _ if need == Need::Nothing => return Ok(()),
             Who::Local => return Ok(()),
             Who::Nobody(why) => return Err(why.problem()),
@@ -136,7 +150,7 @@ impl Principal {
 
     /// Whether it may send to this stream.
     pub(crate) fn check_write(&self, stream: &StreamName) -> Result<(), Problem> {
-        match &self.0 {
+        match &self.who {
             Who::Local => Ok(()),
             Who::Nobody(why) => Err(why.problem()),
             Who::Known(identity) => match &identity.grants.write {
@@ -153,7 +167,7 @@ impl Principal {
 
     /// Whether it may read this stream.
     pub(crate) fn may_read(&self, stream: &str) -> bool {
-        match &self.0 {
+        match &self.who {
             Who::Local => true,
             Who::Known(identity) => identity.grants.read.has(stream),
             Who::Nobody(_) => false,
@@ -162,7 +176,7 @@ impl Principal {
 
     /// What it may see of the streams that it asks for; none asked for means all. An error where nothing is left.
     pub(crate) fn narrow(&self, wanted: Vec<Pattern>) -> Result<Vec<Pattern>, Problem> {
-        let identity = match &self.0 {
+        let identity = match &self.who {
             Who::Local => return Ok(wanted),
             Who::Nobody(why) => return Err(why.problem()),
             Who::Known(identity) => identity,
@@ -183,7 +197,7 @@ impl Principal {
         origin: Option<&str>,
         is_foreign: bool,
     ) -> Result<(), Problem> {
-        let identity = match &self.0 {
+        let identity = match &self.who {
             Who::Nobody(why) => return Err(why.problem()),
             // Whoever needs no token needs no permission either, so pages of others get none.
             Who::Local if is_foreign => {

@@ -19,6 +19,8 @@ pub(crate) enum Refusal {
     Revoked,
     /// Its application is disabled.
     Disabled,
+    /// It would change something with a cookie, and nothing shows that a page of ours has made it.
+    Forged,
 }
 
 impl Refusal {
@@ -46,6 +48,8 @@ impl Refusal {
                 .problem("This is no token: it was cut, mistyped, or is something else."),
             Self::Expired => Kind::TokenExpired.problem("The token has expired."),
             Self::Revoked => Kind::TokenRevoked.problem("The token was revoked."),
+            Self::Forged => Kind::Csrf
+                .problem("This would change something, and it does not come from the console."),
             Self::Disabled => {
                 Kind::ApplicationDisabled.problem("The application of this token is disabled.")
             }

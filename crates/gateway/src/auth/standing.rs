@@ -5,6 +5,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use store::SecretHash;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::auth::principal::Principal;
@@ -15,7 +16,8 @@ use crate::edge::Edge;
 pub(crate) struct Standing {
     edge: Arc<Edge>,
     by: By,
-    /// Resolves when anything about applications or tokens has changed. Of its own, so that ten thousand do not queue at
+    sign_in: Option<SecretHash>,
+    /// Resolves when anything about applications, tokens or sign-ins has changed. Of its own, so that ten thousand do not queue at
     /// one lock whenever they wake.
     changed: Pin<Box<WaitForCancellationFutureOwned>>,
 }
@@ -25,19 +27,25 @@ enum By {
     Openness,
     /// The administrator of this machine.
     Machine,
-    /// Whoever came with a token.
-    Token(Principal),
+    /// The token of this id.
+    Token(String),
 }
 
 impl Standing {
     /// Of somebody who was let in. What has changed since then is only seen by a [`look`](Self::look).
     pub(crate) fn new(edge: Arc<Edge>, principal: &Principal) -> Self {
-        let by = match principal.identity() {
-            Some(_) => By::Token(principal.clone()),
+        let token_id = principal.identity().and_then(|identity| identity.token_id.clone());
+        let by = match token_id {
+            Some(id) => By::Token(id),
             None if edge.registry.is_open() => By::Openness,
             None => By::Machine,
         };
-        Self { changed: Box::pin(edge.registry.changed()), edge, by }
+        Self {
+            changed: Box::pin(edge.registry.changed()),
+            edge,
+            by,
+            sign_in: principal.sign_in().copied(),
+        }
     }
 
     /// Resolves when it is lost, for another reason than time. Dropping the future loses nothing.
@@ -52,13 +60,16 @@ impl Standing {
         }
     }
 
-    /// Whether it still holds.
+    /// Whether it still holds. To follow is to use a sign-in.
     pub(crate) fn look(&self) -> Result<(), Refusal> {
+        if let Some(sign_in) = &self.sign_in {
+            self.edge.sessions.by_hash(sign_in, pipeline::now()).ok_or(Refusal::Missing)?;
+        }
         match &self.by {
             By::Machine => Ok(()),
             By::Openness if self.edge.registry.is_open() => Ok(()),
             By::Openness => Err(Refusal::Missing),
-            By::Token(principal) => self.edge.registry.still(principal),
+            By::Token(id) => self.edge.registry.by_id(id).map(drop),
         }
     }
 }

@@ -26,6 +26,7 @@ pub(crate) mod outbox;
 pub(crate) mod receipt;
 pub(crate) mod schema_body;
 pub(crate) mod schemas;
+pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod ticks;

@@ -1,5 +1,6 @@
 //! The bodies that `/schemas` takes: one JSON object, each member known.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -23,7 +24,7 @@ use crate::wire::text;
 /// Room for the other members beside a schema.
 const BYTES_MAX: usize = SCHEMA_BYTES_MAX + (16 << 10);
 
-/// All members that any of the bodies has.
+/// What is to be set.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Put {
@@ -76,23 +77,23 @@ impl From<Mode> for SchemaMode {
 }
 
 impl Put {
-    /// Which events.
-    pub(crate) fn key(&self) -> Result<SchemaKey, Problem> {
-        in_body(&self.stream, &self.category, &self.name)
+    /// Which events; asked once.
+    pub(crate) fn take_key(&mut self) -> Result<SchemaKey, Problem> {
+        in_body(self.stream.take(), self.category.take(), self.name.take())
     }
 }
 
 impl Activate {
-    /// Which events.
-    pub(crate) fn key(&self) -> Result<SchemaKey, Problem> {
-        in_body(&self.stream, &self.category, &self.name)
+    /// Which events; asked once.
+    pub(crate) fn take_key(&mut self) -> Result<SchemaKey, Problem> {
+        in_body(self.stream.take(), self.category.take(), self.name.take())
     }
 }
 
 impl Test {
-    /// Which events.
-    pub(crate) fn key(&self) -> Result<SchemaKey, Problem> {
-        in_body(&self.stream, &self.category, &self.name)
+    /// Which events; asked once.
+    pub(crate) fn take_key(&mut self) -> Result<SchemaKey, Problem> {
+        in_body(self.stream.take(), self.category.take(), self.name.take())
     }
 }
 
@@ -141,23 +142,15 @@ pub(crate) async fn read<T: serde::de::DeserializeOwned>(
 
 /// The key that a query names: `stream`, `category` and `name`.
 pub(crate) fn in_query(query: &mut Query<'_>) -> Result<SchemaKey, Problem> {
-    let mut take = |name: &str| query.take(name).map(|value| value.map(|value| value.into_owned()));
+    let mut take = |name: &str| query.take(name).map(|value| value.map(Cow::into_owned));
     let (stream, category, name) = (take("stream")?, take("category")?, take("name")?);
-    query_key(&stream, &category, &name)
-}
-
-fn query_key(
-    stream: &Option<String>,
-    category: &Option<String>,
-    name: &Option<String>,
-) -> Result<SchemaKey, Problem> {
     key(stream, category, name).map_err(|(name, why)| bad(name, &why))
 }
 
 fn in_body(
-    stream: &Option<String>,
-    category: &Option<String>,
-    name: &Option<String>,
+    stream: Option<String>,
+    category: Option<String>,
+    name: Option<String>,
 ) -> Result<SchemaKey, Problem> {
     key(stream, category, name).map_err(|(name, why)| {
         Kind::WrongType
@@ -169,13 +162,13 @@ fn in_body(
 
 /// A checked key, or the member at fault and the end of a sentence about it.
 fn key(
-    stream: &Option<String>,
-    category: &Option<String>,
-    name: &Option<String>,
+    stream: Option<String>,
+    category: Option<String>,
+    name: Option<String>,
 ) -> Result<SchemaKey, (&'static str, String)> {
-    let stream = stream.as_deref().unwrap_or(StreamName::EVENTS);
-    StreamName::new(stream).map_err(|error| ("stream", error.to_string()))?;
-    for (member, label) in [("category", category), ("name", name)] {
+    let stream = stream.unwrap_or_else(|| StreamName::EVENTS.to_owned());
+    StreamName::new(&stream).map_err(|error| ("stream", error.to_string()))?;
+    for (member, label) in [("category", &category), ("name", &name)] {
         if let Some(label) = label {
             check_label(label, LABEL_BYTES_MAX).map_err(|error| (member, error.to_string()))?;
         }
@@ -183,5 +176,5 @@ fn key(
     if name.is_some() && category.is_none() {
         return Err(("name", "wants a category beside it".to_owned()));
     }
-    Ok(SchemaKey { stream: stream.to_owned(), category: category.clone(), name: name.clone() })
+    Ok(SchemaKey { stream, category, name })
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::registry::Registry;
+use crate::auth::session::Sessions;
 use crate::edge::{Edge, GatewayOptions};
 use crate::ending::Ending;
 use crate::gateway::{Gateway, GatewayParts};
@@ -119,6 +120,7 @@ pub(crate) async fn gateway(
         intake,
         live,
         registry: Registry::open(Arc::clone(&sqlite) as _, is_public).await.unwrap(),
+        sessions: Sessions::open(Arc::clone(&sqlite) as _).await.unwrap(),
         stores: Stores::of(&sqlite),
         meters: Arc::clone(&meters),
         data_dir: dir.path().to_owned(),

@@ -175,6 +175,7 @@ pub(crate) fn event_with(id: &str, stream: &str, undecided: bool, word: &str) ->
         valid: true,
         schema_version: None,
         errors: "[]",
+        schema_version: None,
         hash: ContentHash::of(&[Some(data.as_bytes())]),
     })
 }

@@ -4,5 +4,6 @@ mod consumer;
 mod intake;
 mod recent;
 mod rules;
+mod schema_data;
 mod schemas;
 mod traces;
