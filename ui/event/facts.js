@@ -41,6 +41,8 @@ export function Facts({ event, state, nWaiting, now, narrow }) {
       ${label('Category', 'category', envelope.category)}
       ${label('Name', 'name', envelope.name)}
       ${label('Session', 'session_id', session, session !== null && isAddressable(session) ? html`<a href=${sessionHref(session)} title="All events of this session"><${Untrusted} text=${session} /></a>` : undefined)}
+      <dt>Schema</dt>
+      <dd>${typeof envelope.schema_version === 'number' ? `version ${envelope.schema_version}` : html`<span class="none">judged by none</span>`}</dd>
       <dt>Sequence</dt>
       <dd>${envelope.seq} <span class="none"><${Untrusted} text=${envelope.cursor} /></span></dd>
     </dl>

@@ -35,3 +35,13 @@ function envelopeText(event) {
     .map(([field, value]) => `"${field}":${JSON.stringify(value)}`);
   return `{${fields.join(',')},"data":${dataText(event)}}`;
 }
+
+/**
+ * What was asked on a screen, as the command that asks it.
+ * @param {string} origin
+ * @param {string} path with its query
+ * @param {boolean} [needsToken]
+ */
+export function getCurl(origin, path, needsToken = false) {
+  return `curl ${needsToken ? AUTHORIZATION : ''}${quoted(origin + path)}`;
+}

@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gateway::{Quota, Rates};
+use pipeline::RetentionRules;
 use queue::RESERVE_BYTES_MAX;
 use serde::Serialize;
 use store::ConfiguredSchema;
 
+use crate::address::{host_of, masked};
+use crate::ages::{self, Ages};
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
-use crate::masking::masked;
 use crate::otlp::{OtlpOptions, traces_url};
 use crate::rates::{RateFault, quota};
 use crate::schema_files;
@@ -36,6 +38,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("otlp.ratio", "EYAS_OTLP_RATIO", "0.01"),
     ("disk.reserve", "EYAS_DISK_RESERVE", "512MiB"),
     ("drain.delay", "EYAS_DRAIN_DELAY", "0"),
+    ("retention.default", "EYAS_RETENTION_DEFAULT", "forever"),
     ("limits.rate", "EYAS_LIMITS_RATE", "0"),
     ("limits.burst", "EYAS_LIMITS_BURST", "0"),
     ("limits.address_rate", "EYAS_LIMITS_ADDRESS_RATE", "0"),
@@ -78,6 +81,8 @@ pub(crate) struct Config {
     pub(crate) disk_reserve_bytes: u64,
     /// After SIGTERM: how long `/readyz` is red before new connections are refused.
     pub(crate) drain_delay: Duration,
+    /// How long events are kept.
+    pub(crate) retention: RetentionRules,
     /// How often somebody may ask.
     pub(crate) rates: Rates,
     /// Pause between two tries of a consumer that stopped because the database refuses nearly everything.
@@ -112,12 +117,12 @@ impl fmt::Display for ConfigError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Shown {
     /// Its name in the file.
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     /// Its value, secrets as `***`.
     pub(crate) value: String,
     /// Where that came from: a file, a variable, a flag, or `default`.
     pub(crate) source: String,
-    /// The variable that would set it.
+    /// The variable that would set it; empty where there is none.
     pub(crate) variable: &'static str,
 }
 
@@ -172,6 +177,8 @@ struct Layers {
     settings: BTreeMap<&'static str, Setting>,
     schemas: Vec<ConfiguredSchema>,
     file: Option<PathBuf>,
+    /// Ages of single streams.
+    ages: Ages,
     problems: Vec<String>,
     warnings: Vec<String>,
 }
@@ -213,6 +220,9 @@ impl Layers {
                 }
                 (None, toml::Value::Table(inner)) if is_section(&key) => {
                     self.read_table(inner, &format!("{key}."), path);
+                }
+                (None, value) if prefix == ages::SECTION => {
+                    self.problems.extend(self.ages.set(name, value, path).err());
                 }
                 (None, _) => {
                     let nearest = nearest(&key, KEYS.iter().map(|(known, ..)| *known));
@@ -266,9 +276,15 @@ impl Layers {
                 ),
                 Some(setting) => (masked(key, &setting.values.join(", ")), setting.source.clone()),
             };
-            Shown { key, value, source, variable }
+            Shown { key: (*key).to_owned(), value, source, variable }
         };
-        KEYS.iter().map(show).collect()
+        let ages = self.ages.shown().map(|(key, value, source)| Shown {
+            key,
+            value: value.to_owned(),
+            source: source.to_owned(),
+            variable: "",
+        });
+        KEYS.iter().map(show).chain(ages).collect()
     }
 
     fn check(mut self) -> Result<Config, ConfigError> {
@@ -292,6 +308,7 @@ impl Layers {
         let events_file = self.events_file();
         let disk_reserve_bytes = self.disk_reserve();
         let drain_delay = self.drain_delay();
+        let retention = self.retention();
         let rates = self.rates();
         let refused_retry = self.refused_retry();
         let log_format = self.log_format();
@@ -306,6 +323,7 @@ impl Layers {
                 events_file,
                 disk_reserve_bytes,
                 drain_delay,
+                retention,
                 rates,
                 refused_retry,
                 log_format,
@@ -378,6 +396,17 @@ impl Layers {
             None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
         }
         Duration::ZERO
+    }
+
+    fn retention(&mut self) -> RetentionRules {
+        let text = self.settings.get("retention.default").map_or(ages::FOREVER, Setting::text);
+        let default = ages::parse(text).unwrap_or_else(|words| {
+            self.problem("retention.default", words);
+            None
+        });
+        let (streams, problems) = self.ages.check();
+        self.problems.extend(problems);
+        RetentionRules { default, streams }
     }
 
     fn rates(&mut self) -> Rates {
@@ -477,14 +506,4 @@ fn texts(value: &toml::Value) -> Option<Vec<String>> {
         }
         _ => None,
     }
-}
-
-/// The host of an origin, without its port.
-fn host_of(origin: &str) -> Option<&str> {
-    let authority = origin.split_once("://")?.1;
-    let end = match authority.rfind(']') {
-        Some(bracket) => bracket + 1,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    Some(&authority[..end])
 }

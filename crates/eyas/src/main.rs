@@ -13,7 +13,6 @@
 //! | [`client`] | the HTTP client of the client commands |
 //! | [`spelling`] | what a wrong word may have meant |
 //! | [`units`] | times and sizes in words |
-//! | [`masking`] | secrets as `***` |
 //! | [`printable`] | texts of strangers on a terminal |
 //! | [`listen`] | the listening socket, our own or handed to us |
 //! | [`handover`] | becoming the program on disk without losing a connection |
@@ -22,6 +21,8 @@
 //! | [`banner`] | what a person sees when the server is ready |
 //! | [`exit`] | how a command ends |
 
+mod address;
+mod ages;
 mod banner;
 mod cli;
 mod client;
@@ -33,7 +34,6 @@ mod handover;
 mod listen;
 mod lock;
 mod logging;
-mod masking;
 mod notify;
 mod otlp;
 mod printable;

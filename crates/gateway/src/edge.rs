@@ -8,7 +8,7 @@ use bytes::Bytes;
 use live::Live;
 use meter::Commits;
 use model::{StreamName, Timestamp};
-use pipeline::{Intake, Meters};
+use pipeline::{Intake, Meters, Retention};
 use store::{EventStore, Stores};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +51,7 @@ pub(crate) struct Edge {
     /// The same database by its other contracts.
     pub(crate) stores: Stores,
     pub(crate) meters: Arc<Meters>,
+    pub(crate) retention: Arc<Retention>,
     pub(crate) data_dir: PathBuf,
     pub(crate) options: GatewayOptions,
     pub(crate) hosts: Hosts,

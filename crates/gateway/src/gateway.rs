@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use axum::Router;
 use live::Live;
 use model::StreamName;
-use pipeline::{Intake, Meters};
+use pipeline::{Intake, Meters, Retention};
 use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +48,8 @@ pub struct GatewayParts {
     pub sessions: Sessions,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
+    /// What is deleted by age.
+    pub retention: Arc<Retention>,
     /// Whose disk `/status` reports.
     pub data_dir: PathBuf,
     /// Settings.
@@ -63,8 +65,17 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the edge together; nothing runs yet.
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { intake, live, stores, registry, sessions, meters, data_dir, options } =
-            parts;
+        let GatewayParts {
+            intake,
+            live,
+            stores,
+            registry,
+            sessions,
+            retention,
+            meters,
+            data_dir,
+            options,
+        } = parts;
         let edge = Arc::new(Edge {
             hosts: Hosts::new(&options.allowed_hosts, &options.public_url, registry.is_public()),
             budget: Budget::new(options.limits.budget_bytes_max),
@@ -97,6 +108,7 @@ impl Gateway {
             codes: Codes::default(),
             cookie: Cookie::at(&options.public_url),
             meters,
+            retention,
             data_dir,
             options,
         });

@@ -143,9 +143,9 @@ test('hostile text in every field is text on Events: in facets, in the table, in
     await page.route(/\/events\/facets/, (route) => route.fulfill({ json: { facets: { application: value, category: value, name: value, stream: value, [text]: value }, examined: 1, complete: false } }));
     await page.goto(`${server.origin}/ui/events?tab=invalid`);
     await page.waitForSelector('[data-test=facet-name]');
-    const shown = (await page.locator('[data-test=group]').textContent()) ?? '';
+    const shown = (await page.locator('[data-test=groups-row]').textContent()) ?? '';
     assert.ok(shown.includes(written(text).slice(1, -1).slice(0, 40)) || /["\\]/.test(text), `${shown} lacks ${text}`);
-    const href = (await page.getAttribute('[data-test=group] a', 'href')) ?? '';
+    const href = (await page.getAttribute('[data-test=groups-row] a', 'href')) ?? '';
     assert.equal(new URL(href, server.origin).searchParams.get('name'), text.toWellFormed());
     await watched.assertClean();
     await page.unrouteAll({ behavior: 'ignoreErrors' });

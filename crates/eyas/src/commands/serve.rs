@@ -18,7 +18,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits, Registry, Sessions};
 use live::{Live, LiveError, LiveOptions};
-use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Schemas, StartError};
+use pipeline::{
+    Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Retention, Schemas, StartError,
+};
 use queue::{Queue, QueueError};
 use store::{StoreError, Stores};
 use tokio::net::TcpListener;
@@ -150,6 +152,7 @@ struct Server {
     meters: Arc<Meters>,
     intake: Intake,
     consumer: Consumer,
+    retention: Arc<Retention>,
     exporter: Option<Exporter>,
     tasks: TaskTracker,
 }
@@ -200,6 +203,9 @@ impl Server {
         };
         let consumer = Consumer::start(&intake, options).await;
         let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
+        let (store, rules) = (Arc::clone(&stores.retention), config.retention.clone());
+        let retention = Retention::open(store, Arc::clone(&meters), rules).await;
+        let retention = retention.map_err(anyhow::Error::from)?;
         Ok(Self {
             config,
             instance,
@@ -210,6 +216,7 @@ impl Server {
             meters,
             intake,
             consumer,
+            retention,
             exporter,
             tasks,
         })
@@ -229,6 +236,7 @@ impl Server {
             Arc::clone(&self.queue),
             Arc::clone(&self.stores.events),
             self.meters.applied_changes(),
+            self.retention.horizons(),
             LIVE,
         );
         let gateway = Gateway::new(GatewayParts {
@@ -238,6 +246,7 @@ impl Server {
             registry: self.registry,
             sessions: self.sessions,
             meters: Arc::clone(&self.meters),
+            retention: Arc::clone(&self.retention),
             options: edge_options(&self.config, &self.instance, &url),
             data_dir: self.config.data_dir.clone(),
         });
@@ -245,6 +254,7 @@ impl Server {
         let mut parts = Parts {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
             consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
+            retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
             edge: self.tasks.spawn(gateway::run(listener, gateway, ending.clone())),
         };
         announce(&self.config, &self.instance, &*self.queue, (&url, &console), process.json);
@@ -275,9 +285,7 @@ impl Server {
         if time::timeout(apply_max, parts.consumer).await.is_err() {
             info!("the database is still behind; the rest is applied after the next start");
         }
-        if !parts.tail.is_finished() {
-            let _ = time::timeout(STOP_APPLY_MAX, parts.tail).await;
-        }
+        finish_readers(parts.retention, parts.tail).await;
         otlp::finish(self.exporter).await;
         let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
@@ -307,6 +315,7 @@ fn reload(config: &Config, stores: &Stores, schemas: &Arc<Schemas>) -> impl Asyn
 struct Parts {
     edge: JoinHandle<Option<TcpListener>>,
     consumer: JoinHandle<()>,
+    retention: JoinHandle<()>,
     tail: JoinHandle<Result<(), LiveError>>,
 }
 
@@ -316,9 +325,18 @@ impl Parts {
         tokio::select! {
             ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
             ended = &mut self.consumer => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
+            ended = &mut self.retention => anyhow::anyhow!("retention ended by itself: {ended:?}"),
             // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
             Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
         }
+    }
+}
+
+/// Waits for those that only read the log, or only delete: a slice under way is finished by the database.
+async fn finish_readers(retention: JoinHandle<()>, tail: JoinHandle<Result<(), LiveError>>) {
+    let _ = time::timeout(STOP_APPLY_MAX, retention).await;
+    if !tail.is_finished() {
+        let _ = time::timeout(STOP_APPLY_MAX, tail).await;
     }
 }
 

@@ -39,9 +39,9 @@ pub(crate) fn show(survey: Survey, json: bool) -> Result<(), CommandError> {
         let width = |part: fn(&crate::config::Shown) -> &str| {
             survey.shown.iter().map(|shown| part(shown).chars().count()).max().unwrap_or(0)
         };
-        let (keys, values) = (width(|shown| shown.key), width(|shown| &shown.value));
+        let (keys, values) = (width(|shown| &shown.key), width(|shown| &shown.value));
         for shown in &survey.shown {
-            let (key, value) = (shown.key, printable(&shown.value));
+            let (key, value) = (&shown.key, printable(&shown.value));
             print(&format!("{key:keys$}  {value:values$}  {}", printable(&shown.source)))?;
         }
     }

@@ -45,6 +45,7 @@ mod metrics;
 mod paging;
 mod producers;
 mod reading;
+mod retention;
 mod schemas;
 mod seeded;
 mod seeded_defects;

@@ -36,7 +36,7 @@ pub(crate) async fn event(
         find(&edge, &id, application.as_deref(), stream.as_deref()).await?;
     found.retain(|stored| principal.may_read(stored.event.stream()));
     let stored = match found.as_slice() {
-        [] => return Err(Kind::NotFound.problem(format!("There is no event with the id {id:?}."))),
+        [] => return Err(missing(&edge, &id)),
         [stored] => stored,
         several => return Err(ambiguous(&id, several)),
     };
@@ -70,6 +70,17 @@ async fn find(
         return Ok((queued, true));
     }
     Ok((edge.store.get(id, application, stream).await?, false))
+}
+
+fn missing(edge: &Edge, id: &str) -> Problem {
+    let problem = Kind::NotFound.problem(format!("There is no event with the id {id:?}."));
+    if edge.retention.rules().is_on() || edge.retention.horizons().borrow().iter().next().is_some()
+    {
+        return problem.hint(
+            "it may have been deleted: events are kept for as long as `retention` in GET /status says",
+        );
+    }
+    problem
 }
 
 fn ambiguous(id: &str, several: &[Stored]) -> Problem {

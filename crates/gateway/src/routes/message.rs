@@ -3,8 +3,8 @@
 //! `hello` comes first and `bye` last; between them events, and where it applies `gap`, `progress`, `caught_up`
 //! and, once a second, `stats`.
 
-use live::{LiveError, Message};
-use model::{Cursor, Seq};
+use live::{GapReason, LiveError, Message};
+use model::Cursor;
 use serde::Serialize;
 
 use crate::auth::refusal::Refusal;
@@ -54,16 +54,15 @@ impl End {
     }
 }
 
-/// Who we are, and what there is to resume from.
-pub(crate) fn hello(edge: &Edge) -> String {
+/// Who we are, and what there is to resume from. `oldest`: from there on nothing is missing.
+pub(crate) fn hello(edge: &Edge, oldest: Cursor) -> String {
     let head = edge.live.head();
     text(&Written::Hello {
         instance: &edge.options.instance,
         version: &edge.options.version,
         server_time: pipeline::now().to_string(),
         head: head.to_string(),
-        // Nothing is ever deleted yet, so every cursor of this log can be resumed.
-        oldest: Cursor { log: head.log, seq: Seq::ZERO }.to_string(),
+        oldest: oldest.to_string(),
     })
 }
 
@@ -102,7 +101,9 @@ pub(crate) fn mark(message: &Message) -> Option<(String, Cursor)> {
         Message::Gap { from, to, why } => {
             let written =
                 Written::Gap { from: from.to_string(), to: to.to_string(), why: why.as_str() };
-            Some((text(&written), *to))
+            // Retention leaves something in its gaps: whoever resumed behind one would miss that.
+            let stands_at = if *why == GapReason::Retention { from } else { to };
+            Some((text(&written), *stands_at))
         }
         Message::Progress { cursor } => {
             Some((text(&Written::Progress { cursor: cursor.to_string() }), *cursor))

@@ -17,6 +17,9 @@ use crate::health::board::Percentiles;
 use crate::problem::Problem;
 use crate::rate::tally::{Reason, Tally};
 
+/// Most streams that `retention` lists.
+const RETAINED_MAX: usize = 100;
+
 #[derive(Serialize)]
 struct Status<'a> {
     version: &'a str,
@@ -34,7 +37,24 @@ struct Status<'a> {
     disk: Option<Disk>,
     latency: Latency,
     requests: Requests,
+    retention: Retained,
     rate_limited: RateLimited,
+}
+
+/// At most [`RETAINED_MAX`] streams are listed.
+#[derive(Serialize)]
+struct Retained {
+    default_s: Option<u64>,
+    streams: Vec<RetainedStream>,
+    deleted_rows: u64,
+}
+
+#[derive(Serialize)]
+struct RetainedStream {
+    stream: String,
+    age_s: Option<u64>,
+    /// Nothing is left up to here; 0 where nothing was deleted.
+    horizon: u64,
 }
 
 #[derive(Serialize)]
@@ -226,8 +246,28 @@ pub(crate) async fn status(State(edge): State<Arc<Edge>>) -> Response {
             failed: by_status[4],
             too_many: edge.requests.n_too_many(),
         },
+        retention: retained(&edge),
         rate_limited: RateLimited::of(&edge.limiter.tally),
     })
+}
+
+/// Streams with an age of their own, then those that have lost something.
+fn retained(edge: &Edge) -> Retained {
+    let (rules, horizons) = (edge.retention.rules(), edge.retention.horizons());
+    let horizons = horizons.borrow();
+    let others = horizons.iter().map(|(stream, _)| stream);
+    let others = others.filter(|stream| !rules.streams.contains_key(*stream));
+    let named = rules.streams.keys().map(String::as_str).chain(others);
+    let stream = |stream: &str| RetainedStream {
+        stream: stream.to_owned(),
+        age_s: rules.age_of(stream).map(|age| age.as_secs()),
+        horizon: horizons.of_stream(stream).get(),
+    };
+    Retained {
+        default_s: rules.default.map(|age| age.as_secs()),
+        streams: named.take(RETAINED_MAX).map(stream).collect(),
+        deleted_rows: edge.retention.n_deleted(),
+    }
 }
 
 fn consumer(edge: &Edge) -> Consumer {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use live::{Live, LiveOptions};
 use model::{LogId, Seq};
-use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters};
+use pipeline::{
+    Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Retention, RetentionRules,
+};
 use queue::{MemoryQueue, Queue};
 use store::{EventStore, SqliteOptions, SqliteStore, Stores};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -102,7 +104,11 @@ pub(crate) async fn gateway(
         progress_wait: Duration::from_secs(1),
         idle_progress_wait: Duration::from_secs(15),
     };
-    let (live, tail) = Live::new(queue, Arc::clone(&store), meters.applied_changes(), live_options);
+    let rules = RetentionRules::default();
+    let retention = Retention::open(Arc::clone(&sqlite) as _, Arc::clone(&meters), rules).await;
+    let retention = retention.unwrap();
+    let (applied, horizons) = (meters.applied_changes(), retention.horizons());
+    let (live, tail) = Live::new(queue, Arc::clone(&store), applied, horizons, live_options);
     let consumer_options = ConsumerOptions {
         holder: "test".to_owned(),
         rows_max: 1000,
@@ -123,6 +129,7 @@ pub(crate) async fn gateway(
         sessions: Sessions::open(Arc::clone(&sqlite) as _).await.unwrap(),
         stores: Stores::of(&sqlite),
         meters: Arc::clone(&meters),
+        retention,
         data_dir: dir.path().to_owned(),
         options: GatewayOptions {
             public_url: "http://127.0.0.1:8080".to_owned(),
