@@ -78,7 +78,7 @@ const WAYS = [
     `request = urllib.request.Request('${location.origin}/events', json.dumps(event).encode(), {'Content-Type': 'application/json'${ifToken(", 'Authorization': f'Bearer {TOKEN}'").join('')}})`,
     'print(urllib.request.urlopen(request).status)',
   ]],
-  ['eyas send', (body) => [`echo '${body}' |`, `  eyas send --url ${location.origin} -`]],
+  ['eyas send', (body) => [`echo '${body}' |`, `  ${ifToken('EYAS_TOKEN="$TOKEN" ').join('')}eyas send --url ${location.origin} -`]],
 ];
 
 export function First() {
