@@ -13,7 +13,7 @@ import { Failure, failureOf } from '../frame/failure.js';
 import { useKeys } from '../frame/keys.js';
 import { say } from '../frame/say.js';
 import { count, Time, Untrusted } from '../frame/text.js';
-import { Jobs, jobsChanged } from '../jobs/jobs.js';
+import { jobBegun, Jobs, jobsChanged } from '../jobs/jobs.js';
 import { nowMs } from '../live/live.js';
 
 /** @typedef {import('./screen.js').Letter & { timestamp: string | null, received_at: string }} Whole */
@@ -108,13 +108,12 @@ export function AskAct({ kind, scope, nRoughly, onClose, again }) {
     if (kind === 'replay') {
       const body = { ...scope, rate: Number(form.get('rate')), stop_after: Number(form.get('stop_after')), include_repeated: isRepeated };
       try {
-        await send('POST', '/dead-letters/replay', body);
+        jobBegun((await send('POST', '/dead-letters/replay', body)).job);
       } catch (error) {
         // The job that runs stands on the screen behind this dialog.
         if (error instanceof ApiError && error.code === 'job_running') jobsChanged();
         throw error;
       }
-      jobsChanged();
     } else if (kind === 'discard') say(`${count((await send('POST', '/dead-letters/discard', { ...scope, note: String(form.get('note')).trim() })).discarded)} discarded.`);
     else say(`${count((await send('POST', '/dead-letters/restore', scope)).restored)} restored: they are open again.`);
     again();

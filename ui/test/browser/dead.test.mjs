@@ -32,7 +32,7 @@ test('refused events are grouped, read, replayed once the cause is gone, and sto
   await refuse();
   await server.sendMany(40);
   await server.send({ id: 'b1', category: 'shop', name: 'bad <b>sale</b>', data: { n: 12345678901234567890n.toString(), deep: [1.0] } });
-  for (let at = 2; at < 6; at += 1) await server.send({ id: `b${at}`, name: 'bad sign' });
+  for (let at = 2; at < 6; at += 1) await server.send({ id: `b${at}`, category: 'sign', name: 'bad sign' });
   await nOpen(5);
   await page.goto(`${server.origin}/ui/dead`);
   await page.waitForSelector('[data-test=dead-groups-row]');
@@ -71,11 +71,11 @@ test('refused events are grouped, read, replayed once the cause is gone, and sto
 test('a row of Live that died says so, and turns when it is replayed', async () => {
   const { page } = watched;
   await refuse();
-  await server.send({ id: 'b1', name: 'bad sign' });
+  await server.send({ id: 'b1', category: 'sign', name: 'bad sign' });
   await nOpen(1);
   await page.goto(`${server.origin}/ui/`);
   await says(page, 'connection', /live$/);
-  await server.send({ id: 'b2', name: 'bad again' });
+  await server.send({ id: 'b2', category: 'sign', name: 'bad again' });
   await nOpen(2);
   await rows(page).first().waitFor();
   await heal();
@@ -87,7 +87,7 @@ test('a row of Live that died says so, and turns when it is replayed', async () 
 test('discarding wants a reason, which stays; restoring opens them again', async () => {
   const { page } = watched;
   await refuse();
-  for (let at = 0; at < 3; at += 1) await server.send({ id: `b${at}`, name: 'bad sign' });
+  for (let at = 0; at < 3; at += 1) await server.send({ id: `b${at}`, category: 'sign', name: 'bad sign' });
   await nOpen(3);
   await page.goto(`${server.origin}/ui/dead?reason=refused`);
   await page.waitForSelector('[data-test=letters-row]');
