@@ -27,15 +27,16 @@ enum By {
     Openness,
     /// The administrator of this machine.
     Machine,
-    /// Whoever came with a token.
-    Token(Principal),
+    /// The token of this id.
+    Token(String),
 }
 
 impl Standing {
     /// Of somebody who was let in. What has changed since then is only seen by a [`look`](Self::look).
     pub(crate) fn new(edge: Arc<Edge>, principal: &Principal) -> Self {
-        let by = match principal.identity() {
-            Some(_) => By::Token(principal.clone()),
+        let token_id = principal.identity().and_then(|identity| identity.token_id.clone());
+        let by = match token_id {
+            Some(id) => By::Token(id),
             None if edge.registry.is_open() => By::Openness,
             None => By::Machine,
         };
@@ -68,7 +69,7 @@ impl Standing {
             By::Machine => Ok(()),
             By::Openness if self.edge.registry.is_open() => Ok(()),
             By::Openness => Err(Refusal::Missing),
-            By::Token(principal) => self.edge.registry.still(principal),
+            By::Token(id) => self.edge.registry.by_id(id).map(drop),
         }
     }
 }
