@@ -250,8 +250,8 @@ async fn banner_on_a_terminal(launch: &Launch) -> String {
 }
 
 #[tokio::test]
-async fn a_code_is_shown_to_a_terminal_only() {
-    let (app, _) = guarded().await;
+async fn a_code_is_shown_to_a_terminal_and_where_one_is_needed() {
+    let app = TestApp::start().await;
     let launch = app.terminate().await;
     let shown = banner_on_a_terminal(&launch).await;
     assert!(
