@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use hyper::StatusCode;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION, VARY};
 use pipeline::ConsumerState;
 use serde::Serialize;
 
+use crate::auth::principal::{Need, Principal};
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::health::board::Percentiles;
@@ -172,8 +173,9 @@ struct LimitedApplication {
 const LIMITED_MAX: usize = 5;
 
 impl RateLimited {
-    fn of(tally: &Tally) -> Self {
-        let applications = tally.applications().into_iter();
+    /// Names of applications are for those who may read everything.
+    fn of(tally: &Tally, shows_names: bool) -> Self {
+        let applications = tally.applications().into_iter().filter(|_| shows_names);
         let mut applications: Vec<_> = applications
             .map(|(application, count)| LimitedApplication { application, count })
             .collect();
@@ -189,7 +191,11 @@ impl RateLimited {
 }
 
 /// What the server is doing, in numbers.
-pub(crate) async fn status(State(edge): State<Arc<Edge>>) -> Response {
+pub(crate) async fn status(
+    State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
+) -> Response {
+    let shows_names = principal.check(Need::Read).is_ok();
     let log = edge.intake.log();
     let lag = edge.meters.lag(log.last, pipeline::now());
     let counts = edge.meters.counts();
@@ -247,7 +253,7 @@ pub(crate) async fn status(State(edge): State<Arc<Edge>>) -> Response {
             too_many: edge.requests.n_too_many(),
         },
         retention: retained(&edge),
-        rate_limited: RateLimited::of(&edge.limiter.tally),
+        rate_limited: RateLimited::of(&edge.limiter.tally, shows_names),
     })
 }
 

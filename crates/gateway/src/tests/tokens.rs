@@ -327,6 +327,9 @@ async fn what_cannot_be_is_refused_with_its_place() {
         ),
         ("/applications", "{", 400, "invalid_json", None),
         ("/applications", "[]", 422, "wrong_type", None),
+        ("/applications", r#"["a"]"#, 422, "wrong_type", None),
+        ("/applications", r#"{"name":"a","rate":[1,2]}"#, 422, "wrong_type", None),
+        ("/tokens", r#" ["shop",["read"]]"#, 422, "wrong_type", None),
         ("/applications", "", 400, "empty_body", None),
         (
             "/tokens",
