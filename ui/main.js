@@ -1,29 +1,62 @@
 // The console's entry: puts the frame and the screen that the address names on the page, and starts the
 // feed, which goes on while other screens are shown.
 
-import { effect, html, render } from './vendor/preact.js';
+import { effect, html, render, signal, untracked } from './vendor/preact.js';
 
-import { EventPage } from './event/page.js';
+import { isLost, isOut, session, startSession } from './frame/auth.js';
+import { countDeadLetters } from './frame/dead-count.js';
+import { Failure, failureOf } from './frame/failure.js';
 import { Header } from './frame/header.js';
 import { Help } from './frame/help.js';
 import { listenToKeys } from './frame/keys.js';
 import { listenToNavigation, route } from './frame/navigate.js';
 import { Said } from './frame/say.js';
-import { HealthScreen } from './health/screen.js';
+import { SignIn } from './frame/sign-in.js';
 import { plain } from './lib/escape.js';
-import { startLive } from './live/live.js';
+import { retry, startLive } from './live/live.js';
 import { LiveScreen } from './live/screen.js';
-import { SessionScreen } from './session/screen.js';
 
 /** @typedef {import('./lib/route.js').Screen} Screen */
 
-/** @type {Map<Screen, { title: string, screen: () => any }>} */
+/**
+ * Live comes with the page; every other screen is fetched when it is first opened.
+ * @type {Map<Screen, { title: string, load: () => Promise<() => any> }>}
+ */
 const SCREENS = new Map([
-  ['live', { title: 'Live', screen: LiveScreen }],
-  ['event', { title: 'Event', screen: EventPage }],
-  ['session', { title: 'Session', screen: SessionScreen }],
-  ['health', { title: 'Health', screen: HealthScreen }],
+  ['live', { title: 'Live', load: async () => LiveScreen }],
+  ['events', { title: 'Events', load: async () => (await import('./explore/screen.js')).EventsScreen }],
+  ['event', { title: 'Event', load: async () => (await import('./event/page.js')).EventPage }],
+  ['session', { title: 'Session', load: async () => (await import('./session/screen.js')).SessionScreen }],
+  ['dead', { title: 'Dead letters', load: async () => (await import('./dead/screen.js')).DeadScreen }],
+  ['health', { title: 'Health', load: async () => (await import('./health/screen.js')).HealthScreen }],
+  ['schemas', { title: 'Schemas', load: async () => (await import('./schemas/screen.js')).SchemasScreen }],
+  ['apps', { title: 'Applications', load: async () => (await import('./apps/screen.js')).AppsScreen }],
 ]);
+
+/** Screens that are here. @type {import('./vendor/preact.js').Signal<Map<Screen, () => any>>} */
+const here = signal(new Map([['live', LiveScreen]]));
+/** Why the last one that was asked for is not. @type {import('./vendor/preact.js').Signal<unknown>} */
+const broken = signal(null);
+
+/** Fetches a screen. Browsers remember a module that failed, so only a new page can try again. @param {Screen} screen */
+async function fetchScreen(screen) {
+  const load = SCREENS.get(screen)?.load;
+  if (load === undefined || here.peek().has(screen)) return;
+  broken.value = null;
+  try {
+    const shown = await load();
+    here.value = new Map(here.peek()).set(screen, shown);
+  } catch (error) {
+    broken.value = error;
+  }
+}
+
+/** A moment, until the screen is here. */
+function Fetching() {
+  if (broken.value === null) return html`<${Asking} />`;
+  const facts = failureOf('This screen could not be fetched', broken.value);
+  return html`<main class="page"><h1 class="visually-hidden" tabindex="-1">Eyas</h1><${Failure} facts=${facts} onRetry=${() => location.reload()} /></main>`;
+}
 
 function Missing() {
   return html`<main class="page"><div class="empty" data-test="no-screen">
@@ -33,9 +66,27 @@ function Missing() {
   </div></main>`;
 }
 
+/** A moment, until the server has said who may look. */
+function Asking() {
+  return html`<main class="page"><h1 class="visually-hidden" tabindex="-1">Eyas</h1></main>`;
+}
+
+/** Whether this page was let in already. */
+let isStarted = false;
+
+/** The feed begins once this browser may read, and goes on at once when it was signed in again. */
+function follow() {
+  if (session.value === null || isOut(session.value)) return;
+  if (isStarted) retry();
+  else startLive();
+  isStarted = true;
+}
+
 function App() {
   const { screen, id } = route.value;
-  const shown = SCREENS.get(screen)?.screen ?? Missing;
+  const isAsked = isOut(session.value) && !isLost.value;
+  const known = SCREENS.has(screen) ? here.value.get(screen) ?? Fetching : Missing;
+  const shown = session.value === null ? Asking : isAsked ? SignIn : known;
   return html`<${Header} /><${shown} key=${`${screen} ${id}`} /><${Help} /><${Said} />`;
 }
 
@@ -45,7 +96,13 @@ if (root !== null) {
   render(html`<${App} />`, root);
   listenToKeys();
   listenToNavigation();
-  startLive();
+  startSession();
+  countDeadLetters();
+  effect(() => {
+    void session.value;
+    untracked(follow);
+  });
+  effect(() => void fetchScreen(route.value.screen));
   effect(() => {
     const { screen, id } = route.value;
     const title = SCREENS.get(screen)?.title ?? 'No such screen';

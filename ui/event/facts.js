@@ -4,7 +4,7 @@
 import { html } from '../vendor/preact.js';
 
 import { curl } from '../lib/curl.js';
-import { toQuery, withTerm } from '../lib/filter.js';
+import { toQuery } from '../lib/filter.js';
 import { root, pathTo } from '../lib/json-tree.js';
 import { dataText, eventText } from '../lib/raw-json.js';
 import { eventHref, isAddressable, liveHref, sessionHref } from '../lib/route.js';
@@ -15,23 +15,23 @@ import { StateMark } from '../live/row.js';
 import { DATA_POINTER, reveal } from './data.js';
 
 /** @typedef {import('../lib/raw-json.js').RawEvent} RawEvent */
-/** @typedef {'queued' | 'stored' | 'invalid'} State */
+/** @typedef {import('../lib/raw-json.js').State} State */
 /** @typedef {import('../lib/filter.js').Term} Term */
 
 /**
- * @param {{ event: RawEvent, state: State, nWaiting: number, now: number, terms: Term[] }} props
- *   `nWaiting` records stand before it while it is queued; `terms` is the filter that "Only this" narrows
+ * @param {{ event: RawEvent, state: State, nWaiting: number, now: number, narrow: (term: Term) => string }} props
+ *   `nWaiting` records stand before it while it is queued; `narrow` gives the address of "Only this"
  */
-export function Facts({ event, state, nWaiting, now, terms }) {
+export function Facts({ event, state, nWaiting, now, narrow }) {
   const { envelope } = event;
   /** @param {string} name @param {string} field @param {string | null} value @param {any} [shown] */
   const label = (name, field, value, shown) => html`<dt>${name}</dt>
-    <dd>${value === null ? html`<span class="none">–</span>` : html`${shown ?? html`<${Untrusted} text=${value} />`} <${OnlyThis} terms=${terms} field=${field} value=${value} />`}</dd>`;
+    <dd>${value === null ? html`<span class="none">–</span>` : html`${shown ?? html`<${Untrusted} text=${value} />`} <a class="only" href=${narrow({ field, value })} aria-label=${`Only this ${name.toLowerCase()}`} title="Show only these">Only this</a>`}</dd>`;
   const session = envelope.session_id;
   return html`
     <dl class="fields" data-test="facts">
       <dt>State</dt>
-      <dd><${StateMark} state=${state} />${state === 'queued' && html` <span class="muted">position ~${count(Math.max(1, nWaiting))} in the queue</span>`}</dd>
+      <dd><${StateMark} state=${state} />${state === 'queued' && html` <span class="muted">position ~${count(Math.max(1, nWaiting))} in the queue</span>`}${state === 'dead' && html` <a href=${`/ui/dead/${envelope.seq}`} data-test="to-dead">Why, and what can be done</a>`}</dd>
       <dt>Id</dt>
       <dd><${Untrusted} text=${envelope.id} /> <button class="link" onClick=${() => copy(envelope.id, 'The id')}>Copy</button></dd>
       <${Times} envelope=${envelope} now=${now} />
@@ -69,12 +69,6 @@ function Times({ envelope: { timestamp, received_at: receivedAt }, now }) {
 function deltaText(timestamp, receivedAt) {
   const ms = Date.parse(receivedAt) - Date.parse(timestamp);
   return `${ms < 0 ? '−' : '+'}${delta(Math.abs(ms))}`;
-}
-
-/** @param {{ terms: Term[], field: string, value: string }} props */
-function OnlyThis({ terms, field, value }) {
-  const narrowed = withTerm(terms, { field, value });
-  return html`<a class="only" href=${liveHref(toQuery(narrowed))} aria-label=${`Only this ${field}, on Live`} title="Show only these on Live">Only this</a>`;
 }
 
 /** Each error, with a way to the node that it speaks of. @param {{ event: RawEvent }} props */

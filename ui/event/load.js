@@ -4,7 +4,7 @@ import { useEffect, useState } from '../vendor/preact.js';
 
 import { ApiError, request } from '../lib/api.js';
 import { splitEvent } from '../lib/raw-json.js';
-import { isAddressable, pathPart } from '../lib/route.js';
+import { eventPath, isAddressable } from '../lib/route.js';
 import { failureOf } from '../frame/failure.js';
 
 const AGAIN_MS = 1000;
@@ -55,7 +55,7 @@ async function read(id, stream, signal) {
   try {
     if (!isAddressable(id)) throw new ApiError(0, '', 'Browsers cannot ask for an event of this id; curl --path-as-is can.');
     const query = stream === null ? '' : `?${new URLSearchParams({ stream })}`;
-    return { kind: 'found', event: splitEvent(await request(`/events/${pathPart(id)}${query}`, { signal })) };
+    return { kind: 'found', event: splitEvent(await request(`${eventPath(id)}${query}`, { signal })) };
   } catch (error) {
     if (signal.aborted) return null;
     if (error instanceof ApiError && error.status === 404) return { kind: 'missing' };

@@ -3,8 +3,9 @@
 import { html } from '../vendor/preact.js';
 
 import { request } from '../lib/api.js';
+import { toQuery } from '../lib/filter.js';
 import { splitPage } from '../lib/raw-json.js';
-import { eventHref } from '../lib/route.js';
+import { eventHref, liveHref } from '../lib/route.js';
 import { useKeys } from '../frame/keys.js';
 import { go, route } from '../frame/navigate.js';
 import { say } from '../frame/say.js';
@@ -39,9 +40,12 @@ export function EventPage() {
       <button onClick=${() => openNeighbour(event, 'asc')} title="The next newer event of this stream (key [)">Newer</button>
       <button onClick=${() => openNeighbour(event, 'desc')} title="The next older event of this stream (key ])">Older</button>
     </div>
-    <${WholeEvent} event=${event} state=${event.envelope.state} terms=${[]} isPage=${true} />
+    <${WholeEvent} event=${event} state=${event.envelope.state} narrow=${narrow} isPage=${true} />
   </main>`;
 }
+
+/** @param {import('../lib/filter.js').Term} term */
+const narrow = (term) => liveHref(toQuery([term]));
 
 /** @param {{ event: RawEvent }} props */
 function Title({ event: { envelope } }) {

@@ -1,48 +1,59 @@
-// The open event beside the list of Live. One that is not in the list, because it came by its address,
-// is read from the server.
+// The open event beside a list. One that is not in the list in full, because it came by its address or
+// because the list has previews only, is read from the server.
 
 import { html, useEffect, useRef } from '../vendor/preact.js';
 
 import { second } from '../frame/clock.js';
-import { closeRow, frame, indexOf, model, openId, openNeighbour, openRow, terms } from '../live/live.js';
 import { useEvent } from './load.js';
 import { NoEvent, WholeEvent } from './whole.js';
 
-export function Panel() {
+/** @typedef {import('../lib/raw-json.js').RawEvent} RawEvent */
+/** @typedef {import('./facts.js').State} State */
+
+/**
+ * @param {object} props
+ * @param {string | null} props.id null shows nothing
+ * @param {string | null} props.stream that of the event, if it is known
+ * @param {(RawEvent & { n: number }) | null} [props.row] the event, if the list has all of it
+ * @param {() => State} [props.stateOf] what became of `row` by now
+ * @param {() => [boolean, boolean]} props.neighbours whether there is a newer event in the list, and an older one
+ * @param {(step: -1 | 1) => void} props.onNeighbour
+ * @param {() => void} props.onClose
+ * @param {(term: import('../lib/filter.js').Term) => string} props.narrow the address of the list with one term more
+ * @param {{ current: RawEvent | null }} [props.shown] is told which event is on the screen
+ */
+export function Panel({ id, stream, row = null, stateOf, neighbours, onNeighbour, onClose, narrow, shown }) {
   /** @type {{ current: HTMLElement | null }} */
   const heading = useRef(null);
-  const row = openRow.value;
-  const id = openId.value;
-  const { loaded, retry } = useEvent(row === null ? id : null, null);
+  const { loaded, retry } = useEvent(row === null ? id : null, stream);
   // Opening is what a person did, so the focus may follow.
   useEffect(() => heading.current?.focus(), [id, row?.n]);
   // The data is drawn anew once a second, not with every event that arrives.
   void second.value;
+  const event = row ?? (loaded.kind === 'found' ? loaded.event : null);
+  if (shown !== undefined) shown.current = id === null ? null : event;
   if (id === null) return null;
   return html`
     <aside class="detail" aria-label="Event" data-test="detail">
       <div class="detail-head">
         <h2 tabindex="-1" ref=${heading}>Event</h2>
-        <${Neighbours} />
-        <button class="quiet" onClick=${closeRow} title="Close (key Esc)">Close</button>
+        <${Neighbours} neighbours=${neighbours} onNeighbour=${onNeighbour} />
+        <button class="quiet" onClick=${onClose} title="Close (key Esc)">Close</button>
       </div>
       <div class="detail-body">
-        ${row !== null
-          ? html`<${WholeEvent} event=${row} state=${model.stateOf(row)} terms=${terms.value} isPage=${false} />`
-          : loaded.kind === 'found'
-            ? html`<${WholeEvent} event=${loaded.event} state=${loaded.event.envelope.state} terms=${terms.value} isPage=${false} />`
-            : html`<${NoEvent} loaded=${loaded} id=${id} retry=${retry} />`}
+        ${event === null
+          ? html`<${NoEvent} loaded=${loaded} id=${id} retry=${retry} />`
+          : html`<${WholeEvent} event=${event} state=${(row !== null && stateOf?.()) || event.envelope.state} narrow=${narrow} isPage=${false} />`}
       </div>
     </aside>
   `;
 }
 
-function Neighbours() {
-  void frame.value;
-  const row = openRow.value;
-  const index = row === null ? -1 : indexOf(row.n);
+/** @param {{ neighbours: () => [boolean, boolean], onNeighbour: (step: -1 | 1) => void }} props */
+function Neighbours({ neighbours, onNeighbour }) {
+  const [hasNewer, hasOlder] = neighbours();
   return html`
-    <button class="quiet" onClick=${() => openNeighbour(-1)} disabled=${index <= 0} title="Newer (key [)">Newer</button>
-    <button class="quiet" onClick=${() => openNeighbour(1)} disabled=${index === -1 || index + 1 >= model.nShown} title="Older (key ])">Older</button>
+    <button class="quiet" onClick=${() => onNeighbour(-1)} disabled=${!hasNewer} title="Newer (key [)">Newer</button>
+    <button class="quiet" onClick=${() => onNeighbour(1)} disabled=${!hasOlder} title="Older (key ])">Older</button>
   `;
 }

@@ -14,14 +14,14 @@ import { Actions, Errors, errorsByPointer, Facts } from './facts.js';
 /** @typedef {import('./load.js').Loaded} Loaded */
 
 /**
- * @param {{ event: RawEvent, state: 'queued' | 'stored' | 'invalid', terms: import('../lib/filter.js').Term[], isPage: boolean }} props
+ * @param {{ event: RawEvent, state: import('../lib/raw-json.js').State, narrow: (term: import('../lib/filter.js').Term) => string, isPage: boolean }} props
  */
-export function WholeEvent({ event, state, terms, isPage }) {
+export function WholeEvent({ event, state, narrow, isPage }) {
   void second.value;
   const nWaiting = event.envelope.seq - model.appliedSeq;
   const errors = errorsByPointer(event);
   return html`
-    <${Facts} event=${event} state=${state} nWaiting=${nWaiting} now=${nowMs()} terms=${terms} />
+    <${Facts} event=${event} state=${state} nWaiting=${nWaiting} now=${nowMs()} narrow=${narrow} />
     <${Actions} event=${event} isPage=${isPage} />
     <${Errors} event=${event} />
     <${Data} key=${event.envelope.cursor} event=${event} errors=${errors} />

@@ -5,7 +5,7 @@ import { bytes } from '../lib/amount.js';
 import { ApiError, request } from '../lib/api.js';
 import { say } from './say.js';
 
-/** @typedef {'eyas-event.json' | 'eyas-data.json' | 'eyas-session.ndjson' | 'eyas-session.csv'} FileName */
+/** @typedef {'eyas-event.json' | 'eyas-data.json' | 'eyas-session.ndjson' | 'eyas-session.csv' | 'eyas-events.ndjson' | 'eyas-events.csv'} FileName */
 
 /**
  * @param {string} text

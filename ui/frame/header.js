@@ -1,23 +1,30 @@
 // The header that all screens have: name, navigation, connection, lag, time mode, theme, help.
 
-import { html } from '../vendor/preact.js';
+import { html, useEffect, useState } from '../vendor/preact.js';
 
 import { lagKind } from '../lib/series.js';
 import { frame, model } from '../live/live.js';
+import { isOut, session } from './auth.js';
+import { nOpen } from './dead-count.js';
 import { helpOpen } from './help.js';
 import { route } from './navigate.js';
 import { nextTheme, nextTimeMode, theme, timeMode } from './settings.js';
+import { SignedOut, Who } from './sign-in.js';
 import { count } from './text.js';
 
-/** Only screens that have landed. */
+/** Only screens that have landed. On a phone the first ones stand in the bar, the others behind "More". */
 const SCREENS = [
   { name: 'Live', href: '/ui/', screen: 'live' },
+  { name: 'Events', href: '/ui/events', screen: 'events' },
+  { name: 'Dead', href: '/ui/dead', screen: 'dead' },
   { name: 'Health', href: '/ui/health', screen: 'health' },
+  { name: 'Schemas', href: '/ui/schemas', screen: 'schemas' },
+  { name: 'Apps', href: '/ui/apps', screen: 'apps' },
   { name: 'API', href: '/docs', screen: null },
 ];
 
 export function Header() {
-  return html`
+  return html`<div class="top">
     <header class="header">
       <a class="brand" href="/ui/" aria-label="Eyas, Live">
         <${Mark} /><span class="brand-name">Eyas</span>
@@ -33,9 +40,11 @@ export function Header() {
           <span class="label">Theme</span>${theme.value}
         </button>
         <button class="quiet" onClick=${() => (helpOpen.value = true)} aria-label="Help and keys" title="Help (key ?)">?</button>
+        <${Who} />
       </div>
     </header>
-  `;
+    <${SignedOut} />
+  </div>`;
 }
 
 function Mark() {
@@ -47,10 +56,13 @@ function Mark() {
 }
 
 function Navigation() {
-  return html`<nav class="nav" aria-label="Screens">
-    ${SCREENS.map(
-      ({ name, href, screen }) => html`<a href=${href} aria-current=${screen === route.value.screen ? 'page' : undefined}>${name}</a>`,
-    )}
+  const [isOpen, setIsOpen] = useState(false);
+  const here = route.value.screen;
+  useEffect(() => setIsOpen(false), [route.value]);
+  return html`<nav class=${isOpen ? 'nav nav-open' : 'nav'} aria-label="Screens">
+    ${SCREENS.map(({ name, href, screen }) => html`<a href=${href} aria-current=${screen === here ? 'page' : undefined}>${name}${screen === 'dead' && html`<span class="nav-long"> letters</span>`}${screen === 'dead' && nOpen.value > 0 &&
+      html` <span class="nav-count" data-test="nav-dead">${count(nOpen.value)}<span class="visually-hidden"> open</span></span>`}</a>`)}
+    <button class="quiet nav-more" aria-expanded=${String(isOpen)} onClick=${() => setIsOpen(!isOpen)}>More</button>
   </nav>`;
 }
 
@@ -65,6 +77,7 @@ function Connection() {
 
 /** @param {number} nowMs */
 function connectionText(nowMs) {
+  if (isOut(session.value)) return { glyph: '○', word: 'signed out', kind: 'warn' };
   switch (model.connection) {
     case 'live':
       return { glyph: '●', word: 'live', kind: 'ok' };

@@ -11,14 +11,18 @@ const KEYS = [
   ['Everywhere', [
     [['?'], 'this help'],
     [['g', 'l'], 'go to Live'],
+    [['g', 'e'], 'go to Events'],
+    [['g', 'd'], 'go to Dead letters'],
     [['g', 'h'], 'go to Health'],
+    [['g', 's'], 'go to Schemas'],
+    [['g', 'a'], 'go to Applications'],
     [['g', 'o'], 'go to the API’s pages'],
     [['t'], 'relative, local or UTC time'],
   ]],
-  ['On Live', [
+  ['On Live and Events', [
     [['/'], 'write a filter'],
-    [['Space'], 'pause and resume, while the list has the focus'],
-    [['.'], 'resume and jump to the newest'],
+    [['Space'], 'pause and resume, while Live’s list has the focus'],
+    [['.'], 'on Live: resume and jump to the newest'],
     [['j', 'k'], 'next and previous row; so do ↓ and ↑ in the list'],
     [['Enter'], 'open the row'],
     [['Esc'], 'close, and back to the row'],
@@ -29,6 +33,11 @@ const KEYS = [
     [['Shift', 'C'], 'copy the curl command that sends it'],
     [['y'], 'copy its link'],
     [['←', '→'], 'close and open a part of the tree, while it has the focus'],
+  ]],
+  ['On Dead letters', [
+    [['j', 'k'], 'next and previous row'],
+    [['x'], 'select the row'],
+    [['Shift', 'R'], 'replay: this one, the selected, or all that match'],
   ]],
 ];
 
@@ -51,6 +60,8 @@ export function Help() {
         Write <code>category:"page interaction"</code>, <code>name:cta*</code>, <code>valid:false</code>,${' '}
         <code>session:…</code>, <code>stream:…</code> or <code>app:…</code> and press Enter. Different fields
         are joined by “and”, values of one field by “or”. A <code>*</code> at the end matches a beginning.
+        A text without a field, such as <code>cta</code>, is searched for in id, session, category, name and application;
+        a whole UUID goes to its event or session.
       </p>
       ${KEYS.map(
         ([where, keys]) => html`<h3>${where}</h3>

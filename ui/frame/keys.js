@@ -27,7 +27,11 @@ const EVERYWHERE = new Map([
 /** @type {Actions} */
 const PLACES = new Map([
   ['l', () => go('/ui/')],
+  ['e', () => go('/ui/events')],
+  ['d', () => go('/ui/dead')],
   ['h', () => go('/ui/health')],
+  ['s', () => go('/ui/schemas')],
+  ['a', () => go('/ui/apps')],
   ['o', () => location.assign('/docs')],
 ]);
 
@@ -52,13 +56,13 @@ export function useKeys(actions) {
 
 /** @param {EventTarget | null} target */
 function isField(target) {
-  return target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null;
+  return target instanceof HTMLElement && target.closest('input:not([type=checkbox]), textarea, select, [contenteditable]') !== null;
 }
 
 /** @param {KeyboardEvent} event */
 function onKey(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (helpOpen.value || isField(event.target)) return;
+  if (document.querySelector('dialog[open]') !== null || isField(event.target)) return;
   if (event.key === 'Escape') ofScreen.get('Escape')?.();
   else if (letterKeys.value === 'on') onLetter(event);
 }

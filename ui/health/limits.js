@@ -21,6 +21,7 @@ const LAG_S_MAX = 20;
  * @property {{ state: string, reason: string | null }} consumer
  * @property {number} subscribers
  * @property {number} connections
+ * @property {{ token: number, address: number, refusals: number }} rate_limited answers 429
  * @property {{ stage: string, sentence: string, drain_s: number | null, busy: { [stage: string]: number } }} limits
  * @property {{ free_bytes: number, total_bytes: number, log_bytes: number, seconds_left: number | null } | null} disk
  * @property {{ commit_us: Percentiles, request_us: Percentiles, apply_us: Percentiles }} latency

@@ -10,10 +10,15 @@ import { failureOf } from '../frame/failure.js';
 
 /**
  * @template T
+ * @typedef {{ value: T | null, failure: FailureFacts | null, failedSinceMs: number | null, again: () => void }} Polled
+ */
+
+/**
+ * @template T
  * @param {string} path
  * @param {number} everyMs
  * @param {string} what said when it fails, a whole sentence
- * @returns {{ value: T | null, failure: FailureFacts | null, failedSinceMs: number | null, again: () => void }}
+ * @returns {Polled<T>}
  */
 export function usePolled(path, everyMs, what) {
   const [attempt, setAttempt] = useState(0);

@@ -85,7 +85,7 @@ function Sentence({ status, failedSinceMs, detail }) {
 
 /** @param {{ status: Status }} props */
 function Now({ status }) {
-  const { rates, counts, consumer, disk, log } = status;
+  const { rates, counts, consumer, disk, log, rate_limited: limited } = status;
   const fact = (/** @type {string} */ name, /** @type {any} */ value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
   return html`
     <div class="health-now">
@@ -100,6 +100,7 @@ function Now({ status }) {
           ${fact('dead', count(counts.dead))}
           ${fact('subscribers', count(status.subscribers))}
           ${fact('connections', count(status.connections))}
+          ${fact('over a limit', count(limited.token + limited.address + limited.refusals))}
           ${disk !== null && fact('log', bytes(disk.log_bytes))}
           ${fact('durability', log.durability)}
           ${fact('running for', duration(Math.max(0, nowMs() - Date.parse(status.started_at))))}

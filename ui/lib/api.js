@@ -7,13 +7,22 @@ export class ApiError extends Error {
    * @param {string} requestId
    * @param {string} detail
    * @param {string[]} [streams] those that an ambiguous id may mean
+   * @param {string} [code] the problem's own name
    */
-  constructor(status, requestId, detail, streams = []) {
+  constructor(status, requestId, detail, streams = [], code = '') {
     super(detail);
     this.status = status;
     this.requestId = requestId;
     this.streams = streams;
+    this.code = code;
   }
+}
+
+let tellSignedOut = () => {};
+
+/** Calls this whenever the server does not know who asks. @param {() => void} tell */
+export function whenSignedOut(tell) {
+  tellSignedOut = tell;
 }
 
 /**
@@ -39,22 +48,39 @@ export async function request(path, init) {
   const form = new Headers(init?.headers).get('accept') ?? '';
   if (response.ok && (response.headers.get('content-type') ?? '').startsWith(form)) return text;
   if (response.ok) throw new ApiError(response.status, requestId, `The server does not give ${form} here.`);
-  const { detail, streams } = problemOf(text, response.statusText);
-  throw new ApiError(response.status, requestId, detail, streams);
+  const { detail, streams, code } = problemOf(text, response.statusText);
+  if (response.status === 401 && path !== '/session') tellSignedOut();
+  throw new ApiError(response.status, requestId, detail, streams, code);
 }
+
+/**
+ * Changes something, and says to the server that it is the console that asks (a form of another origin cannot).
+ * @param {'POST' | 'PUT' | 'PATCH' | 'DELETE'} method
+ * @param {string} path
+ * @param {object | string} [body] a text is JSON already
+ * @returns {Promise<any>} what the server answered, null for nothing
+ */
+export async function send(method, path, body) {
+  const headers = { 'x-requested-by': 'console', ...(body !== undefined && { 'content-type': 'application/json' }) };
+  const text = await request(path, { method, headers, body: typeof body === 'object' ? JSON.stringify(body) : body });
+  return text === '' ? null : JSON.parse(text);
+}
+
+/** What an error says. @param {unknown} error */
+export const words = (error) => (error instanceof Error ? error.message : String(error));
 
 /**
  * @param {string} text the body, `application/problem+json` if all is well
  * @param {string} otherwise
- * @returns {{ detail: string, streams: string[] }}
+ * @returns {{ detail: string, streams: string[], code: string }}
  */
 function problemOf(text, otherwise) {
   try {
     const problem = JSON.parse(text);
     const words = [problem.detail ?? problem.title, problem.hint].filter((word) => typeof word === 'string');
     const streams = Array.isArray(problem.streams) ? problem.streams.map(String) : [];
-    return { detail: words.length > 0 ? words.join(' ') : otherwise, streams };
+    return { detail: words.length > 0 ? words.join(' ') : otherwise, streams, code: String(problem.code ?? '') };
   } catch {
-    return { detail: otherwise || 'The answer was no JSON.', streams: [] };
+    return { detail: otherwise || 'The answer was no JSON.', streams: [], code: '' };
   }
 }

@@ -1,5 +1,7 @@
-// The filter's grammar: `category:"page interaction" name:cta* valid:false session:… stream:… app:…`.
+// The filter's grammar: `category:"page interaction" name:cta* valid:false session:… stream:… app:… checkout`.
 // Pure.
+//
+// Words without a field are searched for, together as one text: the term `q`.
 //
 // One list of terms has three spellings: what a person types, the page's own query string, and the
 // query of GET /live. The last two are the same on purpose: what stands behind `?` in the address bar
@@ -18,7 +20,12 @@ const NAMES = new Map([
   ['session', 'session_id'],
   ['session_id', 'session_id'],
   ['valid', 'valid'],
+  ['q', 'q'],
 ]);
+/** Of what is searched for. */
+const SEARCH_CHARS_MAX = 128;
+/** Of these an event has one, so a second one replaces the first. */
+const SINGLE = ['valid', 'q'];
 
 /** @param {string} field @returns {string} */
 export function shortName(field) {
@@ -39,29 +46,34 @@ export function parse(text) {
   const terms = [];
   /** @type {string[]} */
   const problems = [];
+  /** @type {string[]} */
+  const words = [];
   for (const [word, key, quoted, closing, bare] of text.matchAll(WORD)) {
     if (word === '') continue; // between two words
-    const field = key === undefined ? undefined : NAMES.get(key.toLowerCase());
     const value = quoted === undefined ? (bare ?? '') : quoted.replace(/\\(.)/gsu, '$1');
-    const term = { field: field ?? '', value };
-    const problem = closing === '' ? `The quote in ${word} is not closed.` : check(word, key, term);
+    const term = { field: (key === undefined ? 'q' : NAMES.get(key.toLowerCase())) ?? '', value };
+    const problem = closing === '' ? `The quote in ${word} is not closed.` : check(key ?? '', term);
     if (problem !== null) problems.push(problem);
+    else if (term.field === 'q') words.push(value);
     else if (!terms.some((other) => equal(other, term))) terms.push(term);
   }
+  const search = { field: 'q', value: words.join(' ') };
+  const problem = words.length > 0 ? check('', search) : null;
+  if (problem !== null) problems.push(problem);
+  else if (words.length > 0) terms.push(search);
   return { terms, problems };
 }
 
 /**
- * @param {string} word
- * @param {string | undefined} key
+ * @param {string} key
  * @param {Term} term
  * @returns {string | null}
  */
-function check(word, key, { field, value }) {
-  if (key === undefined) return `“${word}” needs a field, such as name:${word} or category:${word}.`;
-  if (field === '') return `There is no field “${key}”: use stream, app, category, name, session or valid.`;
-  if (value === '') return `${key}: needs a value.`;
+function check(key, { field, value }) {
+  if (field === '') return `There is no field “${key}”: use stream, app, category, name, session or valid, or put the text in quotes to search for it.`;
+  if (value === '') return key === '' ? 'Nothing stands between the quotes.' : `${key}: needs a value.`;
   if (field === 'valid' && value !== 'true' && value !== 'false') return 'valid: is true or false.';
+  if (field === 'q' && [...value].length > SEARCH_CHARS_MAX) return `What is searched for has at most ${SEARCH_CHARS_MAX} characters.`;
   return null;
 }
 
@@ -75,8 +87,9 @@ function equal(a, b) {
  * @param {Term} term
  */
 export function termText({ field, value }) {
-  const isBare = /^[^\s"\\]+$/u.test(value);
-  return `${shortName(field)}:${isBare ? value : `"${value.replace(/["\\]/g, '\\$&')}"`}`;
+  const isSearch = field === 'q';
+  const isBare = isSearch ? /^[^\s"\\:]+$/u.test(value) : /^[^\s"\\]+$/u.test(value);
+  return `${isSearch ? '' : `${shortName(field)}:`}${isBare ? value : `"${value.replace(/["\\]/g, '\\$&')}"`}`;
 }
 
 /** @param {Term[]} terms */
@@ -104,7 +117,8 @@ export function fromQuery(query) {
   const terms = [];
   for (const [key, value] of new URLSearchParams(query)) {
     const term = { field: NAMES.get(key) ?? '', value };
-    if (check(key, key, term) === null && !terms.some((other) => equal(other, term))) terms.push(term);
+    const isKnown = terms.some((other) => equal(other, term) || (SINGLE.includes(term.field) && other.field === term.field));
+    if (check(key, term) === null && !isKnown) terms.push(term);
   }
   return terms;
 }
@@ -115,7 +129,7 @@ export function fromQuery(query) {
  * @param {Term} term
  */
 export function withTerm(terms, term) {
-  // An event has one validity, so a second one replaces the first instead of matching all.
-  const kept = term.field === 'valid' ? terms.filter(({ field }) => field !== 'valid') : terms;
+  // Two validities would match everything, and there is one search.
+  const kept = SINGLE.includes(term.field) ? terms.filter((other) => other.field !== term.field || equal(other, term)) : terms;
   return kept.some((other) => equal(other, term)) ? kept : [...kept, term];
 }

@@ -7,6 +7,7 @@
 // The server writes the messages, so a text that is no JSON is a fault of the transport and throws.
 // Invariant: in an event's object `data` is the last member (the server promises it).
 
+/** @typedef {'queued' | 'stored' | 'invalid' | 'dead'} State */
 /**
  * @typedef {object} Envelope an event without its data
  * @property {string} id
@@ -20,7 +21,7 @@
  * @property {string | null} timestamp
  * @property {string} received_at
  * @property {boolean} valid
- * @property {'queued' | 'stored' | 'invalid'} [state] only where one event was asked for
+ * @property {State} [state] only where one event was asked for
  * @property {{ pointer?: string, rule?: string, message?: string }[]} errors
  */
 
@@ -149,8 +150,9 @@ export function elements(text, at) {
 }
 
 /**
- * Splits an event's object into its envelope and the place of its data.
- * @param {string} text `{…,"data":<any JSON>}`
+ * Splits an event's object into its envelope and the place of its data. Where a list was asked for
+ * previews, the preview stands in its place.
+ * @param {string} text `{…,"data":<any JSON>}` or `{…,"preview":"…","data_bytes":n}`
  * @returns {RawEvent}
  */
 export function splitEvent(text) {
@@ -161,6 +163,8 @@ export function splitEvent(text) {
     const end = text.lastIndexOf('}');
     return { envelope, text, dataFrom: from, dataTo: from + text.slice(from, end).trimEnd().length };
   }
+  const { preview, ...envelope } = JSON.parse(text);
+  if (typeof preview === 'string') return { envelope, text: preview, dataFrom: 0, dataTo: preview.length };
   throw fault(text.length);
 }
 

@@ -86,10 +86,15 @@ export function clock(rfc3339, mode, nowMs) {
   const ms = Date.parse(rfc3339);
   if (Number.isNaN(ms)) return rfc3339;
   if (mode === 'relative') return relative(ms, nowMs);
-  const [day, time] = mode === 'utc' ? utcParts(ms) : localParts(ms);
-  const [today] = mode === 'utc' ? utcParts(nowMs) : localParts(nowMs);
+  const [day, time] = parts(ms, mode);
+  const [today] = parts(nowMs, mode);
   const part = `${time}.${fraction(rfc3339).padEnd(3, '0').slice(0, 3)}${mode === 'utc' ? 'Z' : ''}`;
   return day === today ? part : `${day} ${part}`;
+}
+
+/** Day and time of day: "2026-11-18", "14:02:11". @param {number} ms @param {'local' | 'utc'} mode */
+export function parts(ms, mode) {
+  return mode === 'utc' ? utcParts(ms) : localParts(ms);
 }
 
 /** @param {number} ms @returns {[string, string]} */

@@ -77,7 +77,7 @@ const WAYS = [
   ['eyas send', (body) => [`echo '${body}' |`, `  eyas send --url ${location.origin} -`]],
 ];
 
-function First() {
+export function First() {
   shownBody ??= exampleBody(nowMs());
   const code = (WAYS.find(([name]) => name === language.value)?.[1] ?? (() => []))(shownBody).join('\n');
   return html`<div class="empty" data-test="empty">

@@ -242,6 +242,7 @@ export class Feed {
       model.moveTo(message.cursor);
       if (model.nBehind > 0) model.nBehind = distance(this.head, model.cursor);
     }
+    else if (message.type === 'status') model.setFate(message);
     else if (message.type === 'stats') model.setStats(message, Date.now());
     else if (message.type === 'caught_up') this.#caughtUp(message.head);
     else if (message.type === 'bye') {
@@ -288,7 +289,7 @@ export class Feed {
     // A page that was never connected has missed nothing: its first fill is still to come.
     const hadFeed = model.connection === 'live' || model.connection === 'catching up' || model.connection === 'polling';
     if (hadFeed && (model.outage === null || model.outage.done)) {
-      model.outage = { sinceMs: Date.now(), untilMs: null, missed: 0, done: false };
+      model.outage = { sinceMs: Date.now(), untilMs: null, missed: 0, done: false, cursor: model.cursor };
     }
     model.connection = 'offline';
     model.failure = null;

@@ -22,7 +22,7 @@ const MARGIN = 6;
 /** Scrolling less than this is a trembling finger. */
 const SCROLL_PX_MIN = 8;
 
-const COLUMNS = ['Time', 'State', 'Stream', 'Category / name', 'Session', 'Data'];
+export const COLUMNS = ['Time', 'State', 'Stream', 'Category / name', 'Session', 'Data'];
 
 /** @typedef {{ current: HTMLElement | null }} Ref */
 

@@ -4,8 +4,9 @@
 import { batch, effect, signal, untracked } from '../vendor/preact.js';
 
 import { createDrawing } from '../lib/draw.js';
+import { queryFor } from '../lib/explore.js';
 import { fromQuery, toQuery, toText } from '../lib/filter.js';
-import { liveHref } from '../lib/route.js';
+import { eventsHref, liveHref } from '../lib/route.js';
 import { go, route } from '../frame/navigate.js';
 import { say } from '../frame/say.js';
 import { announcing, liveRate } from '../frame/settings.js';
@@ -22,6 +23,8 @@ const DRAW_MS_CALM = 500;
 const NUMBERS_MS = 250;
 const CHART_MS = 1000;
 const ANNOUNCE_MS = 10_000;
+/** A connection may have been dead for so long before that was noticed. */
+const LOSS_MS_MAX = 60_000;
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -181,6 +184,23 @@ function findRow(id) {
 /** @param {Term[]} wanted */
 export function commitFilter(wanted) {
   go(liveHref(toQuery(wanted)));
+}
+
+/** @param {number} ms */
+const iso = (ms) => new Date(ms).toISOString();
+
+/** Events, behind the last one that was seen before the outage. */
+export function missedHref() {
+  const { outage, clockOffsetMs } = model;
+  if (outage === null) return eventsHref(new URLSearchParams());
+  // The loss was noticed after it began.
+  const range = { from: iso(outage.sinceMs + clockOffsetMs - LOSS_MS_MAX), to: iso((outage.untilMs ?? Date.now()) + clockOffsetMs + 1000) };
+  return eventsHref(queryFor({ terms: terms.peek(), ...range, after: outage.cursor, order: 'asc' }));
+}
+
+/** Events, all that matched since this list began. */
+export function notShownHref() {
+  return eventsHref(queryFor({ terms: terms.peek(), from: iso(model.beganMs), to: iso(nowMs()) }));
 }
 
 export function retry() {

@@ -17,10 +17,11 @@ export const CHARS_MAX = 32 * 1024 * 1024;
 const MINUTE_MS = 60_000;
 
 /** @typedef {import('../lib/raw-json.js').RawEvent & { n: number }} Row `n` counts the rows that came to this page */
+/** @typedef {import('../lib/raw-json.js').State} State */
 /** @typedef {'loading' | 'live' | 'catching up' | 'polling' | 'offline' | 'failed'} Connection */
 /** @typedef {'button' | 'key' | 'scroll' | 'selection' | 'open'} PauseReason */
 /** @typedef {{ accepted: number, stored: number, invalid: number, applied_seq: number, head_seq: number, lag_s: number, lag_records: number }} Stats */
-/** @typedef {{ sinceMs: number, untilMs: number | null, missed: number, done: boolean }} Outage */
+/** @typedef {{ sinceMs: number, untilMs: number | null, missed: number, done: boolean, cursor: string | null }} Outage `cursor` is the last that was seen before */
 /** @typedef {{ from: string, to: string, why: string }} Gap */
 /** @typedef {{ what: string, status: number, requestId: string, detail: string }} Failure */
 
@@ -53,6 +54,8 @@ export class Model {
   nBase = 0;
   /** Behind this position every accepted event counts as received. */
   baseSeq = 0;
+  /** When that was, by the server's clock. */
+  beganMs = 0;
   nInvalid = 0;
   /** The rows as they stood when the list was paused, newest first. @type {Row[] | null} */
   frozen = null;
@@ -63,6 +66,8 @@ export class Model {
   /** Everything up to here has been seen; where to resume. @type {string | null} */
   cursor = null;
   appliedSeq = 0;
+  /** What the server said of single events after it had sent them: a dead letter that was replayed. @type {Map<number, State>} */
+  fates = new Map();
   /** @type {Stats | null} */
   stats = null;
   /** @type {{ atMs: number, accepted: number }[]} */
@@ -85,6 +90,7 @@ export class Model {
     this.nInvalid = 0;
     this.cursor = null;
     this.appliedSeq = 0;
+    this.fates.clear();
     this.stats = null;
     this.acceptedLately = [];
     this.nBehind = 0;
@@ -128,6 +134,7 @@ export class Model {
 
   /** The first fill is done: from here on everything that the server accepts is received. */
   beginCounting() {
+    this.beganMs = Date.now() + this.clockOffsetMs;
     this.nBase = this.nMatched;
     this.baseSeq = position(this.cursor ?? '').seq;
   }
@@ -150,6 +157,16 @@ export class Model {
    */
   moveTo(cursor) {
     if (this.cursor === null || !this.#isSeen(cursor)) this.cursor = cursor;
+  }
+
+  /** @param {{ seq: number, state: State }} fate */
+  setFate({ seq, state }) {
+    this.fates.set(seq, state);
+    // Older ones than there are rows are of no row any more.
+    for (const old of this.fates.keys()) {
+      if (this.fates.size <= ROWS_MAX) break;
+      this.fates.delete(old);
+    }
   }
 
   /** @param {Gap} gap */
@@ -250,10 +267,13 @@ export class Model {
   /**
    * Whether the row is in the database by now, and what became of it.
    * @param {Row} row
-   * @returns {'queued' | 'stored' | 'invalid'}
+   * @returns {State}
    */
   stateOf({ envelope }) {
+    const fate = this.fates.get(envelope.seq);
+    if (fate !== undefined) return fate;
     if (envelope.seq > this.appliedSeq) return 'queued';
+    if (envelope.state === 'dead') return 'dead';
     return envelope.valid ? 'stored' : 'invalid';
   }
 }

@@ -5,7 +5,7 @@ import { html } from '../vendor/preact.js';
 
 import { duration } from '../lib/time.js';
 import { count, Untrusted } from '../frame/text.js';
-import { dismiss, frame, model, numbersFrame, readOn, resume, retry } from './live.js';
+import { dismiss, frame, missedHref, model, numbersFrame, readOn, resume, retry } from './live.js';
 
 /** A loss that lasts longer is said aloud. */
 const ALERT_MS = 5000;
@@ -57,6 +57,7 @@ function OutageNotice() {
     <${Notice} kind=${outage.done ? 'ok' : 'warn'} test="outage" onClose=${outage.done ? () => dismiss('outage') : undefined}>
       ${`Offline ${duration(lastedMs)}${missed}${end}`}
       ${!isBack && html` <button class="link" onClick=${retry}>Retry now</button>`}
+      ${outage.done && outage.missed > 0 && html` <a href=${missedHref()} data-test="missed-range">Open the missed range in Events</a>`}
     <//>
   `;
 }

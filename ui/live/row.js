@@ -11,7 +11,7 @@ import { timeMode } from '../frame/settings.js';
 const PREVIEW_CHARS = 240;
 
 /** @typedef {import('./model.js').Row} Row */
-/** @typedef {'queued' | 'stored' | 'invalid'} State */
+/** @typedef {import('../lib/raw-json.js').State} State */
 /** @typedef {{ row: Row, index: number, now: number, state: State, isActive: boolean, isOpen: boolean }} Props */
 
 /** Glyph and word, so that no state is told by colour alone. @type {Map<State, string>} */
@@ -19,6 +19,7 @@ const GLYPHS = new Map([
   ['queued', '…'],
   ['stored', '✓'],
   ['invalid', '✗'],
+  ['dead', '☠'],
 ]);
 
 /** @param {{ state: State }} props */
@@ -50,6 +51,11 @@ function source({ application, stream }) {
   return application === null ? stream : `${application} / ${stream}`;
 }
 
+/** "enum /data/element", the first of them and how many more. @param {import('../lib/raw-json.js').Envelope['errors']} errors */
+function brokenRule([{ rule = '', pointer = '' } = {}, ...more]) {
+  return `${rule} ${pointer}${more.length > 0 ? ` +${more.length}` : ''}`;
+}
+
 export class ListRow extends Component {
   /** @param {Props} next */
   shouldComponentUpdate(next) {
@@ -77,6 +83,7 @@ export class ListRow extends Component {
         </span>
         <span class="cell cell-session" role="gridcell"><${Session} session=${envelope.session_id} /></span>
         <span class="cell cell-data" role="gridcell">
+          ${envelope.errors[0] !== undefined && html`<span class="bad" data-test="rule"><${Untrusted} text=${brokenRule(envelope.errors)} charsMax=${120} /></span> `}
           <${Untrusted} text=${dataText(row, PREVIEW_CHARS + 1)} charsMax=${PREVIEW_CHARS} layout />
         </span>
       </div>

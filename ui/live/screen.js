@@ -4,11 +4,16 @@ import { html } from '../vendor/preact.js';
 
 import { copyCurl, copyJson, copyLink } from '../event/facts.js';
 import { Panel } from '../event/panel.js';
+import { toQuery, withTerm } from '../lib/filter.js';
+import { liveHref } from '../lib/route.js';
+import { FilterField } from '../frame/filter-field.js';
 import { useKeys } from '../frame/keys.js';
+import { count } from '../frame/text.js';
 import { Empty } from './empty.js';
-import { FilterBar } from './filter-bar.js';
 import { List } from './list.js';
-import { chosenRow, closeRow, frame, jumpToNewest, model, moveActive, openId, openNeighbour } from './live.js';
+import {
+  chosenRow, closeRow, commitFilter, frame, indexOf, jumpToNewest, model, moveActive, numbersFrame, openId, openNeighbour, openRow, terms, togglePause,
+} from './live.js';
 import { Notices, PauseNotice } from './notices.js';
 import { Strip } from './strip.js';
 
@@ -37,11 +42,11 @@ export function LiveScreen() {
     <main class=${`live${openId.value === null ? '' : ' live-open'}`}>
       <h1 class="visually-hidden" tabindex="-1">Live</h1>
       <${Strip} />
-      <${FilterBar} />
+      <${FilterField} terms=${terms.value} onCommit=${commitFilter}><${PauseButton} /><//>
       <${Notices} />
       <div class="work">
         <div class="list-box"><${ListOrEmpty} /><${PauseNotice} /></div>
-        <${Panel} />
+        <${Open} />
       </div>
     </main>
   `;
@@ -50,4 +55,25 @@ export function LiveScreen() {
 function ListOrEmpty() {
   void frame.value;
   return model.nShown > 0 ? html`<${List} />` : html`<${Empty} />`;
+}
+
+function PauseButton() {
+  void numbersFrame.value;
+  return html`<button class="pause" data-test="pause" disabled=${model.nShown === 0} onClick=${() => togglePause('button')}>
+    ${model.isPaused ? `▶ Resume${model.nSincePause > 0 ? `, ${count(model.nSincePause)} new` : ''}` : '❚❚ Pause'}
+  </button>`;
+}
+
+function Open() {
+  const row = openRow.value;
+  return html`<${Panel} id=${openId.value} stream=${null} row=${row} stateOf=${() => row !== null && model.stateOf(row)}
+    neighbours=${neighbours} onNeighbour=${openNeighbour} onClose=${closeRow}
+    narrow=${(/** @type {import('../lib/filter.js').Term} */ term) => liveHref(toQuery(withTerm(terms.value, term)))} />`;
+}
+
+/** Whether there is a newer row, and an older one. @returns {[boolean, boolean]} */
+function neighbours() {
+  void frame.value;
+  const index = openRow.value === null ? -1 : indexOf(openRow.value.n);
+  return [index > 0, index !== -1 && index + 1 < model.nShown];
 }

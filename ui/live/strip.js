@@ -7,7 +7,7 @@ import { Chart } from '../health/chart.js';
 import { LagGauge } from '../health/limits.js';
 import { liveRate } from '../frame/settings.js';
 import { count } from '../frame/text.js';
-import { chartFrame, model, nowMs, numbersFrame } from './live.js';
+import { chartFrame, model, notShownHref, nowMs, numbersFrame } from './live.js';
 
 /** @type {import('../health/chart.js').Panel} */
 const PANEL = {
@@ -64,7 +64,7 @@ function Numbers() {
       <p class="muted" data-test="why-not-shown">
         ${parts.length === 0
           ? 'Every event that matches is in the list.'
-          : html`Not shown is not lost, all are stored: ${parts.map(({ test, n, why }, at) => html`${at > 0 ? ', ' : ''}<b data-test=${test}>${count(n)}</b> ${why}`)}.`}
+          : html`Not shown is not lost, all are stored: ${parts.map(({ test, n, why }, at) => html`${at > 0 ? ', ' : ''}<b data-test=${test}>${count(n)}</b> ${why}`)}. <a href=${notShownHref()} data-test="see-in-events">See them in Events</a>`}
       </p>
       <label class="check rate"><input type="checkbox" checked=${liveRate.value === '5000'} data-test="full-rate"
         onChange=${() => (liveRate.value = liveRate.value === '5000' ? '500' : '5000')} />

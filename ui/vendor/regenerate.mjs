@@ -48,22 +48,6 @@ async function preactBundle() {
   return Buffer.from(out.outputFiles.map(({ text }) => text).join(''));
 }
 
-/** The published module is not minified, and most of it is comments and names. */
-async function uplotBundle() {
-  const out = await build({
-    entryPoints: [join(modules, 'uplot/dist/uPlot.esm.js')],
-    minify: true,
-    format: 'esm',
-    target: 'es2022',
-    legalComments: 'none',
-    write: false,
-    banner: {
-      js: `// Vendored by vendor/regenerate.mjs: uplot ${await version('uplot')}. Licence: vendor/licences/uplot.txt.`,
-    },
-  });
-  return Buffer.from(out.outputFiles.map(({ text }) => text).join(''));
-}
-
 /** @param {string} path */
 const npm = (path) => readFile(join(modules, path));
 
@@ -73,9 +57,6 @@ const npmWithoutMap = async (path) =>
 
 const files = new Map([
   ['preact.js', await preactBundle()],
-  ['uplot.js', await uplotBundle()],
-  ['uplot.css', await npm('uplot/dist/uPlot.min.css')],
-  ['licences/uplot.txt', await npm('uplot/LICENSE')],
   ['licences/preact.txt', await npm('preact/LICENSE')],
   ['licences/htm.txt', await npm('htm/LICENSE')],
   ['licences/signals.txt', await npm('@preact/signals/LICENSE')],

@@ -9,12 +9,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gateway::{Quota, Rates};
 use queue::RESERVE_BYTES_MAX;
 use serde::Serialize;
+use store::ConfiguredSchema;
 
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
+use crate::rates::{RateFault, quota};
+use crate::schema_files;
 use crate::spelling::nearest;
 use crate::units;
 
@@ -31,6 +35,12 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("otlp.ratio", "EYAS_OTLP_RATIO", "0.01"),
     ("disk.reserve", "EYAS_DISK_RESERVE", "512MiB"),
     ("drain.delay", "EYAS_DRAIN_DELAY", "0"),
+    ("limits.rate", "EYAS_LIMITS_RATE", "0"),
+    ("limits.burst", "EYAS_LIMITS_BURST", "0"),
+    ("limits.address_rate", "EYAS_LIMITS_ADDRESS_RATE", "0"),
+    ("limits.address_burst", "EYAS_LIMITS_ADDRESS_BURST", "0"),
+    ("limits.refusals_rate", "EYAS_LIMITS_REFUSALS_RATE", "10"),
+    ("limits.refusals_burst", "EYAS_LIMITS_REFUSALS_BURST", "100"),
     ("store.refused_retry", "EYAS_STORE_REFUSED_RETRY", "30s"),
 ];
 
@@ -67,12 +77,18 @@ pub(crate) struct Config {
     pub(crate) disk_reserve_bytes: u64,
     /// After SIGTERM: how long `/readyz` is red before new connections are refused.
     pub(crate) drain_delay: Duration,
+    /// How often somebody may ask.
+    pub(crate) rates: Rates,
     /// Pause between two tries of a consumer that stopped because the database refuses nearly everything.
     pub(crate) refused_retry: Duration,
     /// How log lines look.
     pub(crate) log_format: LogFormat,
     /// Where traces go; `None`: nothing is traced.
     pub(crate) otlp: Option<OtlpOptions>,
+    /// What events have to look like, compiled.
+    pub(crate) schemas: Vec<ConfiguredSchema>,
+    /// The file that was read, to read it again on SIGHUP.
+    pub(crate) file: Option<PathBuf>,
     /// What seems wrong but stops nothing.
     pub(crate) warnings: Vec<String>,
 }
@@ -153,6 +169,8 @@ pub(crate) fn survey(
 #[derive(Default)]
 struct Layers {
     settings: BTreeMap<&'static str, Setting>,
+    schemas: Vec<ConfiguredSchema>,
+    file: Option<PathBuf>,
     problems: Vec<String>,
     warnings: Vec<String>,
 }
@@ -170,7 +188,10 @@ impl Layers {
             Err(error) => return self.problems.push(format!("{}: {error}", path.display())),
         };
         match text.parse::<toml::Table>() {
-            Ok(table) => self.read_table(&table, "", &path),
+            Ok(table) => {
+                self.read_table(&table, "", &path);
+                self.file = Some(path);
+            }
             Err(error) => {
                 let words = error.message();
                 let line =
@@ -186,6 +207,9 @@ impl Layers {
             let key = format!("{prefix}{name}");
             let known = KEYS.iter().find(|(known, ..)| *known == key);
             match (known, value) {
+                (None, value) if key == "schemas" => {
+                    self.schemas = schema_files::read(value, path, &mut self.problems);
+                }
                 (None, toml::Value::Table(inner)) if is_section(&key) => {
                     self.read_table(inner, &format!("{key}."), path);
                 }
@@ -267,6 +291,7 @@ impl Layers {
         let events_file = self.events_file();
         let disk_reserve_bytes = self.disk_reserve();
         let drain_delay = self.drain_delay();
+        let rates = self.rates();
         let refused_retry = self.refused_retry();
         let log_format = self.log_format();
         let otlp = self.otlp();
@@ -280,9 +305,12 @@ impl Layers {
                 events_file,
                 disk_reserve_bytes,
                 drain_delay,
+                rates,
                 refused_retry,
                 log_format,
                 otlp,
+                schemas: self.schemas,
+                file: self.file,
                 warnings,
             })
         } else {
@@ -353,6 +381,30 @@ impl Layers {
             None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
         }
         Duration::ZERO
+    }
+
+    fn rates(&mut self) -> Rates {
+        let default = Rates::default();
+        Rates {
+            per_token: self.quota("limits.rate", "limits.burst", default.per_token),
+            per_address: self.quota(
+                "limits.address_rate",
+                "limits.address_burst",
+                default.per_address,
+            ),
+            refusals: self.quota("limits.refusals_rate", "limits.refusals_burst", default.refusals),
+        }
+    }
+
+    fn quota(&mut self, rate: &str, burst: &str, unset: Option<Quota>) -> Option<Quota> {
+        let text = |key| self.settings.get(key).map(Setting::text);
+        quota(text(rate), text(burst), unset).unwrap_or_else(|fault| {
+            match fault {
+                RateFault::Rate(words) => self.problem(rate, words),
+                RateFault::Burst(words) => self.problem(burst, words),
+            }
+            None
+        })
     }
 
     fn refused_retry(&mut self) -> Duration {
@@ -436,6 +488,7 @@ fn is_section(key: &str) -> bool {
 
 fn texts(value: &toml::Value) -> Option<Vec<String>> {
     match value {
+        toml::Value::Integer(number) => Some(vec![number.to_string()]),
         toml::Value::String(text) => Some(vec![text.clone()]),
         toml::Value::Array(values) => {
             values.iter().map(|value| value.as_str().map(str::to_owned)).collect()

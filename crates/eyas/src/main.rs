@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`cli`] | the command line |
 //! | [`config`] | file, environment, flags |
+//! | [`schema_files`] | the schemas that the configuration names |
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`otlp`] | traces to a collector |
 //! | [`logging`] | log lines, for people and for machines |
@@ -34,6 +35,8 @@ mod logging;
 mod notify;
 mod otlp;
 mod printable;
+mod rates;
+mod schema_files;
 mod signals;
 mod spelling;
 mod units;

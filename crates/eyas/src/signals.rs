@@ -6,12 +6,13 @@
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM and SIGINT stop, SIGUSR2 hands over.
+/// SIGTERM and SIGINT stop, SIGUSR2 hands over, SIGHUP reads the configuration again.
 #[derive(Debug)]
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hand_over: Signal,
+    reload: Signal,
 }
 
 impl Signals {
@@ -22,6 +23,7 @@ impl Signals {
             hand_over: listen(SignalKind::user_defined2())?,
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            reload: listen(SignalKind::hangup())?,
         })
     }
 
@@ -40,6 +42,7 @@ impl Signals {
             _ = self.terminate.recv() => Wanted::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Wanted::Stop("SIGINT"),
             _ = self.hand_over.recv() => Wanted::HandOver,
+            _ = self.reload.recv() => Wanted::Reload,
         }
     }
 }
@@ -51,4 +54,6 @@ pub(crate) enum Wanted {
     Stop(&'static str),
     /// That the program on disk takes over.
     HandOver,
+    /// That the configuration is read again, as far as that is possible while the server runs.
+    Reload,
 }

@@ -65,6 +65,13 @@ impl Drop for Share {
     }
 }
 
+impl Share {
+    /// Whose it is.
+    pub(crate) fn client(&self) -> IpAddr {
+        self.address
+    }
+}
+
 /// What counts as one client: an IPv4 address however it is written, or the IPv6 network of 64 bits, which one
 /// subscriber has all to itself.
 fn one_client(peer: IpAddr) -> IpAddr {

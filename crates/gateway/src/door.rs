@@ -37,7 +37,14 @@ pub(crate) struct Door {
 /// One connection's place among all, and among those of its address.
 pub(crate) struct Place {
     _of_all: OwnedSemaphorePermit,
-    _of_address: Share,
+    of_address: Share,
+}
+
+impl Place {
+    /// The address, or network of addresses, that holds it.
+    pub(crate) fn client(&self) -> IpAddr {
+        self.of_address.client()
+    }
 }
 
 impl Door {
@@ -62,7 +69,7 @@ impl Door {
         let of_address = self.addresses.enter(peer);
         let of_address = of_address
             .map_err(|n_max| full(format!("Your address has {n_max} connections already.")))?;
-        Ok(Place { _of_all: of_all, _of_address: of_address })
+        Ok(Place { _of_all: of_all, of_address })
     }
 
     /// Answers before anything was read, and closes.

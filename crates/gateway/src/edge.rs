@@ -20,6 +20,7 @@ use crate::health::board::Health;
 use crate::health::requests::Requests;
 use crate::hosts::Hosts;
 use crate::limits::Limits;
+use crate::rate::limiter::Limiter;
 use crate::request_id::RequestIds;
 use crate::returns::Returns;
 
@@ -51,10 +52,13 @@ pub(crate) struct Edge {
     pub(crate) options: GatewayOptions,
     pub(crate) hosts: Hosts,
     pub(crate) budget: Budget,
+    pub(crate) limiter: Limiter,
     /// One permit for each request that waits for the database (`Prefer: wait`).
     pub(crate) waiters: Arc<Semaphore>,
     /// One for each export under way.
     pub(crate) exports: Arc<Semaphore>,
+    /// One for each schema that is being tried on stored events.
+    pub(crate) dry_runs: Semaphore,
     /// One for each answer that is being compressed.
     pub(crate) encoders: Arc<Semaphore>,
     pub(crate) openapi: Bytes,

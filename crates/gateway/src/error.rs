@@ -37,6 +37,7 @@ pub(crate) enum Kind {
     AmbiguousId,
     JobRunning,
     JobOver,
+    SchemaFromConfig,
     OtherLog,
     EventTooLarge,
     BodyTooLarge,
@@ -55,6 +56,8 @@ pub(crate) enum Kind {
     BadStreamName,
     NothingAccepted,
     BadValue,
+    BadSchema,
+    TooManySchemas,
     Overloaded,
     LogFull,
     DiskFull,
@@ -65,6 +68,8 @@ pub(crate) enum Kind {
     TooManySubscribers,
     TooManyConnections,
     TooManyExports,
+    RateLimited,
+    TooManyDryRuns,
 }
 
 /// A client that sends much gets no more back than this.
@@ -90,6 +95,8 @@ impl Kind {
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
         Self::MissingField, Self::BadValue, Self::JobRunning, Self::JobOver,
+        Self::RateLimited,
+        Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
     ];
 
     /// Status, code, hint.
@@ -120,6 +127,7 @@ impl Kind {
             Self::AmbiguousId => (409, "ambiguous_id", "add ?stream= or ?application= to say which one is meant"),
             Self::JobRunning => (409, "job_running", "wait for the job that is named, or cancel it: POST /jobs/{id}/cancel"),
             Self::JobOver => (409, "job_over", "start a new job"),
+            Self::SchemaFromConfig => (409, "schema_from_config", "change [[schemas]] in the configuration, then send SIGHUP; or take it out there"),
             Self::OtherLog => (410, "other_log", "this server's log began anew: read again from the beginning, without the cursor"),
             Self::EventTooLarge => (413, "event_too_large", "send a smaller event, or keep the large part elsewhere and send its address"),
             Self::BodyTooLarge => (413, "body_too_large", "send fewer events in one request"),
@@ -138,6 +146,9 @@ impl Kind {
             Self::BadStreamName => (422, "bad_stream_name", "a stream's name matches [a-z0-9_.-]{1,64}"),
             Self::NothingAccepted => (422, "nothing_accepted", "rejected says what is wrong with each event"),
             Self::BadValue => (422, "bad_value", "correct the member that the pointer names"),
+            Self::RateLimited => (429, "rate_limited", "send the request again after the seconds of Retry-After; many events in one request cost as much as one by one"),
+            Self::BadSchema => (422, "bad_schema", "schemas are JSON Schema 2020-12 without anything outside of them; the schema in force stays in force"),
+            Self::TooManySchemas => (422, "too_many_schemas", "one schema for a whole category, or for a whole stream, may do"),
             Self::Overloaded => (503, "overloaded", "send the request again in a second"),
             Self::LogFull => (503, "log_full", "send the request again in a second"),
             Self::DiskFull => (503, "disk_full", "free space on the disk of data_dir; intake resumes by itself"),
@@ -148,6 +159,7 @@ impl Kind {
             Self::TooManySubscribers => (503, "too_many_subscribers", "close some live connections, or connect again later"),
             Self::TooManyConnections => (503, "too_many_connections", "keep connections open and use them again, or connect again later"),
             Self::TooManyExports => (503, "too_many_exports", "ask again when one of the exports under way has ended, or read pages"),
+            Self::TooManyDryRuns => (503, "too_many_dry_runs", "try the schema again in a second"),
         }
     }
 
@@ -186,7 +198,8 @@ impl Kind {
             | Self::BacklogTooLong
             | Self::TooManySubscribers
             | Self::TooManyConnections
-            | Self::TooManyExports => {
+            | Self::TooManyExports
+            | Self::TooManyDryRuns => {
                 facts.retry_after_s = Some(1);
             }
             _ => {}

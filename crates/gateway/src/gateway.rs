@@ -21,10 +21,12 @@ use crate::health::board::Health;
 use crate::health::requests::Requests;
 use crate::hosts::Hosts;
 use crate::openapi;
+use crate::rate::limiter::Limiter;
 use crate::request_id::RequestIds;
 use crate::returns::Returns;
 use crate::router;
 use crate::routes::export::EXPORTS_MAX;
+use crate::routes::schemas::DRY_RUNS_MAX;
 use crate::routes::wait::WAITERS_MAX;
 
 /// What the edge stands on.
@@ -58,8 +60,10 @@ impl Gateway {
         let edge = Arc::new(Edge {
             hosts: Hosts::new(&options.allowed_hosts, &options.public_url),
             budget: Budget::new(options.limits.budget_bytes_max),
+            limiter: Limiter::new(&options.limits.rates),
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            dry_runs: Semaphore::new(DRY_RUNS_MAX),
             encoders: Arc::new(Semaphore::new(ENCODERS_MAX)),
             openapi: openapi::document(&options.version, &options.public_url),
             assets: Assets::load(),

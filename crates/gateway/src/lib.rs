@@ -8,7 +8,7 @@
 //!
 //! [`server`] owns connections, [`service`] one request, [`wire`] turns bodies into events, [`query`]
 //! query strings into filters, [`hosts`] says from where one may call, [`auth`] who may what, [`problem`] and [`error`] how a refusal
-//! looks, [`decoding`] and [`encoding`] are compression both ways, [`health`] what the server knows of itself,
+//! looks, [`rate`] how often one may ask, [`decoding`] and [`encoding`] are compression both ways, [`health`] what the server knows of itself,
 //! [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
 
 mod addresses;
@@ -32,6 +32,7 @@ mod limits;
 mod openapi;
 mod problem;
 mod query;
+mod rate;
 mod reply;
 mod request_id;
 mod returns;
@@ -48,5 +49,6 @@ mod tests;
 pub use edge::GatewayOptions;
 pub use ending::Ending;
 pub use gateway::{Gateway, GatewayParts};
-pub use limits::{Limits, Patience};
+pub use limits::{Limits, Patience, Rates};
+pub use rate::quota::Quota;
 pub use server::run;

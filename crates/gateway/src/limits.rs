@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::rate::quota::Quota;
+
 /// What one request, one connection and all of them together may use.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -23,8 +25,27 @@ pub struct Limits {
     pub connections_per_loopback_max: usize,
     /// Most live subscriptions; further ones are answered 503.
     pub subscriptions_max: usize,
+    /// How often somebody may ask.
+    pub rates: Rates,
     /// How long a client may take.
     pub patience: Patience,
+}
+
+/// How often somebody may ask. `None` is no limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Each token whose application has no rate of its own.
+    pub per_token: Option<Quota>,
+    /// Each address, as long as no tokens are asked for.
+    pub per_address: Option<Quota>,
+    /// How often one address is answered 401, before that becomes 429.
+    pub refusals: Option<Quota>,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { per_token: None, per_address: None, refusals: Quota::new(10, 100) }
+    }
 }
 
 /// How long the edge waits for a client. What is looked at only once a [`tick`](Self::tick) may take one longer.
@@ -64,6 +85,7 @@ impl Default for Limits {
             connections_per_address_max: 1_000,
             connections_per_loopback_max: 20_000,
             subscriptions_max: 20_000,
+            rates: Rates::default(),
             patience: Patience::default(),
         }
     }

@@ -7,8 +7,16 @@ use bytes::Bytes;
 use serde_json::Value;
 
 const FRAME: &str = include_str!("openapi.json");
-const PARTS: &[&str] =
-    &[include_str!("openapi/audit.json"), include_str!("openapi/dead_letters.json")];
+const PARTS: &[&str] = &[
+    include_str!("openapi/audit.json"),
+    include_str!("openapi/dead_letters.json"),
+    include_str!("openapi/explore.json"),
+    include_str!("openapi/limits.json"),
+    include_str!("openapi/schemas.json"),
+];
+
+/// What anybody may ask as often as they like: probes, the console, the description.
+const FREE: &[&str] = &["/", "/healthz", "/readyz", "/openapi.json", "/docs", "/ui/"];
 
 /// The description of this very server.
 pub(crate) fn document(version: &str, public_url: &str) -> Bytes {
@@ -17,9 +25,21 @@ pub(crate) fn document(version: &str, public_url: &str) -> Bytes {
     for part in PARTS {
         add(&mut whole, parse(part));
     }
+    limit(&mut whole);
     whole["info"]["version"] = version.into();
     whole["servers"][0]["url"] = public_url.trim_end_matches('/').into();
     Bytes::from(whole.to_string())
+}
+
+/// Everything that is not free may be answered 429, always in the same words.
+fn limit(whole: &mut Value) {
+    let Some(paths) = whole["paths"].as_object_mut() else { return };
+    let limited = paths.iter_mut().filter(|(path, _)| !FREE.contains(&path.as_str()));
+    let operations = limited.filter_map(|(_, methods)| methods.as_object_mut()).flatten();
+    for (_, operation) in operations {
+        let response = serde_json::json!({ "$ref": "#/components/responses/RateLimited" });
+        operation["responses"]["429"] = response;
+    }
 }
 
 /// Objects are joined name by name, lists one behind the other.

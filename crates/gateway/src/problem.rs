@@ -56,6 +56,9 @@ pub(crate) struct Facts {
     pub(crate) retry_after_s: Option<u16>,
     #[serde(skip)]
     pub(crate) allow: Option<HeaderValue>,
+    /// What else is said in the head.
+    #[serde(skip)]
+    pub(crate) headers: Vec<(&'static str, HeaderValue)>,
 }
 
 /// A place in a body. Lines and columns count from 1, columns and offsets in bytes.
@@ -121,6 +124,7 @@ impl Problem {
             rejected: Vec::new(),
             retry_after_s: None,
             allow: None,
+            headers: Vec::new(),
         }))
     }
 
@@ -191,6 +195,9 @@ impl Problem {
         }
         if let Some(methods) = &self.0.allow {
             headers.insert(ALLOW, methods.clone());
+        }
+        for (name, value) in &self.0.headers {
+            headers.insert(*name, value.clone());
         }
         response
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use model::filter::PATTERNS_MAX;
-use model::{Clock, Cursor, Filter, LogId, Pattern, Timestamp};
+use model::{Clock, Cursor, Filter, LogId, Pattern, Search, Timestamp};
 use store::Order;
 
 use crate::error::Kind;
@@ -12,6 +12,9 @@ use crate::problem::Problem;
 
 /// Most events on one page.
 pub(crate) const PAGE_LIMIT_MAX: usize = 1000;
+/// The names that [`Query::filter`] takes.
+pub(crate) const FILTER_NAMES: &str =
+    "application, category, name, session_id, q, valid, from, to, clock";
 /// Events on a page that does not say.
 pub(crate) const PAGE_LIMIT: usize = 100;
 
@@ -95,19 +98,24 @@ impl<'a> Query<'a> {
             .problem(format!("There is no parameter {shown:?} here; {known}.")))
     }
 
+    /// `from` or `to`.
+    pub(crate) fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        let allowed = "an RFC 3339 time such as 2026-11-01T08:00:00Z (write + as %2B), or 2026-11-01 08:00:00 in UTC";
+        self.take_as(name, allowed, |text| Timestamp::parse(text).ok())
+    }
+
     /// The filter of pages and of live subscriptions.
     pub(crate) fn filter(&mut self) -> Result<Filter, Problem> {
-        let time = "an RFC 3339 time such as 2026-11-01T08:00:00Z (write + as %2B), or 2026-11-01 08:00:00 in UTC";
-        let read_time = |text: &str| Timestamp::parse(text).ok();
         Ok(Filter {
             stream: Vec::new(),
             application: self.patterns("application")?,
             category: self.patterns("category")?,
             name: self.patterns("name")?,
             session_id: self.patterns("session_id")?,
+            search: self.take_as("q", "a text of 1 to 128 characters", Search::parse)?,
             valid: self.take_as("valid", "true or false", |text| bool::from_str(text).ok())?,
-            from: self.take_as("from", time, read_time)?,
-            to: self.take_as("to", time, read_time)?,
+            from: self.time("from")?,
+            to: self.time("to")?,
             clock: self
                 .take_as("clock", "received or event", |text| match text {
                     "received" => Some(Clock::Received),
@@ -159,10 +167,15 @@ impl<'a> Query<'a> {
 
     /// `limit`.
     pub(crate) fn limit(&mut self) -> Result<Option<usize>, Problem> {
-        self.take_as("limit", "a number from 1 to 1000", |text| {
+        self.number("limit", PAGE_LIMIT_MAX)
+    }
+
+    /// A number from 1 to `max`.
+    pub(crate) fn number(&mut self, name: &str, max: usize) -> Result<Option<usize>, Problem> {
+        self.take_as(name, &format!("a number from 1 to {max}"), |text| {
             let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-            let limit = if is_plain { text.parse().ok() } else { None };
-            limit.filter(|limit| (1..=PAGE_LIMIT_MAX).contains(limit))
+            let number = if is_plain { text.parse().ok() } else { None };
+            number.filter(|number| (1..=max).contains(number))
         })
     }
 }

@@ -17,7 +17,8 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
-    audit, console, dead_letters, event, events, history, jobs, live, metrics, sessions, status,
+    audit, console, dead_letters, event, events, explore, history, invalid, jobs, live, metrics,
+    schemas, sessions, status,
 };
 
 /// One path.
@@ -55,6 +56,13 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/events", READ_WRITE, LOOK, get(events::events)),
         route("/events/{id}", READ, LOOK, get(event::event)),
         route("/streams/{stream}", READ_WRITE, LOOK, get(events::stream)),
+        // A literal path goes before a parameter: an event with such an id is read as `/events/%66acets`.
+        route("/events/facets", READ, LOOK, get(explore::facets)),
+        route("/events/histogram", READ, LOOK, get(explore::histogram)),
+        route("/events/count", READ, LOOK, get(explore::count)),
+        route("/streams/{stream}/facets", READ, LOOK, get(explore::facets)),
+        route("/streams/{stream}/histogram", READ, LOOK, get(explore::histogram)),
+        route("/streams/{stream}/count", READ, LOOK, get(explore::count)),
         route("/sessions/{id}", READ, LOOK, get(sessions::session)),
         route("/live", READ, LOOK, get(live::live)),
         bare("/status", READ, LOOK, get(status::status)),
@@ -71,6 +79,16 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/jobs/{id}/pause", WRITE, ADMIN, post(jobs::pause)),
         bare("/jobs/{id}/resume", WRITE, ADMIN, post(jobs::resume)),
         bare("/jobs/{id}/cancel", WRITE, ADMIN, post(jobs::cancel)),
+        route("/invalid", READ, LOOK, get(invalid::invalid)),
+        route(
+            "/schemas",
+            "GET, HEAD, PUT, DELETE",
+            LOOK,
+            get(schemas::list).put(schemas::put).delete(schemas::turn_off),
+        ),
+        route("/schemas/versions", READ, LOOK, get(schemas::versions)),
+        bare("/schemas/activate", "POST", LOOK, post(schemas::activate)),
+        bare("/schemas/test", "POST", Needs::all(Need::Read), post(schemas::test)),
         bare("/metrics", READ, LOOK, get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),

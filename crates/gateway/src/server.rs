@@ -104,13 +104,14 @@ async fn accept_until<T>(
 
 /// One connection, to its end.
 async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
+    let client = place.client();
     let _present = Present::new(&gateway.edge, place);
     if prepare(&stream).is_err() {
         return;
     }
     let watch = Arc::new(Watch::new());
     let io = TokioIo::new(Metered::new(stream, Arc::clone(&watch)));
-    let service = service_fn(|request| service::answer(&gateway, &watch, request));
+    let service = service_fn(|request| service::answer(&gateway, &watch, client, request));
     // No `pipeline_flush`: it holds answers back while anything stands in the read buffer, so the answer before (and the 400
     // to) a malformed request would never go out.
     let connection = http1::Builder::new()

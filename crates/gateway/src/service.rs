@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -42,6 +43,7 @@ const CLOSE: HeaderValue = HeaderValue::from_static("close");
 pub(crate) async fn answer<B>(
     gateway: &Gateway,
     watch: &Arc<Watch>,
+    client: IpAddr,
     mut request: Request<B>,
 ) -> Result<Response<Reply>, Infallible>
 where
@@ -54,9 +56,10 @@ where
     let class = Class::of(request.method(), request.uri().path());
     let request_id = edge.request_ids.of(request.headers());
     let trace = trace(edge, class, &mut request);
-    let mut response = match dispatch(gateway, watch, request).await {
+    let mut response = match dispatch(gateway, watch, client, request).await {
         Ok(response) => response,
         Err(problem) => {
+            let problem = edge.limiter.instead_of(problem, client);
             let id = request_id.to_str().unwrap_or_default();
             let facts = problem.facts();
             edge.requests.refuse(facts.code);
@@ -94,6 +97,7 @@ fn trace<B>(edge: &Edge, class: Class, request: &mut Request<B>) -> Option<Begun
 async fn dispatch<B>(
     gateway: &Gateway,
     watch: &Arc<Watch>,
+    client: IpAddr,
     request: Request<B>,
 ) -> Result<Response<Reply>, Problem>
 where
@@ -108,7 +112,10 @@ where
     let welcome = welcome.and_then(|()| check_transfer(request.headers()));
     welcome.map_err(|problem| if is_write { problem.rejected() } else { problem })?;
     if is_write {
-        return ingest::write(edge, watch, request).await;
+        return ingest::write(edge, watch, client, request).await;
+    }
+    if !is_probe && Class::of(request.method(), path) != Class::Console {
+        let _ = edge.limiter.admit_guest(client)?;
     }
     // Boxed: the router's future is large, and this one lives in every connection.
     Box::pin(route(gateway, watch, request)).await

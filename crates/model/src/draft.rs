@@ -52,6 +52,8 @@ pub struct Draft<'a> {
     pub valid: bool,
     /// JSON array of `{"pointer","rule","message"}`; `[]` when valid.
     pub errors: &'a str,
+    /// Which version of the schema for its key judged it; `None` where none did.
+    pub schema_version: Option<u32>,
     /// Hash of the fields as given.
     pub hash: ContentHash,
 }

@@ -117,6 +117,11 @@ impl Event {
         self.text(self.layout.errors)
     }
 
+    /// Which version of the schema for its key judged it; `None` where none did.
+    pub fn schema_version(&self) -> Option<u32> {
+        self.layout.schema_version
+    }
+
     /// Hash of the fields as given.
     pub fn hash(&self) -> ContentHash {
         self.layout.hash

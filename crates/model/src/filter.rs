@@ -33,6 +33,39 @@ impl Pattern {
     }
 }
 
+/// Most characters of a text that is searched for.
+pub const SEARCH_CHARS_MAX: usize = 128;
+
+/// A piece of text to be found in an event's id or labels, whatever the case of its ASCII letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    given: String,
+    lower: String,
+}
+
+impl Search {
+    /// `None` unless the text has 1 to [`SEARCH_CHARS_MAX`] characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_good = !text.is_empty() && text.chars().nth(SEARCH_CHARS_MAX).is_none();
+        is_good.then(|| Self { given: text.to_owned(), lower: text.to_ascii_lowercase() })
+    }
+
+    /// As it was given: an event whose id is this is what was meant.
+    pub fn given(&self) -> &str {
+        &self.given
+    }
+
+    /// With its ASCII letters in lower case.
+    pub fn lower(&self) -> &str {
+        &self.lower
+    }
+
+    fn is_in(&self, text: &str) -> bool {
+        let (wanted, text) = (self.lower.as_bytes(), text.as_bytes());
+        text.windows(wanted.len()).any(|part| part.eq_ignore_ascii_case(wanted))
+    }
+}
+
 /// Which of an event's two times a range speaks of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Clock {
@@ -56,6 +89,8 @@ pub struct Filter {
     pub name: Vec<Pattern>,
     /// Sessions.
     pub session_id: Vec<Pattern>,
+    /// Stands in the id, session, category, name or application.
+    pub search: Option<Search>,
     /// Only valid ones, or only invalid ones.
     pub valid: Option<bool>,
     /// First moment wanted.
@@ -79,10 +114,16 @@ impl Filter {
             && wants(&self.category, event.category())
             && wants(&self.name, event.name())
             && wants(&self.session_id, event.session_id())
+            && self.search.as_ref().is_none_or(|search| has(search, event))
             && self.valid.is_none_or(|valid| valid == event.valid())
             && self.from.is_none_or(|from| time >= from)
             && self.to.is_none_or(|to| time < to)
     }
+}
+
+fn has(search: &Search, event: &Event) -> bool {
+    let labels = [event.session_id(), event.category(), event.name(), event.application()];
+    search.is_in(event.id()) || labels.into_iter().flatten().any(|label| search.is_in(label))
 }
 
 fn wants(patterns: &[Pattern], text: Option<&str>) -> bool {

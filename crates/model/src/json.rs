@@ -3,7 +3,7 @@
 //! ```json
 //! {"id":"…","seq":1,"cursor":"0a1b2c3d.1","stream":"events","application":null,"session_id":null,
 //!  "category":"…","name":"…","timestamp":null,"received_at":"2026-11-01T08:00:00.000000Z",
-//!  "valid":true,"errors":[],"data":{…}}
+//!  "valid":true,"errors":[],"schema_version":null,"data":{…}}
 //! ```
 //!
 //! Invariant: the bytes of `data` go out as they came in. The one exception is [`Breaks::ToSpaces`]:
@@ -93,6 +93,10 @@ fn write_fields(out: &mut Vec<u8>, event: &Event, seq: Seq, log: LogId, prefix: 
     out.extend_from_slice(if event.valid() { b",\"valid\":true" } else { b",\"valid\":false" });
     out.extend_from_slice(b",\"errors\":");
     out.extend_from_slice(event.errors().as_bytes());
+    let _ = match event.schema_version() {
+        Some(version) => write!(out, ",\"schema_version\":{version}"),
+        None => write!(out, ",\"schema_version\":null"),
+    };
 }
 
 fn write_time(out: &mut Vec<u8>, time: Option<Timestamp>) {

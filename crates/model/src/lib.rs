@@ -27,7 +27,7 @@ mod tests;
 
 pub use draft::{ContentHash, Draft};
 pub use event::Event;
-pub use filter::{Clock, Filter, Pattern};
+pub use filter::{Clock, Filter, Pattern, Search};
 pub use names::{NameError, StreamName};
 pub use record::RecordError;
 pub use seq::{Cursor, CursorError, LogId, Seq, SeqRange};

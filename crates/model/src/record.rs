@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! offset size
-//!      0    1  version = 1
+//!      0    1  version: 1, or 2 where a schema has judged the event
 //!      1    1  kind: 1 = event
 //!      2    2  flags, little-endian: 1 valid, 2 id from client, 4 has timestamp, 8 undecided
 //!      4    8  received_at, microseconds since 1970
 //!     12    8  timestamp, microseconds since 1970 (0 without one)
 //!     20   16  content hash
-//!     36    …  id, stream, application, session, category, name: u16 length + text; 0xffff = absent
+//!     36    4  only in version 2: which version of its schema
+//!      …    …  id, stream, application, session, category, name: u16 length + text; 0xffff = absent
 //!      …    …  errors, data: u32 length + text
 //! ```
 //!
@@ -21,6 +22,9 @@ use crate::draft::{ContentHash, Draft};
 use crate::time::Timestamp;
 
 const VERSION: u8 = 1;
+/// The same, and the schema's version behind the fixed part. A version of its own, not a flag: a program that does not
+/// know it must refuse the record, not misread it.
+const VERSION_JUDGED: u8 = 2;
 const KIND_EVENT: u8 = 1;
 const VALID: u16 = 1;
 const ID_FROM_CLIENT: u16 = 2;
@@ -48,6 +52,7 @@ pub(crate) struct Layout {
     pub(crate) valid: bool,
     pub(crate) id_from_client: bool,
     pub(crate) undecided: bool,
+    pub(crate) schema_version: Option<u32>,
 }
 
 /// Writes a draft's record. Its texts have been checked against their limits, so lengths fit.
@@ -55,6 +60,7 @@ pub(crate) fn encode(draft: &Draft<'_>) -> Bytes {
     let labels = [draft.application, draft.session_id, draft.category, draft.name];
     let n_label_bytes: usize = labels.iter().flatten().map(|text| text.len()).sum();
     let size = FIXED_BYTES
+        + draft.schema_version.map_or(0, |_| size_of::<u32>())
         + (2 * 6 + draft.id.len() + draft.stream.len() + n_label_bytes)
         + (4 * 2 + draft.errors.len() + draft.data.len());
     let mut out = Vec::with_capacity(size);
@@ -67,11 +73,15 @@ pub(crate) fn encode(draft: &Draft<'_>) -> Bytes {
     ] {
         flags |= if is_set { flag } else { 0 };
     }
-    out.extend_from_slice(&[VERSION, KIND_EVENT]);
+    let version = if draft.schema_version.is_some() { VERSION_JUDGED } else { VERSION };
+    out.extend_from_slice(&[version, KIND_EVENT]);
     out.extend_from_slice(&flags.to_le_bytes());
     out.extend_from_slice(&draft.received_at.micros().to_le_bytes());
     out.extend_from_slice(&draft.timestamp.map_or(0, Timestamp::micros).to_le_bytes());
     out.extend_from_slice(&draft.hash.0.to_le_bytes());
+    if let Some(schema_version) = draft.schema_version {
+        out.extend_from_slice(&schema_version.to_le_bytes());
+    }
     put_short(&mut out, Some(draft.id));
     put_short(&mut out, Some(draft.stream));
     for label in labels {
@@ -110,12 +120,14 @@ pub(crate) fn decode(record: &[u8]) -> Result<Layout, RecordError> {
     if record.len() < FIXED_BYTES || u32::try_from(record.len()).is_err() {
         return Err(RecordError::Short);
     }
-    if record[0] != VERSION || record[1] != KIND_EVENT {
+    let is_judged = record[0] == VERSION_JUDGED;
+    if !(is_judged || record[0] == VERSION) || record[1] != KIND_EVENT {
         return Err(RecordError::Unknown { version: record[0], kind: record[1] });
     }
     let flags = u16::from_le_bytes([record[2], record[3]]);
     let timestamp = Timestamp::from_micros(i64::from_le_bytes(array(record, 12)));
     let mut reader = Reader { record, at: FIXED_BYTES };
+    let schema_version = if is_judged { Some(reader.number()?) } else { None };
     let layout = Layout {
         received_at: Timestamp::from_micros(i64::from_le_bytes(array(record, 4))),
         timestamp: (flags & HAS_TIMESTAMP != 0).then_some(timestamp),
@@ -123,6 +135,7 @@ pub(crate) fn decode(record: &[u8]) -> Result<Layout, RecordError> {
         valid: flags & VALID != 0,
         id_from_client: flags & ID_FROM_CLIENT != 0,
         undecided: flags & UNDECIDED != 0,
+        schema_version,
         id: reader.short()?.ok_or(RecordError::Short)?,
         stream: reader.short()?.ok_or(RecordError::Short)?,
         application: reader.short()?,
@@ -152,10 +165,14 @@ impl Reader<'_> {
         if length == ABSENT { Ok(None) } else { self.text(usize::from(length)).map(Some) }
     }
 
-    fn long(&mut self) -> Result<Span, RecordError> {
+    fn number(&mut self) -> Result<u32, RecordError> {
         let bytes = self.record.get(self.at..self.at + 4).ok_or(RecordError::Short)?;
-        let length = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         self.at += 4;
+        Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    fn long(&mut self) -> Result<Span, RecordError> {
+        let length = self.number()?;
         self.text(length as usize)
     }
 

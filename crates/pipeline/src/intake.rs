@@ -24,6 +24,7 @@ use crate::clock;
 use crate::meters::Meters;
 use crate::outcome::{Accepted, IntakeError, Item, OnConflict};
 use crate::recent::{Begin, Recent};
+use crate::schemas::service::Schemas;
 use crate::traces::Begun;
 
 /// Settings of the intake.
@@ -57,6 +58,7 @@ pub struct Intake {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) recent: Arc<Recent>,
     pub(crate) meters: Arc<Meters>,
+    schemas: Arc<Schemas>,
     tasks: TaskTracker,
     lookup_wait_max: Duration,
 }
@@ -101,12 +103,24 @@ impl Intake {
     ) -> Self {
         let recent = Arc::new(Recent::new(options.recent_bytes_max));
         let lookup_wait_max = options.lookup_wait_max;
-        Self { queue, store, recent, meters, tasks, lookup_wait_max }
+        let schemas = Arc::new(Schemas::default());
+        Self { queue, store, recent, meters, schemas, tasks, lookup_wait_max }
+    }
+
+    /// The same intake, judging by these schemas.
+    #[must_use]
+    pub fn with_schemas(self, schemas: Arc<Schemas>) -> Self {
+        Self { schemas, ..self }
+    }
+
+    /// What events are judged by.
+    pub fn schemas(&self) -> &Arc<Schemas> {
+        &self.schemas
     }
 
     /// An empty batch, stamped with the time of now.
     pub fn batch(&self, stream: &StreamName, application: Option<&str>) -> Batch {
-        Batch::new(stream, application, clock::now())
+        Batch::new(stream, application, &self.schemas, clock::now())
     }
 
     /// The log as it stands.

@@ -1,8 +1,9 @@
 //! Floor 3: the write path.
 //!
 //! [`batch`] turns what the edge parsed into records, by the [`rules`]; [`intake`] appends them, with an [`outcome`];
-//! [`recent`] remembers the ids that the database does not know yet; [`consumer`] applies the log to the
-//! database; [`jobs`] work over many events at leisure, such as replays of dead letters; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`meters`] counts at the seams,
+//! [`schemas`] is what their data has to look like; [`recent`] remembers the ids that the database does not know yet;
+//! [`consumer`] applies the log to the database; [`jobs`] work over many events at leisure, such as replays of dead
+//! letters; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`meters`] counts at the seams,
 //! [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
@@ -15,6 +16,7 @@ mod outcome;
 mod queued;
 mod recent;
 mod rules;
+mod schemas;
 mod traces;
 mod wait;
 
@@ -33,4 +35,9 @@ pub use meters::{ConsumerState, Counts, Lag, Meters};
 pub use outcome::{Accepted, IntakeError, Item, OnConflict};
 pub use queued::QueuedError;
 pub use rules::{Fault, NewEvent};
+pub use schemas::compiled::{Accepted as AcceptedSchema, Compiled};
+pub use schemas::dry_run::{DRY_RUN_EVENTS_MAX, DryRun, DryRunGroup, dry_run};
+pub use schemas::reason::Reason;
+pub use schemas::service::{ListedSchema, SchemaError, Schemas, Unmatched};
+pub use schemas::shape::{BadSchema, SCHEMA_BYTES_MAX};
 pub use traces::{Begun, Caller, Span, TraceContext, Traces};

@@ -1,13 +1,15 @@
 //! What an event must look like. Pure: receives `now`, touches nothing.
 //!
 //! A broken rule of form ([`Fault`]) refuses the event at the edge. A broken rule of content keeps it,
-//! marked invalid with its reasons: an event is never lost because it is odd.
+//! marked invalid with its reasons: an event is never lost because it is odd. (What a schema says of its data
+//! is found elsewhere, see [`crate::schemas`]; there a key may be told to refuse.)
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use model::names::{ID_BYTES_MAX, LABEL_BYTES_MAX, check_label};
 use model::{ContentHash, StreamName, Timestamp};
+
+use crate::schemas::reason::Reason;
 
 /// How far a client's clock may run ahead of ours before its event counts as being in the future.
 pub(crate) const FUTURE_US_MAX: i64 = 5 * 60 * 1_000_000;
@@ -33,7 +35,7 @@ pub struct NewEvent<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// JSON Pointer, e.g. `/timestamp`.
-    pub pointer: &'static str,
+    pub pointer: Cow<'static, str>,
     /// Stable code.
     pub code: &'static str,
     /// One sentence.
@@ -47,8 +49,8 @@ pub struct Fault {
 pub(crate) struct Checked {
     pub(crate) timestamp: Option<Timestamp>,
     pub(crate) hash: ContentHash,
-    /// JSON array of broken rules; `[]` when valid.
-    pub(crate) errors: Cow<'static, str>,
+    /// The broken rule of content, if it is broken.
+    pub(crate) reason: Option<Reason>,
 }
 
 /// Checks form and content of one event.
@@ -63,7 +65,7 @@ pub(crate) fn check(
     for (pointer, text) in [("/category", &event.category), ("/name", &event.name)] {
         if has_envelope && text.is_none() {
             return Err(Fault {
-                pointer,
+                pointer: pointer.into(),
                 code: "missing_field",
                 detail: format!("an event of the stream \"events\" needs {}", &pointer[1..]),
                 hint: "send {\"category\":\"…\",\"name\":\"…\",\"data\":…}, or POST any other JSON to /streams/{stream}",
@@ -73,18 +75,18 @@ pub(crate) fn check(
     }
     let timestamp = event.timestamp.as_deref().map(Timestamp::parse).transpose();
     let timestamp = timestamp.map_err(|error| Fault {
-        pointer: "/timestamp",
+        pointer: "/timestamp".into(),
         code: "bad_timestamp",
         detail: format!("timestamp is not a point in time: {error}"),
         hint: "use RFC 3339 in UTC, or leave the timestamp out to use the time of receipt",
     })?;
-    Ok(Checked { timestamp, hash: hash(event), errors: judge(timestamp, now) })
+    Ok(Checked { timestamp, hash: hash(event), reason: judge(timestamp, now) })
 }
 
 fn label(pointer: &'static str, text: Option<&str>, bytes_max: usize) -> Result<(), Fault> {
     let Some(text) = text else { return Ok(()) };
     check_label(text, bytes_max).map_err(|error| Fault {
-        pointer,
+        pointer: pointer.into(),
         code: "bad_label",
         detail: format!("{} {error}", &pointer[1..]),
         hint: "labels are short printable texts; put everything else inside data",
@@ -102,16 +104,14 @@ fn hash(event: &NewEvent<'_>) -> ContentHash {
     ])
 }
 
-fn judge(timestamp: Option<Timestamp>, now: Timestamp) -> Cow<'static, str> {
+fn judge(timestamp: Option<Timestamp>, now: Timestamp) -> Option<Reason> {
     let ahead_us = timestamp.map_or(0, |at| at.micros() - now.micros());
-    if ahead_us <= FUTURE_US_MAX {
-        return Cow::Borrowed("[]");
-    }
-    let mut errors = String::new();
-    let _ = write!(
-        errors,
-        "[{{\"pointer\":\"/timestamp\",\"rule\":\"not_in_the_future\",\"message\":\"timestamp is {} seconds ahead of the time of receipt, more than 300\"}}]",
-        ahead_us / 1_000_000
-    );
-    Cow::Owned(errors)
+    let ahead_s = ahead_us / 1_000_000;
+    (ahead_us > FUTURE_US_MAX).then(|| Reason {
+        pointer: "/timestamp".to_owned(),
+        rule: "not_in_the_future".to_owned(),
+        message: format!(
+            "timestamp is {ahead_s} seconds ahead of the time of receipt, more than 300"
+        ),
+    })
 }

@@ -1,8 +1,10 @@
 //! Floor 1: the database behind a few traits.
 //!
-//! [`events`] is the contract of the events lane, [`control`] that of the small settled things,
-//! [`audit`] that of the trail of who did what, [`dead_letters`] that of what the database refused, [`jobs`] that of
-//! long work. [`breaker`] tells a bad database from bad records.
+//! [`events`] is the contract of the events lane, [`explore`] sums them up, [`control`] is that of the small settled things,
+//! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens, [`sessions`] that of who has
+//! signed in to the console, [`schemas`] that of what events have to look like, [`dead_letters`] that of what the database
+//! refused, [`jobs`] that of long work. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
+//! database from bad records.
 //! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
 
 mod audit;
@@ -11,9 +13,14 @@ mod control;
 mod dead_letters;
 mod error;
 mod events;
+mod explore;
+mod invalid;
 mod jobs;
+mod schemas;
+mod sessions;
 mod sqlite;
 mod stores;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +36,18 @@ pub use events::{
     Applied, Apply, Claim, EventStore, Extent, Fate, GET_EVENTS_MAX, IdKey, Lease, Listed, Order,
     Page, PageQuery, SessionPage, SessionPosition, SessionQuery, Stored,
 };
+pub use explore::{Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment};
+pub use invalid::{InvalidGroup, InvalidGroups, InvalidSample, invalid_groups};
 pub use jobs::{Begun, JOBS_KEPT_MAX, Job, JobProgress, JobState, JobStore, JobTurn, NewJob};
+pub use schemas::{
+    ConfiguredSchema, SCHEMA_VERSIONS_MAX, SCHEMAS_MAX, SchemaAct, SchemaChange, SchemaKey,
+    SchemaMode, SchemaRefusal, SchemaSource, SchemaState, SchemaStates, SchemaStore, SchemaText,
+    SchemaVersion, VERSIONS_BYTES_MAX,
+};
+pub use sessions::{SIGN_INS_MAX, SecretHash, SessionStore, SignIn};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use stores::Stores;
+pub use trust::{
+    APPLICATIONS_MAX, Application, ApplicationChange, Rate, Scope, TOKENS_MAX, Token, TokenHash,
+    TokenKind, Trust, TrustAct, TrustError, TrustStore,
+};

@@ -6,35 +6,60 @@ use crate::audit::AuditStore;
 use crate::control::ControlStore;
 use crate::dead_letters::DeadLetterStore;
 use crate::events::EventStore;
+use crate::explore::ExploreStore;
 use crate::jobs::JobStore;
+use crate::schemas::SchemaStore;
+use crate::sessions::SessionStore;
+use crate::trust::TrustStore;
 
 /// What a driver offers, each contract by itself, so that a room names only what it uses. Cheap to clone.
 #[derive(Clone)]
 pub struct Stores {
     /// Events and their lease.
     pub events: Arc<dyn EventStore>,
+    /// Summaries of many events.
+    pub explore: Arc<dyn ExploreStore>,
     /// The settled things.
     pub control: Arc<dyn ControlStore>,
     /// Who did what.
     pub audit: Arc<dyn AuditStore>,
+    /// Applications and tokens.
+    pub trust: Arc<dyn TrustStore>,
     /// What the database refused.
     pub dead_letters: Arc<dyn DeadLetterStore>,
     /// Long work.
     pub jobs: Arc<dyn JobStore>,
+    /// Who has signed in.
+    pub sessions: Arc<dyn SessionStore>,
+    /// What events have to look like.
+    pub schemas: Arc<dyn SchemaStore>,
 }
 
 impl Stores {
     /// The contracts of one driver.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: EventStore + ControlStore + AuditStore + DeadLetterStore + JobStore + 'static,
+        S: EventStore
+            + ExploreStore
+            + ControlStore
+            + AuditStore
+            + TrustStore
+            + SchemaStore
+            + SessionStore
+            + DeadLetterStore
+            + JobStore
+            + 'static,
     {
         Self {
             events: Arc::clone(store) as _,
+            explore: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
+            trust: Arc::clone(store) as _,
             dead_letters: Arc::clone(store) as _,
             jobs: Arc::clone(store) as _,
+            sessions: Arc::clone(store) as _,
+            schemas: Arc::clone(store) as _,
         }
     }
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { accessibilityFaults, launch, says, Server, watchedPage } from './support.mjs';
+import { answers, tell } from './told.mjs';
 
 /** @type {import('playwright-core').Browser} */
 let browser;
@@ -21,6 +22,11 @@ after(async () => {
 
 const SHAPES = /** @type {const} */ ([['light', 1280], ['dark', 1280], ['light', 390]]);
 
+const INVALID = {
+  application: 'web', stream: 'raw', category: 'a', name: 'b', rule: 'enum', pointer: '/data/element', count: 3,
+  first_seen: '2026-11-01T00:00:00.000000Z', last_seen: '2026-11-02T00:00:00.000000Z', sample: { seq: 1, id: 'x', message: 'is not one of these' },
+};
+
 /** @typedef {import('playwright-core').Page} Page */
 /** Each state of a screen that looks different, and how one gets there. @type {[string, string, (page: Page) => Promise<unknown>][]} */
 const PLACES = [
@@ -30,6 +36,33 @@ const PLACES = [
     await says(page, 'facts', /invalid/);
   }],
   ['Live, nothing matches', '/ui/?name=none', (page) => says(page, 'no-match', /No event matches/)],
+  ['Events, with an open event', '/ui/events?category=a&event=bad', async (page) => {
+    await says(page, 'facts', /invalid/);
+    await says(page, 'n-rows', /rows/);
+    await page.waitForSelector('[data-test=histogram] canvas');
+    await page.waitForSelector('[data-test=facet-category]', { state: 'attached' });
+  }],
+  ['Events, facets, custom range and menu', '/ui/events?from=2026-01-01T00:00:00Z', async (page) => {
+    await says(page, 'n-rows', /rows/);
+    await page.evaluate(() => document.querySelector('[data-test=facets]')?.setAttribute('open', ''));
+    await page.click('[data-test=count-matches]');
+    await page.click('[data-test=as-table]');
+    await page.click('[data-test=export] summary');
+    await says(page, 'count', /42 matches/);
+  }],
+  ['Events, nothing in the range', '/ui/events?to=2020-01-01T00:00:00Z', (page) => says(page, 'no-rows', /No event/)],
+  ['Events, groups of invalid ones', '/ui/events?tab=invalid', async (page) => {
+    await page.route(/\/invalid\?/, (route) => route.fulfill({ json: { complete: false, groups: [INVALID] } }));
+    await page.reload();
+    await page.waitForSelector('[data-test=group]');
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  }],
+  ['Events, a part fails', '/ui/events', async (page) => {
+    await page.route(/\/events\/facets/, (route) => route.fulfill({ status: 500, json: { detail: 'Out of order.' } }));
+    await page.reload();
+    await page.waitForSelector('[data-test=facets] [data-test=failed]', { state: 'attached' });
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  }],
   ['Help', '/ui/', async (page) => {
     await page.waitForSelector('[data-test=row]');
     await page.click('[aria-label="Help and keys"]');
@@ -65,6 +98,60 @@ test('no screen has a fault in any theme or width, and none scrolls sideways', a
       assert.deepEqual(await accessibilityFaults(page), [], `${name}, ${scheme}, ${width} px`);
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `${name}, ${width} px`);
     }
+    await assertClean();
+    await context.close();
+  }
+});
+
+/** The screens that administer, and what opens on them. @type {[string, string, (page: Page) => Promise<unknown>][]} */
+const ADMIN = [
+  ['Applications', '/ui/apps', (page) => page.waitForSelector('[data-test=audit-row]')],
+  ['New application', '/ui/apps', (page) => page.click('[data-test=new-app]')],
+  ['An application', '/ui/apps/web', (page) => page.waitForSelector('[data-test=token-list-row]')],
+  ['New token', '/ui/apps/web', async (page) => {
+    await page.click('[data-test=new-token]');
+    await page.selectOption('[name=kind]', 'browser');
+  }],
+  ['Revoke', '/ui/apps/web', (page) => page.click('text=Revoke >> nth=0')],
+  ['Schemas', '/ui/schemas', (page) => page.waitForSelector('[data-test=schema-list-row]')],
+  ['A schema', '/ui/schemas?stream=events&category=web&name=web', async (page) => {
+    await page.click('[data-test=test]');
+    await page.waitForSelector('[data-test=test-groups-row]');
+    await page.click('[aria-label="Compare with version 2"]');
+    await page.waitForSelector('[data-test=diff]');
+  }],
+  ['Save a schema', '/ui/schemas?stream=events&category=web&name=web', (page) => page.click('[data-test=save]')],
+  ['Dead letters', '/ui/dead', (page) => page.waitForSelector('[data-test=dead-groups-row]')],
+  ['Dead letters of a group, and their replay', '/ui/dead?reason=web', async (page) => {
+    await page.check('[data-test=choose] >> nth=1');
+    await page.click('[data-test=replay-all]');
+    await says(page, 'preview', /1,234/);
+  }],
+  ['A dead letter', '/ui/dead/1', (page) => page.waitForSelector('[data-test=tree]')],
+];
+
+test('the screens that administer have no fault in any theme or width, full or empty', async () => {
+  for (const [scheme, width] of SHAPES) {
+    const { page, context, assertClean } = await watchedPage(browser, server, { colorScheme: scheme, viewport: { width, height: 844 }, reducedMotion: 'reduce' });
+    await tell(page, answers('web', 3));
+    for (const [name, path, arrive] of ADMIN) {
+      await page.goto(server.origin + path);
+      await arrive(page);
+      assert.deepEqual(await accessibilityFaults(page), [], `${name}, ${scheme}, ${width} px`);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `${name}, ${width} px`);
+    }
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    await tell(page, answers('web', 0));
+    for (const path of ['/ui/apps', '/ui/schemas', '/ui/dead', '/ui/apps/none', '/ui/dead?name=none']) {
+      await page.goto(server.origin + path);
+      await page.waitForSelector('[data-test=empty], [data-test=no-app], [data-test=no-letters]');
+      assert.deepEqual(await accessibilityFaults(page), [], `${path}, ${scheme}, ${width} px`);
+    }
+    await tell(page, new Map([['/session', { required: true, signed_in: false, roles: [], actor: null, expires_at: null }]]));
+    await page.goto(`${server.origin}/ui/`);
+    await page.waitForSelector('[data-test=sign-in]');
+    assert.deepEqual(await accessibilityFaults(page), [], `sign-in, ${scheme}, ${width} px`);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
     await assertClean();
     await context.close();
   }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { eachTestHasAServerAndAPage, rows, says, server, watched } from './support.mjs';
+import { answers, tell } from './told.mjs';
 
 const CORPUS = [
   '<script>window.__pwn=1</script>',
@@ -119,12 +120,44 @@ test('hostile ids are addresses of their event and of their session, and the exp
   await watched.assertClean();
 });
 
+test('hostile text in every field is text on Events: in facets, in the table, in the groups of invalid ones', async () => {
+  const { page } = watched;
+  await sendAll();
+  await page.goto(`${server.origin}/ui/events`);
+  await says(page, 'n-rows', `${CORPUS.length} rows`);
+  assert.equal(await page.locator('[data-test=facet-category] button').count(), 20);
+  await page.click('[data-test=facet-category] button >> nth=0');
+  await says(page, 'n-rows', '1 row');
+  await page.click('[data-test=row]');
+  await page.waitForSelector('[data-test=tree]');
+  await watched.assertClean();
+  for (const text of CORPUS) {
+    await page.goto(`${server.origin}/ui/events?${new URLSearchParams({ name: clipped(text, 200), q: clipped(text, 100), [text]: text, from: text, after: text })}`);
+    await page.waitForSelector('[data-test=chip]');
+    await watched.assertClean();
+  }
+  for (const text of CORPUS) {
+    const group = { application: text, stream: text, category: text, name: text, rule: text, pointer: text, count: 1, first_seen: text, last_seen: text, sample: { seq: 1, id: text, message: text } };
+    const value = [{ value: text, count: 1 }];
+    await page.route(/\/invalid\?/, (route) => route.fulfill({ json: { groups: [group], complete: true } }));
+    await page.route(/\/events\/facets/, (route) => route.fulfill({ json: { facets: { application: value, category: value, name: value, stream: value, [text]: value }, examined: 1, complete: false } }));
+    await page.goto(`${server.origin}/ui/events?tab=invalid`);
+    await page.waitForSelector('[data-test=facet-name]');
+    const shown = (await page.locator('[data-test=group]').textContent()) ?? '';
+    assert.ok(shown.includes(written(text).slice(1, -1).slice(0, 40)) || /["\\]/.test(text), `${shown} lacks ${text}`);
+    const href = (await page.getAttribute('[data-test=group] a', 'href')) ?? '';
+    assert.equal(new URL(href, server.origin).searchParams.get('name'), text.toWellFormed());
+    await watched.assertClean();
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  }
+});
+
 test('what a broken or hostile server says on Health is text', async () => {
   const { page } = watched;
   for (const text of CORPUS.slice(0, 6)) {
     const status = {
       version: text, started_at: text, log: { durability: text }, lag: { records: 1, seconds: 2 }, rates: { accepted_per_s: 1, stored_per_s: 1 },
-      counts: { accepted: 1, invalid: 0, dead: 0 }, consumer: { state: 'waiting', reason: text }, subscribers: 0, connections: 0,
+      counts: { accepted: 1, invalid: 0, dead: 0 }, consumer: { state: 'waiting', reason: text }, subscribers: 0, connections: 0, rate_limited: { token: 0, address: 0, refusals: 0 },
       limits: { stage: text, sentence: text, drain_s: null, busy: {} }, disk: null, latency: { commit_us: null, request_us: null, apply_us: null },
     };
     const history = { range: '5m', step_s: 1, start: '2026-11-01T00:00:00Z', columns: { [text]: [1, 2] }, marks: [{ at: text, what: text }] };
@@ -133,6 +166,33 @@ test('what a broken or hostile server says on Health is text', async () => {
     await page.waitForSelector('[data-test=chart]');
     await page.waitForFunction((sentence) => document.querySelector('[data-test=sentence]')?.textContent?.includes(sentence), text);
     await watched.assertClean();
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  }
+});
+
+test('hostile text in every field of applications, tokens, schemas, dead letters, jobs and the audit is text', async () => {
+  const { page } = watched;
+  const path = '[data-test=apps], [data-test=schemas], [data-test=dead], [data-test=letter]';
+  for (const text of CORPUS) {
+    await tell(page, answers(text, 2));
+    const query = new URLSearchParams({ stream: 'events', category: text, name: text });
+    for (const [screen, wanted] of [
+      ['/ui/apps', 'app-list-row'], [`/ui/apps/${encodeURIComponent(text)}`, 'token-list-row'], ['/ui/schemas', 'schema-list-row'], [`/ui/schemas?${query}`, 'versions-row'],
+      ['/ui/dead', 'dead-groups-row'], [`/ui/dead?${new URLSearchParams({ reason: text })}`, 'letters-row'], ['/ui/dead/1', 'words'],
+    ]) {
+      await page.goto(server.origin + screen);
+      await page.waitForSelector(`[data-test=${wanted}]`);
+      if (wanted === 'versions-row') {
+        await page.click('[data-test=test]');
+        await page.click('[aria-label="Compare with version 2"]');
+        await page.waitForSelector('[data-test=diff]');
+        await page.waitForSelector('[data-test=test-groups-row]');
+        assert.equal(JSON.parse(await page.inputValue('[data-test=editor]')).description, text);
+      }
+      const shown = (await page.locator(path).textContent()) ?? '';
+      assert.ok(shown.includes(written(text).slice(1, -1).slice(0, 40)) || text.includes('"'), `${screen} lacks ${text}`);
+      await watched.assertClean();
+    }
     await page.unrouteAll({ behavior: 'ignoreErrors' });
   }
 });

@@ -74,7 +74,7 @@ test('the state follows the applied position and never goes back', () => {
 test('only what comes before the feed has caught up was missed', () => {
   const model = new Model();
   add(model, 1, 3);
-  model.outage = { sinceMs: 0, untilMs: null, missed: 0, done: false };
+  model.outage = { sinceMs: 0, untilMs: null, missed: 0, done: false, cursor: null };
   add(model, 2, 8);
   model.outage.done = true;
   add(model, 9, 12);
@@ -169,9 +169,23 @@ test('received counts what the filter leaves out, and goes on over a gap', () =>
 test('missed counts what matched, whether it was sent or not', () => {
   const model = new Model();
   add(model, 1, 3);
-  model.outage = { sinceMs: 0, untilMs: null, missed: 0, done: false };
+  model.outage = { sinceMs: 0, untilMs: null, missed: 0, done: false, cursor: null };
   model.addFrame(sample(4, 8216, 10));
   model.outage.done = true;
   model.addFrame(sample(8217, 9000, 10));
   assert.equal(model.outage.missed, 8213);
+});
+
+test('a dead letter that is replayed turns into a stored event, in its place', () => {
+  const model = new Model();
+  model.add(event(1, { state: 'dead' }));
+  model.add(event(2));
+  model.appliedSeq = 2;
+  const states = () => [1, 0].map((index) => model.stateOf(/** @type {any} */ (model.row(index))));
+  assert.deepEqual(states(), ['dead', 'stored']);
+  model.setFate({ seq: 1, state: 'stored' });
+  assert.deepEqual(states(), ['stored', 'stored']);
+  assert.equal(model.nMatched, 2);
+  for (let seq = 10; seq < 10 + 2 * ROWS_MAX; seq += 1) model.setFate({ seq, state: 'stored' });
+  assert.ok(model.fates.size <= ROWS_MAX);
 });

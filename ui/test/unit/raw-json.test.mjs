@@ -80,6 +80,15 @@ test('members and elements stand where they stand', () => {
   assert.deepEqual(elements('[1, "a,]" ,{"x":[]}]', 0), ['1', '"a,]"', '{"x":[]}']);
 });
 
+test('where a list has previews, the preview stands in place of the data', () => {
+  const [event] = splitPage('{"events":[{"id":"a","name":"x","preview":"{\\"n\\":1.0,\\"t\\":\\"…","data_bytes":84000}],"next":null}').events;
+  assert.ok(event);
+  assert.equal(event.envelope.id, 'a');
+  assert.equal(dataText(event), '{"n":1.0,"t":"…');
+  assert.equal(dataText(event, 4), '{"n"');
+  assert.throws(() => splitEvent('{"id":"a"}'), SyntaxError);
+});
+
 test('what is cut off or no JSON throws and never hangs', () => {
   const whole = event('{"a":[1,"x"]}');
   for (let length = 0; length < whole.length; length += 1) {

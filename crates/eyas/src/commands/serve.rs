@@ -15,10 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{Ending, Gateway, GatewayOptions, GatewayParts};
+use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits};
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{
-    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, StartError,
+    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Schemas,
+    StartError,
 };
 use queue::{Queue, QueueError};
 use store::{StoreError, Stores};
@@ -37,7 +38,7 @@ use crate::handover::Program;
 use crate::lock::{Lock, Note};
 use crate::otlp::Exporter;
 use crate::signals::{Signals, Wanted};
-use crate::{listen, logging, notify, otlp, wiring};
+use crate::{listen, logging, notify, otlp, schema_files, wiring};
 
 /// How long the consumer may go on after the last request has been answered.
 const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
@@ -177,6 +178,7 @@ impl Server {
             tasks.clone(),
             &INTAKE,
         );
+        let intake = intake.with_schemas(open_schemas(&config, &stores).await?);
         let options = ConsumerOptions {
             // The lock on the data directory proves that an earlier holder of this name is gone.
             holder: instance.clone(),
@@ -198,7 +200,7 @@ impl Server {
             allowed_hosts: self.config.allowed_hosts.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             instance: self.instance.clone(),
-            limits: descriptors::edge_limits(),
+            limits: Limits { rates: self.config.rates.clone(), ..descriptors::edge_limits() },
         }
     }
 
@@ -239,15 +241,18 @@ impl Server {
         let ready_at = pipeline::now().to_string();
         let pid = std::process::id() as i32;
         process.tell(&Note { pid, url, ready_at, ..Note::default() });
+        let schemas = Arc::clone(self.intake.schemas());
+        let (file, stores) = (self.config.file.clone(), self.stores.clone());
+        let reload = async || schema_files::reload(file.as_deref(), &schemas, &*stores.audit).await;
         let mut poisoned = self.queue.poisoned();
         let ended = tokio::select! {
-            wanted = process.wanted() => Ok(wanted),
+            wanted = process.wanted(&reload) => Ok(wanted),
             _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Err(poison()),
             broken = parts.broken() => Err(CommandError::Failed(broken)),
         };
         match ended {
             Ok(Wanted::HandOver) => ending.hand_over.cancel(),
-            Ok(Wanted::Stop(_)) | Err(_) => ending.stop.cancel(),
+            Ok(Wanted::Stop(_) | Wanted::Reload) | Err(_) => ending.stop.cancel(),
         }
         if *poisoned.borrow() {
             let _ = time::timeout(POISONED_DRAIN_MAX, &mut parts.edge).await;
@@ -286,6 +291,13 @@ fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner)
     (desk, runner)
 }
 
+/// The schemas that the store holds, after the configuration has had its say.
+async fn open_schemas(config: &Config, stores: &Stores) -> anyhow::Result<Arc<Schemas>> {
+    let schemas = Schemas::open(Arc::clone(&stores.schemas)).await?;
+    schemas.configure(config.schemas.clone(), schema_files::BY).await?;
+    Ok(schemas)
+}
+
 /// The tasks of a running server.
 struct Parts {
     edge: JoinHandle<Option<TcpListener>>,
@@ -309,7 +321,7 @@ impl Parts {
 
 impl Process {
     /// Waits for a signal that is to be obeyed: a hand-over only to a program that is fit for it.
-    async fn wanted(&mut self) -> Wanted {
+    async fn wanted(&mut self, reload: &impl AsyncFn()) -> Wanted {
         loop {
             match self.signals.next().await {
                 Wanted::Stop(name) => {
@@ -317,6 +329,7 @@ impl Process {
                     notify::stopping();
                     return Wanted::Stop(name);
                 }
+                Wanted::Reload => reload().await,
                 Wanted::HandOver => match self.program.check().await {
                     Ok(()) => {
                         info!("handing over to the program on disk");

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use gateway::Quota;
+
 use crate::cli::Overrides;
 use crate::config::{self, Config};
 
@@ -92,6 +94,36 @@ fn the_delay_is_a_time_with_its_unit() {
     assert_eq!((delay("0"), delay("500ms"), delay("5m")), (Ok(0), Ok(500), Ok(300_000)));
     for text in ["", "5", "6m", "soon"] {
         assert!(delay(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_rate_and_its_burst_are_numbers_of_events() {
+    let quota = |text: &str| load(Some(&format!("[limits]\n{text}\n")), &[]).map(|it| it.rates);
+    let said = |quota: Option<Quota>| quota.map(|it| (it.events_per_s(), it.burst()));
+    let rates = quota("").unwrap();
+    assert_eq!((said(rates.per_token), said(rates.per_address)), (None, None));
+    assert_eq!(said(rates.refusals), Some((10, 100)));
+    for (text, wanted) in [
+        ("rate = 0", None),
+        ("rate = 100", Some((100, 200))),
+        ("rate = \"100/s\"\nburst = 7", Some((100, 7))),
+        ("rate = 1_000_000", Some((1_000_000, 1_000_000))),
+    ] {
+        assert_eq!(said(quota(text).unwrap().per_token), wanted, "{text}");
+    }
+    assert_eq!(said(quota("refusals_rate = 3").unwrap().refusals), Some((3, 100)));
+    assert_eq!(said(quota("refusals_rate = 0").unwrap().refusals), None);
+    for (text, words) in [
+        ("rate = -1", "limits.rate"),
+        ("rate = \"fast\"", "0 is no limit"),
+        ("rate = 1_000_001", "up to 1000000"),
+        ("burst = 5", "without a rate"),
+        ("rate = 1\nburst = \"x\"", "limits.burst"),
+        ("speed = 5", "limits."),
+    ] {
+        let error = quota(text).unwrap_err();
+        assert!(error.contains(words), "{text}: {error}");
     }
 }
 

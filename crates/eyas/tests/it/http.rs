@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,11 +35,22 @@ pub(crate) struct Http {
 impl Http {
     /// Talks to this address.
     pub(crate) fn new(addr: SocketAddr) -> Self {
+        Self::with(HttpConnector::new(), addr)
+    }
+
+    /// The same, calling from this address of the machine.
+    pub(crate) fn calling_from(&self, address: IpAddr) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_local_address(Some(address));
+        Self::with(connector, self.addr)
+    }
+
+    fn with(connector: HttpConnector, addr: SocketAddr) -> Self {
         // No retries behind our back: the journal has to know what was sent.
         let client = Client::builder(TokioExecutor::new())
             .retry_canceled_requests(false)
             .pool_max_idle_per_host(64)
-            .build_http();
+            .build(connector);
         Self { client, addr }
     }
 

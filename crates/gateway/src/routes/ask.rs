@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::query::{Query, bad};
 use crate::routes::frames::RATE_MAX;
 
-const KNOWN: &str = "stream, application, category, name, session_id, valid, from, to, clock, since, stats, frames, max_rate";
+const KNOWN: &str = "stream, application, category, name, session_id, q, valid, from, to, clock, since, stats, frames, max_rate";
 
 /// How events come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use hyper::http::request::Parts;
 use model::{Cursor, Filter, Pattern, Seq, StreamName};
-use store::{Extent, Listed, Order, PageQuery};
+use store::{Extent, Listed, Order, Page, PageQuery};
 
 use crate::edge::Edge;
 use crate::problem::Problem;
@@ -17,8 +17,8 @@ use crate::routes::list::Form;
 use crate::wire::media::{self, Output};
 
 const KNOWN: &str =
-    "application, category, name, session_id, valid, from, to, clock, order, limit, after, data";
-const KNOWN_WITH_STREAM: &str = "stream, application, category, name, session_id, valid, from, to, clock, order, limit, after, data";
+    "application, category, name, session_id, q, valid, from, to, clock, order, limit, after, data";
+const KNOWN_WITH_STREAM: &str = "stream, application, category, name, session_id, q, valid, from, to, clock, order, limit, after, data";
 
 /// `GET /events`: the stream `events`, or those that `stream=` names.
 pub(crate) async fn events(
@@ -78,9 +78,39 @@ async fn list(
         };
         return export::send(&edge, form, pages).await;
     }
-    let page = edge.store.page(wanted, Extent { data_bytes_max, ..Extent::PAGE }).await?;
+    let extent = Extent { data_bytes_max, ..Extent::PAGE };
+    let mut page = edge.store.page(wanted.clone(), extent).await?;
+    if wanted.filter.search.is_some() && wanted.after.is_none() {
+        add_named(&edge, wanted, extent, &mut page).await?;
+    }
     let next = page.next.map(|seq| Cursor { log, seq }.to_string());
     Ok(form.page(&page.events, parts, next.as_deref()))
+}
+
+/// Whoever searches for an id means that event: it stands on the first page even where the walk has not come to it yet,
+/// and comes again in its place. The page stays in order and within its limit.
+async fn add_named(
+    edge: &Edge,
+    query: PageQuery,
+    extent: Extent,
+    page: &mut Page,
+) -> Result<(), Problem> {
+    let Some(next) = page.next else { return Ok(()) };
+    let (order, limit) = (query.order, query.limit);
+    let mut named = edge.stores.explore.named(query, extent).await?;
+    named.retain(|listed| match order {
+        Order::Asc => listed.seq > next,
+        Order::Desc => listed.seq < next,
+    });
+    while page.events.len() + named.len() > limit {
+        let Some(left_out) = page.events.pop() else { break };
+        page.next = Some(match order {
+            Order::Asc => left_out.seq.prev(),
+            Order::Desc => left_out.seq.next(),
+        });
+    }
+    page.events.extend(named);
+    Ok(())
 }
 
 /// An export under way.

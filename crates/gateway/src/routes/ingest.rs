@@ -3,6 +3,7 @@
 //! Invariant: a 202 leaves only after `Intake::append` has returned, and a refusal leaves nothing behind.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use hyper::body::Body;
@@ -30,6 +31,7 @@ use crate::wire::media::{Format, format};
 pub(crate) async fn write<B>(
     edge: &Edge,
     watch: &Watch,
+    client: IpAddr,
     request: Request<B>,
 ) -> Result<Response<Reply>, Problem>
 where
@@ -37,7 +39,7 @@ where
     B::Error: Display,
 {
     let (parts, mut body) = request.into_parts();
-    let answer = take(edge, watch, &parts, &mut body).await;
+    let answer = take(edge, watch, client, &parts, &mut body).await;
     // A client that sends all before it reads would otherwise meet a closed connection, not the answer.
     // One that waits for "100 Continue" has not sent anything.
     if answer.is_err() && !body.is_end_stream() && !parts.headers.contains_key(EXPECT) {
@@ -52,6 +54,7 @@ where
 async fn take<B>(
     edge: &Edge,
     watch: &Watch,
+    client: IpAddr,
     parts: &Parts,
     body: &mut B,
 ) -> Result<Response<Reply>, Problem>
@@ -59,6 +62,7 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Display,
 {
+    let purse = edge.limiter.admit_guest(client)?;
     let skip = wants_skip(parts.uri.query())?;
     let format = format(&parts.headers)?;
     let coding = decoding::coding(&parts.headers)?;
@@ -109,6 +113,9 @@ where
         let appended = edge.intake.append(taken.batch, OnConflict::RefuseAll).await;
         (appended.map_err(|error| placed(error, &bytes, format, is_many))?, Vec::new())
     };
+    if let Some(purse) = purse {
+        purse.settle(accepted.items.len());
+    }
     // Whoever waits holds no bytes meanwhile.
     drop((bytes, reserved));
     let waited = match wait::wanted(&parts.headers) {

@@ -16,6 +16,7 @@ use crate::exposition::{Exposition, MEDIA_TYPE, seconds};
 use crate::health::machine::{Process, process_cpu};
 use crate::health::requests::{Class, N_STATUS_CLASSES};
 use crate::health::verdict::Stage;
+use crate::rate::tally::Reason;
 
 /// All numbers of this process.
 pub(crate) async fn metrics(State(edge): State<Arc<Edge>>) -> Response {
@@ -48,8 +49,24 @@ fn requests(edge: &Edge, out: &mut Exposition) {
     let refused = refused.into_iter().map(|(code, n)| (vec![("code", code)], n));
     let help = "Requests answered with a problem, by its code.";
     out.counters("eyas_http_refusals_total", help, refused);
+    limits(edge, out);
     let n_connections = edge.n_connections.load(Relaxed);
     out.gauge("eyas_http_connections", "Open connections, WebSockets not counted.", n_connections);
+}
+
+fn limits(edge: &Edge, out: &mut Exposition) {
+    let tally = &edge.limiter.tally;
+    let reasons = Reason::ALL;
+    let by_reason =
+        reasons.map(|reason| (vec![("reason", reason.as_str())], tally.n_refused(reason)));
+    let help = "Requests answered 429, by the limit that they met.";
+    out.counters("eyas_rate_limited_total", help, by_reason);
+    let applications = tally.applications();
+    let by_application =
+        applications.iter().map(|(name, n)| (vec![("application", name.as_str())], *n));
+    let help =
+        "Those that met the limit of a token, by its application: 50 by name, then the others.";
+    out.counters("eyas_rate_limited_application_total", help, by_application);
 }
 
 fn write_path(edge: &Edge, out: &mut Exposition) {

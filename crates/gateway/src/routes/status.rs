@@ -15,6 +15,7 @@ use crate::edge::Edge;
 use crate::error::Kind;
 use crate::health::board::Percentiles;
 use crate::problem::Problem;
+use crate::rate::tally::{Reason, Tally};
 
 #[derive(Serialize)]
 struct Status<'a> {
@@ -33,6 +34,7 @@ struct Status<'a> {
     disk: Option<Disk>,
     latency: Latency,
     requests: Requests,
+    rate_limited: RateLimited,
 }
 
 #[derive(Serialize)]
@@ -130,6 +132,42 @@ struct Requests {
     too_many: u64,
 }
 
+/// How often somebody was answered 429, by the limit that was met.
+#[derive(Serialize)]
+struct RateLimited {
+    token: u64,
+    address: u64,
+    refusals: u64,
+    /// Those that were refused most, most first.
+    applications: Vec<LimitedApplication>,
+}
+
+#[derive(Serialize)]
+struct LimitedApplication {
+    application: String,
+    count: u64,
+}
+
+/// Applications that `/status` names.
+const LIMITED_MAX: usize = 5;
+
+impl RateLimited {
+    fn of(tally: &Tally) -> Self {
+        let applications = tally.applications().into_iter();
+        let mut applications: Vec<_> = applications
+            .map(|(application, count)| LimitedApplication { application, count })
+            .collect();
+        applications.sort_by_key(|limited| std::cmp::Reverse(limited.count));
+        applications.truncate(LIMITED_MAX);
+        Self {
+            token: tally.n_refused(Reason::Token),
+            address: tally.n_refused(Reason::Address),
+            refusals: tally.n_refused(Reason::Refusals),
+            applications,
+        }
+    }
+}
+
 /// What the server is doing, in numbers.
 pub(crate) async fn status(State(edge): State<Arc<Edge>>) -> Response {
     let log = edge.intake.log();
@@ -188,6 +226,7 @@ pub(crate) async fn status(State(edge): State<Arc<Edge>>) -> Response {
             failed: by_status[4],
             too_many: edge.requests.n_too_many(),
         },
+        rate_limited: RateLimited::of(&edge.limiter.tally),
     })
 }
 

@@ -45,6 +45,7 @@ fn listed(label: &str, data: &str) -> Listed {
         received_at: Timestamp::from_micros(1_793_520_000_000_000),
         valid: true,
         errors: "[]",
+        schema_version: None,
         hash: ContentHash(1),
     });
     Listed { seq: Seq::new(7).unwrap(), event, data_bytes: data.len() as u64 }

@@ -40,6 +40,7 @@ impl Pages for Failing {
             received_at: Timestamp::from_micros(0),
             valid: true,
             errors: "[]",
+            schema_version: None,
             hash: ContentHash(1),
         });
         let listed = Listed { seq: Seq::new(1).unwrap(), event, data_bytes: 1 };

@@ -103,7 +103,7 @@ fn event_id(source: &str, id: &str) -> String {
 
 /// A fault of a field, as one of the attribute that it came from.
 pub(crate) fn renamed(mut fault: Fault) -> Fault {
-    let (pointer, field) = match fault.pointer {
+    let (pointer, field) = match fault.pointer.as_ref() {
         "/category" => ("/source", "category"),
         "/name" => ("/type", "name"),
         "/session_id" => ("/subject", "session_id"),
@@ -113,7 +113,7 @@ pub(crate) fn renamed(mut fault: Fault) -> Fault {
     if let Some(rest) = fault.detail.strip_prefix(field) {
         fault.detail = format!("{}{rest}", &pointer[1..]);
     }
-    fault.pointer = pointer;
+    fault.pointer = pointer.into();
     fault
 }
 
@@ -236,7 +236,7 @@ fn twice(name: &str) -> Problem {
 
 fn missing(pointer: &'static str) -> Problem {
     Problem::from(Fault {
-        pointer,
+        pointer: pointer.into(),
         code: "missing_field",
         detail: format!("a CloudEvent needs {}, a string that is not empty", &pointer[1..]),
         hint: "specversion, id, source and type are required (CloudEvents 1.0)",

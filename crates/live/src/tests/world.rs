@@ -173,6 +173,7 @@ pub(crate) fn event_with(id: &str, stream: &str, undecided: bool, word: &str) ->
         timestamp: None,
         received_at: Timestamp::from_micros(0),
         valid: true,
+        schema_version: None,
         errors: "[]",
         hash: ContentHash::of(&[Some(data.as_bytes())]),
     })

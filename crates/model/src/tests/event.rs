@@ -20,8 +20,14 @@ pub(crate) fn full() -> Draft<'static> {
         received_at: Timestamp::from_micros(1_793_520_001_000_001),
         valid: false,
         errors: "[{\"pointer\":\"/timestamp\",\"rule\":\"r\",\"message\":\"m\"}]",
+        schema_version: None,
         hash: ContentHash(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10),
     }
+}
+
+/// The same after a schema has judged it.
+pub(crate) fn judged() -> Draft<'static> {
+    Draft { schema_version: Some(0x0102_0304), ..full() }
 }
 
 /// A draft with as few fields as possible.
@@ -40,13 +46,14 @@ pub(crate) fn bare() -> Draft<'static> {
         received_at: Timestamp::from_micros(0),
         valid: true,
         errors: "[]",
+        schema_version: None,
         hash: ContentHash(0),
     }
 }
 
 #[test]
 fn every_field_comes_back() {
-    for draft in [full(), bare()] {
+    for draft in [full(), bare(), judged()] {
         let event = Event::from_draft(&draft);
         assert_eq!(event.id(), draft.id);
         assert_eq!(event.id_from_client(), draft.id_from_client);
@@ -61,15 +68,18 @@ fn every_field_comes_back() {
         assert_eq!(event.received_at(), draft.received_at);
         assert_eq!(event.valid(), draft.valid);
         assert_eq!(event.errors(), draft.errors);
+        assert_eq!(event.schema_version(), draft.schema_version);
         assert_eq!(event.hash(), draft.hash);
     }
 }
 
 #[test]
 fn marking_a_record_undecided_changes_nothing_else() {
-    let marked = Event::mark_undecided(&Event::encode(&full()));
-    let expected = Event::encode(&Draft { undecided: true, ..full() });
-    assert_eq!(marked, expected);
+    for draft in [full(), judged()] {
+        let marked = Event::mark_undecided(&Event::encode(&draft));
+        let expected = Event::encode(&Draft { undecided: true, ..draft });
+        assert_eq!(marked, expected);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::draft::Draft;
 use crate::event::Event;
-use crate::filter::{Clock, Filter, Pattern};
+use crate::filter::{Clock, Filter, Pattern, SEARCH_CHARS_MAX, Search};
 use crate::tests::event::{bare, full};
 use crate::time::Timestamp;
 
@@ -38,4 +38,33 @@ fn an_absent_label_matches_no_pattern() {
     let event = Event::from_draft(&Draft { stream: "orders", ..bare() });
     let filter = Filter { category: vec![Pattern::Prefix(String::new())], ..Filter::default() };
     assert!(!filter.matches(&event));
+}
+
+#[test]
+fn a_search_looks_into_the_id_and_the_labels() {
+    let event = Event::from_draft(&Draft {
+        id: "Order-4711",
+        stream: "hidden",
+        application: Some("Täglich"),
+        session_id: Some("e2085be5"),
+        category: Some("Page interaction"),
+        name: Some("cta%_CLICK"),
+        data: "\"needle\"",
+        ..full()
+    });
+    let found = |text: &str| {
+        let search = Search::parse(text);
+        assert!(search.is_some(), "{text}");
+        Filter { search, ..Filter::default() }.matches(&event)
+    };
+    for text in ["order-4711", "ORDER", "711", "glich", "ägl", "5BE", "e I", "%_c", "CLICK"] {
+        assert!(found(text), "{text}");
+    }
+    // Only ASCII letters have two cases; neither the stream nor the data is looked into; labels are not joined.
+    for text in ["TÄGLICH", "hidden", "needle", "4712", "clickpage", "%c", "_ c"] {
+        assert!(!found(text), "{text}");
+    }
+    assert_eq!(Search::parse(""), None);
+    assert_eq!(Search::parse(&"x".repeat(SEARCH_CHARS_MAX + 1)), None);
+    assert!(Search::parse(&"é".repeat(SEARCH_CHARS_MAX)).is_some());
 }

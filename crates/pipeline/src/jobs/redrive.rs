@@ -119,6 +119,7 @@ fn without_data(Stored { seq, event }: &Stored) -> Stored {
         received_at: event.received_at(),
         valid: event.valid(),
         errors: "[]",
+        schema_version: None,
         hash: event.hash(),
     };
     Stored { seq: *seq, event: Event::from_draft(&draft) }

@@ -4,4 +4,5 @@ mod consumer;
 mod intake;
 mod recent;
 mod rules;
+mod schemas;
 mod traces;

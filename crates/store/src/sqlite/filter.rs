@@ -43,7 +43,17 @@ impl Condition {
         }
         self.sql.push(')');
     }
+
+    fn add_search(&mut self, lower: &str) {
+        let terms = SEARCHED.map(|column| format!("instr(lower({column}), ?) > 0"));
+        self.add(&format!("({})", terms.join(" OR ")));
+        self.values.extend(SEARCHED.map(|_| Value::Text(lower.to_owned())));
+    }
 }
+
+/// Where a search looks. `lower` and `instr` know ASCII letters only, as [`model::filter::Search`] does; `instr` of
+/// NULL is NULL, which is not true.
+const SEARCHED: [&str; 5] = ["id", "session_id", "category", "name", "application"];
 
 /// What every wanted row fulfils.
 pub(crate) fn condition(filter: &Filter) -> Condition {
@@ -53,6 +63,9 @@ pub(crate) fn condition(filter: &Filter) -> Condition {
     condition.add_any_of("category", &filter.category);
     condition.add_any_of("name", &filter.name);
     condition.add_any_of("session_id", &filter.session_id);
+    if let Some(search) = &filter.search {
+        condition.add_search(search.lower());
+    }
     match filter.valid {
         Some(true) => condition.add("valid = 1"),
         Some(false) => condition.add("valid = 0"),

@@ -13,8 +13,8 @@ use crate::sqlite::failure::{failure, refusal};
 
 // The conflict clause names its index: a row that collides in any other way is an error, not a repetition.
 const INSERT_EVENT: &str = "INSERT INTO events (seq, id, stream, application, session_id, category, \
-    name, data, timestamp_us, received_at_us, valid, errors, content_hash, id_from_client) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+    name, data, timestamp_us, received_at_us, valid, errors, content_hash, id_from_client, \
+    schema_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
     ON CONFLICT (id, stream, coalesce(application, '')) DO NOTHING";
 
 const IS_THERE: &str = "SELECT EXISTS (SELECT 1 FROM events WHERE seq = ?)";
@@ -113,6 +113,7 @@ impl<'c> Insert<'c> {
             event.errors(),
             &event.hash().0.to_be_bytes()[..],
             event.id_from_client(),
+            event.schema_version(),
         ])?;
         if n_rows == 0 {
             let key = params![event.id(), event.stream(), event.application().unwrap_or_default()];

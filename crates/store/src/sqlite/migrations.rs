@@ -40,6 +40,10 @@ pub(crate) const EVENTS: Schema = Schema {
             name: "dead_letter_acts",
             sql: include_str!("migrations/events/0004_dead_letter_acts.sql"),
         },
+        Migration {
+            name: "schema_version",
+            sql: include_str!("migrations/events/0005_schema_version.sql"),
+        },
     ],
 };
 
@@ -53,7 +57,10 @@ pub(crate) const CONTROL: Schema = Schema {
             sql: include_str!("migrations/control/0002_status_history.sql"),
         },
         Migration { name: "audit", sql: include_str!("migrations/control/0003_audit.sql") },
+        Migration { name: "trust", sql: include_str!("migrations/control/0004_trust.sql") },
+        Migration { name: "schemas", sql: include_str!("migrations/control/0005_schemas.sql") },
         Migration { name: "jobs", sql: include_str!("migrations/control/0006_jobs.sql") },
+        Migration { name: "sessions", sql: include_str!("migrations/control/0007_sessions.sql") },
     ],
 };
 

@@ -9,12 +9,14 @@
 //! | [`migrations`] | bringing a file to the schema that this program knows |
 //! | [`events`] | `EventStore`: which call runs where |
 //! | [`apply`] | the transactions: claim and apply |
+//! | [`walk`] | walking over what a filter wants |
 //! | [`insert`] | one record into the table, or the database's words against it |
 //! | [`burial`] | dead letters as the consumer writes them |
 //! | [`dead_letters`] | `DeadLetterStore`: reads, discard and restore |
 //! | [`replay`] | dead letters become rows |
 //! | [`jobs`] | `JobStore` |
 //! | [`page`] | pages in `Seq` order |
+//! | [`explore`] | `ExploreStore`: walks that count |
 //! | [`session`] | pages of a session, in the order of things |
 //! | [`history`] | pages with the dead letters in their places |
 //! | [`filter`] | a filter as SQL |
@@ -26,6 +28,9 @@
 //! | [`rows`] | rows to events |
 //! | [`control`] | `ControlStore` |
 //! | [`audit`] | `AuditStore` |
+//! | [`trust`] | `TrustStore` |
+//! | [`sessions`] | `SessionStore`: who has signed in |
+//! | [`schemas`] | `SchemaStore` |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
@@ -37,6 +42,7 @@ mod control;
 mod dead_letters;
 mod direction;
 mod events;
+mod explore;
 pub(crate) mod failure;
 pub(crate) mod filter;
 mod history;
@@ -48,9 +54,13 @@ pub(crate) mod migrations;
 pub(crate) mod page;
 mod readers;
 mod replay;
-mod rows;
+pub(crate) mod rows;
+mod schemas;
 pub(crate) mod session;
+mod sessions;
 pub(crate) mod store;
+mod trust;
+pub(crate) mod walk;
 pub(crate) mod windows;
 mod writer;
 

@@ -8,7 +8,7 @@ use crate::events::{Extent, Listed, Stored};
 
 /// The columns that [`stored`] reads, in its order.
 pub(crate) const COLUMNS: &str = "seq, id, stream, application, session_id, category, name, data, \
-    timestamp_us, received_at_us, valid, errors, content_hash, id_from_client";
+    timestamp_us, received_at_us, valid, errors, content_hash, id_from_client, schema_version";
 
 /// The columns that [`listed`] reads: [`COLUMNS`], `data` cut in the database where the extent says so, and
 /// the length of all of it. SQLite counts in characters, which are no shorter than bytes.
@@ -22,7 +22,7 @@ pub(crate) fn columns(extent: Extent) -> String {
 pub(crate) fn listed(row: &Row<'_>, extent: Extent) -> rusqlite::Result<Listed> {
     let Stored { seq, event } = read(row, extent.data_bytes_max)?;
     let data_bytes = match extent.data_bytes_max {
-        Some(_) => row.get::<_, i64>(14)? as u64,
+        Some(_) => row.get::<_, i64>(15)? as u64,
         None => event.data().len() as u64,
     };
     Ok(Listed { seq, event, data_bytes })
@@ -51,6 +51,7 @@ fn read(row: &Row<'_>, data_bytes_max: Option<usize>) -> rusqlite::Result<Stored
         errors: text(11)?,
         hash: hash(row, 12)?,
         id_from_client: row.get(13)?,
+        schema_version: row.get(14)?,
         undecided: false,
     };
     Ok(Stored { seq: seq(row, 0)?, event: Event::from_draft(&draft) })

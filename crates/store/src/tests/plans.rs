@@ -14,6 +14,7 @@ use crate::sqlite::labels::{Of, jump_sql};
 use crate::sqlite::page::{self, ROWS_READ_MAX};
 use crate::sqlite::session::session_sql;
 use crate::sqlite::windows::window_sql;
+use crate::sqlite::{rows, walk};
 use crate::tests::conformance::pages;
 use crate::tests::conformance::sample::{
     NOW_US, apply, at, claim, draft, positions, read_all, seq, stored,
@@ -46,7 +47,7 @@ async fn every_statement_walks_in_order_without_sorting() {
     let check = |sql: &str, wanted: &str| assert_eq!(explain(&conn, sql), wanted, "{sql}");
     let table = "SEARCH events USING INTEGER PRIMARY KEY";
     for order in ORDERS {
-        let sql = page::page_sql(Extent::PAGE, "valid = 1 AND stream = 'a'", order);
+        let sql = walk::table_sql(rows::COLUMNS, "valid = 1 AND stream = 'a'", order);
         check(&sql, &format!("{table} (rowid>? AND rowid<?)"));
         for (index, name, key) in [
             (Index::Stream, "events_stream", "stream=?"),
@@ -66,7 +67,7 @@ async fn every_statement_walks_in_order_without_sorting() {
             &format!("SEARCH time_blocks USING INTEGER PRIMARY KEY (rowid{sign}?)"),
         );
     }
-    check(&page::row_sql(Extent::PAGE, "valid = 1"), &format!("{table} (rowid=?)"));
+    check(&walk::row_sql(rows::COLUMNS, "valid = 1"), &format!("{table} (rowid=?)"));
     let jump = |of, sign| explain(&conn, &jump_sql(of, sign));
     for (of, wanted) in [
         (Of::Stream, "events_stream (stream>?)"),

@@ -14,7 +14,9 @@ use crate::sqlite::failure::failure;
 use crate::sqlite::store::{SqliteOptions, SqliteStore};
 use crate::tests::conformance::sample::{HOLDER, apply, assert_same, claim, draft, seq, stored};
 use crate::tests::conformance::suite::every_promise;
-use crate::tests::conformance::{dead_letters, ids, jobs, lease, pages, reading, reopen, sessions};
+use crate::tests::conformance::{
+    dead_letters, explore, ids, jobs, lease, pages, reading, reopen, sessions,
+};
 
 every_promise!(ready);
 

@@ -6,6 +6,7 @@
 //! few promises that need its help: those of [`refusal`] and [`reopen`].
 
 pub(crate) mod dead_letters;
+pub(crate) mod explore;
 pub(crate) mod ids;
 pub(crate) mod jobs;
 pub(crate) mod lease;
@@ -15,4 +16,6 @@ pub(crate) mod refusal;
 pub(crate) mod reopen;
 pub(crate) mod sample;
 pub(crate) mod sessions;
+pub(crate) mod sign_ins;
 pub(crate) mod suite;
+pub(crate) mod trust;

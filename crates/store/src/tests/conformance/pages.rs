@@ -1,6 +1,6 @@
 //! Promises about pages: everything that is wanted, once, in order, byte for byte.
 
-use model::{Clock, ContentHash, Draft, Filter, Pattern, Seq};
+use model::{Clock, ContentHash, Draft, Filter, Pattern, Search, Seq};
 
 use crate::events::{EventStore, Extent, Listed, Order, PageQuery, Stored};
 use crate::tests::conformance::sample::{
@@ -68,6 +68,7 @@ pub(crate) async fn every_field_reads_back(store: &dyn EventStore) {
         received_at: at(i64::MAX),
         valid: false,
         errors: r#"[{"pointer":"","rule":"time","message":"in the future"}]"#,
+        schema_version: Some(u32::MAX),
         hash: ContentHash(u128::MAX - 1),
     };
     let bare = Draft { timestamp: Some(at(0)), received_at: at(-1), ..draft("bare") };
@@ -122,6 +123,11 @@ fn filters() -> Vec<Filter> {
     filters.extend(label_filters(|filter, list| filter.category = list));
     filters.extend(label_filters(|filter, list| filter.name = list));
     filters.extend(label_filters(|filter, list| filter.session_id = list));
+    for text in LABELS.into_iter().chain(["ID-1", "id-39", "Ä", "%", "_", "a\\", "x"]) {
+        let search = Search::parse(text);
+        filters.push(Filter { search: search.clone(), ..all() });
+        filters.push(Filter { search, application: prefix("a"), valid: Some(true), ..all() });
+    }
     for clock in [Clock::Received, Clock::Event] {
         for (from, to) in
             [(Some(50_000), None), (None, Some(50_000)), (Some(20_000), Some(150_000))]

@@ -1,6 +1,6 @@
 //! Promises about reading: any filter, either order, any cursor, against a plain model; and previews.
 
-use model::{Clock, ContentHash, Draft, Filter, Pattern};
+use model::{Clock, ContentHash, Draft, Filter, Pattern, Search};
 
 use crate::events::{EventStore, Extent, Fate, Order, PageQuery, SessionQuery, Stored};
 use crate::tests::conformance::sample::{
@@ -20,7 +20,7 @@ fn one_of(dice: &mut Dice, list: &[&'static str]) -> &'static str {
 }
 
 /// Labels as people use them, one thing rare, a clock that steps back twice.
-fn world(n_odd: usize) -> Vec<Stored> {
+pub(crate) fn world(n_odd: usize) -> Vec<Stored> {
     let mut dice = Dice(2026);
     let mut position = 0;
     let mut now_us = NOW_US;
@@ -73,7 +73,7 @@ fn patterns(dice: &mut Dice, list: &[&'static str]) -> Vec<Pattern> {
         .collect()
 }
 
-fn any_filter(dice: &mut Dice) -> Filter {
+pub(crate) fn any_filter(dice: &mut Dice) -> Filter {
     let mut time = |chance: usize| {
         let us = NOW_US - 2_000_000 + dice.below(14_000_000) as i64;
         (dice.below(chance) == 0).then(|| at(us))
@@ -85,11 +85,17 @@ fn any_filter(dice: &mut Dice) -> Filter {
         category: patterns(dice, &["page", "page interaction", "shop", "shop%", "rare", "none"]),
         name: patterns(dice, &NAMES),
         session_id: patterns(dice, &["s1", "s2", "s17", "s899", "s88", "nobody"]),
+        search: search(dice),
         valid: [None, None, Some(true), Some(false)][dice.below(4)],
         from,
         to,
         clock: [Clock::Received, Clock::Event][dice.below(2)],
     }
+}
+
+fn search(dice: &mut Dice) -> Option<Search> {
+    let texts = ["A", "shop%", "日", "ÄG", "web-", "K", "id-0012", "s8", "w_a", "CTA CLICK"];
+    (dice.below(5) == 0).then(|| Search::parse(texts[dice.below(texts.len())]).unwrap())
 }
 
 async fn check_all(store: &dyn EventStore, n_odd: usize, n_filters: usize, seed: u64) {

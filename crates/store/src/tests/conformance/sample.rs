@@ -61,6 +61,7 @@ pub(crate) fn draft(id: &str) -> Draft<'_> {
         received_at: at(NOW_US),
         valid: true,
         errors: "[]",
+        schema_version: None,
         hash: ContentHash(1),
     }
 }
@@ -110,6 +111,7 @@ pub(crate) fn mixed(n: usize) -> Vec<Stored> {
                     } else {
                         r#"[{"pointer":"/x","rule":"r","message":"m"}]"#
                     },
+                    schema_version: (nth % 3 == 0).then_some(nth as u32),
                     id_from_client: dice.below(2) == 0,
                     hash: ContentHash(nth as u128),
                     ..draft(&format!("id-{nth}"))

@@ -1,0 +1,276 @@
+//! What schemas say, and that no schema and no data can stop whoever judges.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::schemas::compiled::{Compiled, REASONS_MAX};
+use crate::schemas::reason::{MESSAGE_BYTES_MAX, Reason};
+use crate::schemas::shape::{BadSchema, SCHEMA_BYTES_MAX};
+
+/// Stack of the threads that judge: tokio's own.
+const STACK_BYTES: usize = 2 << 20;
+
+fn compiled(schema: &Value) -> Compiled {
+    Compiled::new(&schema.to_string()).unwrap().compiled
+}
+
+fn bad(schema: &Value) -> BadSchema {
+    Compiled::new(&schema.to_string()).unwrap_err()
+}
+
+fn broken(schema: &Value, data: &str) -> Vec<(String, String)> {
+    let reasons = compiled(schema).judge(data);
+    reasons.into_iter().map(|Reason { pointer, rule, .. }| (pointer, rule)).collect()
+}
+
+fn pairs(wanted: &[(&str, &str)]) -> Vec<(String, String)> {
+    wanted.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+}
+
+/// Runs it on a stack as small as those of the server, and waits no longer than anybody would.
+fn on_a_small_stack<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+    thread.spawn(move || done.send(job())).unwrap();
+    result.recv_timeout(Duration::from_secs(60)).expect("it comes to an end")
+}
+
+#[test]
+fn every_broken_rule_is_named_with_its_place() {
+    let schema = json!({
+        "type": "object",
+        "required": ["host"],
+        "properties": {
+            "host": {"const": "example.org"},
+            "form": {"properties": {"first_name": {"type": "string", "maxLength": 3}}},
+            "a/b": {"enum": ["x", "y"]}
+        }
+    });
+    assert_eq!(broken(&schema, r#"{"host":"example.org"}"#), []);
+    assert_eq!(broken(&schema, "[]"), pairs(&[("/data", "type")]));
+    assert_eq!(broken(&schema, "{}"), pairs(&[("/data", "required")]));
+    let mut found = broken(&schema, r#"{"host":"other","form":{"first_name":"Anna"},"a/b":"z"}"#);
+    found.sort();
+    let wanted =
+        [("/data/a~1b", "enum"), ("/data/form/first_name", "maxLength"), ("/data/host", "const")];
+    assert_eq!(found, pairs(&wanted));
+    let reasons = compiled(&schema).judge(r#"{"host":"example.org","a/b":"z"}"#);
+    assert!(
+        reasons[0].message.contains("\"x\"") && !reasons[0].message.contains('z'),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn of_members_with_one_name_the_last_is_judged() {
+    let schema = json!({"properties": {"a": {"type": "string"}}});
+    assert_eq!(broken(&schema, r#"{"a":1,"a":"x"}"#), []);
+    assert_eq!(broken(&schema, r#"{"a":"x","a":1}"#), pairs(&[("/data/a", "type")]));
+}
+
+#[test]
+fn reasons_are_few_and_short() {
+    let long = "x".repeat(5_000);
+    let schema = json!({"items": {"enum": [long]}});
+    let data = format!("[{}]", vec!["1"; 2_000].join(","));
+    let reasons = compiled(&schema).judge(&data);
+    assert_eq!(reasons.len(), REASONS_MAX);
+    assert!(
+        reasons.iter().all(|reason| reason.message.len() <= MESSAGE_BYTES_MAX + 3),
+        "{reasons:?}"
+    );
+    // Data with too many wrong places to walk through them all is told the first.
+    let data = format!("[{}]", vec!["1"; 400_000].join(","));
+    assert_eq!(compiled(&schema).judge(&data).len(), 1);
+}
+
+#[test]
+fn numbers_that_no_double_holds_are_judged_by_what_is_certain() {
+    let check = |schema: Value, data: &str, wanted: &[(&str, &str)]| {
+        assert_eq!(broken(&schema, data), pairs(wanted), "{schema} {data}");
+    };
+    let long = "1234567890123456789012345678901234567890";
+    for number in ["1e400", "-1e400", long, "1e-400", "18446744073709551616"] {
+        check(json!({"type": "number"}), number, &[]);
+        check(json!({"type": "string"}), number, &[("/data", "type")]);
+        // Nobody can tell, so nobody is blamed.
+        check(json!({"const": 7}), number, &[]);
+        check(json!({"multipleOf": 7}), number, &[]);
+    }
+    for number in ["1e400", long, "18446744073709551616"] {
+        check(json!({"type": "integer"}), number, &[]);
+        check(json!({"maximum": 10}), number, &[("/data", "maximum")]);
+        check(json!({"minimum": 10}), number, &[]);
+    }
+    check(json!({"exclusiveMinimum": 0}), "1e-400", &[]);
+    check(json!({"exclusiveMinimum": 0}), "0.0", &[("/data", "exclusiveMinimum")]);
+    let twins = format!("[{long},{}]", long.replace("7890", "7891"));
+    check(json!({"uniqueItems": true}), &twins, &[]);
+    check(json!({"uniqueItems": true}), "[1,1.0]", &[("/data", "uniqueItems")]);
+    // 64-bit integers are exact, and what stands beside a strange number is judged as ever.
+    check(json!({"const": 9_007_199_254_740_993_u64}), "9007199254740992", &[("/data", "const")]);
+    check(
+        json!({"properties": {"a": {"const": 1}}}),
+        r#"{"a":2,"b":1e400}"#,
+        &[("/data/a", "const")],
+    );
+}
+
+#[test]
+fn half_a_surrogate_pair_loses_nothing() {
+    let schema =
+        json!({"properties": {"a": {"type": "string", "maxLength": 3}}, "required": ["b"]});
+    assert_eq!(broken(&schema, r#"{"a":"x\ud800y","b":"\n\"\\\/\u0041"}"#), []);
+    assert_eq!(
+        broken(&schema, r#"{"a":"\ud83d\ude00\ud800xyz","b":1}"#),
+        pairs(&[("/data/a", "maxLength")])
+    );
+    assert_eq!(broken(&json!({"const": "\u{fffd}!"}), r#""\ud800?""#), []);
+}
+
+#[test]
+fn what_is_no_usable_schema_is_refused_with_its_place() {
+    let check = |schema: Value, pointer: &str, words: &str| {
+        let bad = bad(&schema);
+        assert_eq!(bad.pointer, pointer, "{schema}: {bad}");
+        assert!(bad.reason.contains(words), "{schema}: {bad}");
+    };
+    check(json!(7), "", "object");
+    check(json!({"type": "strin"}), "/type", "");
+    check(json!({"properties": {"a": {"maxLength": -1}}}), "/properties/a/maxLength", "");
+    for url in ["https://example.org/a.json", "file:///etc/passwd", "other.json#/a"] {
+        check(json!({"properties": {"a": {"$ref": url}}}), "/properties/a/$ref", "fetched");
+    }
+    check(json!({"$ref": "#/$defs/a"}), "/$ref", "no schema");
+    check(json!({"$ref": "#/enum/0", "enum": [{}]}), "/$ref", "no schema");
+    check(json!({"$schema": "http://json-schema.org/draft-07/schema#"}), "/$schema", "2020-12");
+    check(json!({"$defs": {"a": {"$id": "https://example.org/"}}}), "/$defs/a/$id", "$id");
+    for pattern in ["(?=a)b", "(?<!a)b", r"(a)\1", "(((a{1,100}){1,100}){1,100}){1,100}"] {
+        check(
+            json!({"properties": {"a": {"pattern": pattern}}}),
+            "/properties/a/pattern",
+            "linear",
+        );
+    }
+    check(
+        json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}),
+        "/$defs/b",
+        "itself",
+    );
+    check(json!({"allOf": [{"$ref": "#"}]}), "/allOf/0", "itself");
+    assert!(Compiled::new("{\"maximum\":1e400}").is_err());
+    assert!(Compiled::new("{").is_err());
+    assert!(Compiled::new(&format!("{{\"const\":\"{}\"}}", "x".repeat(SCHEMA_BYTES_MAX))).is_err());
+}
+
+#[test]
+fn a_schema_may_refer_to_itself_and_to_its_anchors() {
+    let tree = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://example.org/tree",
+        "type": "object",
+        "properties": {"name": {"$ref": "#name"}, "children": {"items": {"$ref": "#"}}},
+        "$defs": {"n": {"$anchor": "name", "type": "string"}, "a/b%": {}},
+        "additionalProperties": {"$ref": "#/$defs/a~1b%25"}
+    });
+    assert_eq!(broken(&tree, r#"{"children":[{"name":"x","children":[{}]}]}"#), []);
+    assert_eq!(
+        broken(&tree, r#"{"children":[{"children":[{"name":1}]}]}"#),
+        pairs(&[("/data/children/0/children/0/name", "type")])
+    );
+}
+
+#[test]
+fn a_pathological_pattern_takes_linear_time() {
+    let schema = json!({"pattern": "^(a+)+$"});
+    let data = format!("\"{}!\"", "a".repeat(100_000));
+    let found = on_a_small_stack(move || broken(&schema, &data));
+    assert_eq!(found, pairs(&[("/data", "pattern")]));
+}
+
+#[test]
+fn a_huge_enum_is_judged() {
+    let values: Vec<String> = (0..20_000).map(|n| format!("v{n}")).collect();
+    let schema = json!({"enum": values});
+    assert_eq!(broken(&schema, "\"v19999\""), []);
+    assert_eq!(broken(&schema, "\"w\""), pairs(&[("/data", "enum")]));
+}
+
+#[test]
+fn a_schema_that_nests_deeply_is_refused_before_it_is_compiled() {
+    let mut schema = json!({});
+    for _ in 0..30 {
+        schema = json!({"properties": {"a": schema}});
+    }
+    let data = format!("{}1{}", "{\"a\":".repeat(30), "}".repeat(30));
+    let fits = schema.clone();
+    assert_eq!(on_a_small_stack(move || broken(&fits, &data)), []);
+    let text = format!("{}{{}}{}", "{\"not\":".repeat(10_000), "}".repeat(10_000));
+    assert!(on_a_small_stack(move || Compiled::new(&text).is_err()));
+    for _ in 0..10 {
+        schema = json!({"properties": {"a": schema}});
+    }
+    assert!(bad(&schema).reason.contains("nests"), "{:?}", bad(&schema));
+}
+
+#[test]
+fn references_that_double_again_and_again_are_refused() {
+    let mut defs = serde_json::Map::new();
+    for n in 0..40 {
+        let next = json!({"$ref": format!("#/$defs/d{}", n + 1)});
+        defs.insert(format!("d{n}"), json!({"allOf": [next, next]}));
+    }
+    defs.insert("d40".to_owned(), json!({}));
+    let refused = on_a_small_stack(move || bad(&json!({"$ref": "#/$defs/d0", "$defs": defs})));
+    assert!(refused.reason.contains("goes through"), "{refused}");
+    let mut chain = serde_json::Map::new();
+    for n in 0..2_000 {
+        chain.insert(format!("d{n}"), json!({"$ref": format!("#/$defs/d{}", n + 1)}));
+    }
+    chain.insert("d2000".to_owned(), json!({}));
+    let refused = on_a_small_stack(move || bad(&json!({"$ref": "#/$defs/d0", "$defs": chain})));
+    assert!(refused.reason.contains("in each other"), "{refused}");
+}
+
+#[test]
+fn a_recursion_that_doubles_with_each_level_ends() {
+    let schema = json!({
+        "$defs": {"n": {"properties": {"a": {"anyOf": [
+            {"allOf": [{"$ref": "#/$defs/n"}, {"required": ["x"]}]},
+            {"allOf": [{"$ref": "#/$defs/n"}, {"required": ["y"]}]}
+        ]}}}},
+        "$ref": "#/$defs/n"
+    });
+    for depth in [3, 12, 60, 127] {
+        let data = format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        let schema = schema.clone();
+        let found = on_a_small_stack(move || broken(&schema, &data));
+        assert_eq!(found.len(), 1, "{depth} {found:?}");
+    }
+}
+
+#[test]
+fn the_deepest_data_and_the_longest_chain_fit_on_the_stack() {
+    // As many schemas in each other as are allowed, for data as deep as is taken.
+    let longest = |n: usize, last: Value| {
+        let mut defs = serde_json::Map::new();
+        for nth in 0..n {
+            let next = json!({"$ref": format!("#/$defs/d{}", nth + 1)});
+            defs.insert(format!("d{nth}"), json!({"allOf": [next]}));
+        }
+        defs.insert(format!("d{n}"), last);
+        json!({"$ref": "#/$defs/d0", "$defs": defs})
+    };
+    let flat = longest(62, json!({"type": "string"}));
+    assert_eq!(on_a_small_stack(move || broken(&flat, "1")), pairs(&[("/data", "type")]));
+    for n in 0..30 {
+        let schema = longest(n, json!({"items": {"$ref": "#"}, "type": "array"}));
+        for depth in [1, 2, 5, 10, 20, 40, 80, 127] {
+            let data = format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+            let schema = schema.clone();
+            let found = on_a_small_stack(move || broken(&schema, &data));
+            assert_eq!(found.len(), 1, "{n} {depth} {found:?}");
+        }
+    }
+}

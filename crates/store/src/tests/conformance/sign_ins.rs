@@ -1,0 +1,86 @@
+//! Promises about sign-ins, for every driver.
+
+use model::Timestamp;
+
+use crate::audit::{AuditEntry, AuditStore};
+use crate::sessions::{SIGN_INS_MAX, SecretHash, SessionStore, SignIn};
+
+fn at(us: i64) -> Timestamp {
+    Timestamp::from_micros(us)
+}
+
+fn hash(n: usize) -> SecretHash {
+    let mut hash = [0; 32];
+    hash[..8].copy_from_slice(&n.to_le_bytes());
+    hash
+}
+
+pub(crate) fn sign_in(n: usize, begins_us: i64, ends_us: i64) -> SignIn {
+    SignIn {
+        hash: hash(n),
+        token_id: n.is_multiple_of(2).then(|| format!("token {n}")),
+        actor: "console".to_owned(),
+        created_at: at(begins_us),
+        expires_at: at(ends_us),
+    }
+}
+
+pub(crate) fn entry(act: &str) -> AuditEntry {
+    AuditEntry {
+        at: at(1),
+        actor: "local".to_owned(),
+        act: act.to_owned(),
+        object: String::new(),
+        detail: "{}".to_owned(),
+    }
+}
+
+async fn all(store: &impl SessionStore) -> Vec<SignIn> {
+    let mut all = store.sign_ins().await.unwrap();
+    all.sort_by_key(|one| one.hash);
+    all
+}
+
+pub(crate) async fn a_sign_in_reads_back_until_it_ends(store: &(impl SessionStore + AuditStore)) {
+    let (one, two) = (sign_in(1, 10, 100), sign_in(2, 20, 200));
+    assert_eq!(
+        store.sign_in(one.clone(), entry("session.begin")).await.unwrap(),
+        Vec::<SecretHash>::new()
+    );
+    store.sign_in(two.clone(), entry("session.begin")).await.unwrap();
+    assert_eq!(all(store).await, [one, two.clone()]);
+    store.sign_out(hash(1), entry("session.end")).await.unwrap();
+    store.sign_out(hash(1), entry("session.end")).await.unwrap();
+    assert_eq!(all(store).await, [two]);
+    let acts: Vec<_> = store.audited(None, 10).await.unwrap();
+    let acts: Vec<_> = acts.into_iter().map(|line| line.entry.act).collect();
+    assert_eq!(acts, ["session.end", "session.begin", "session.begin"], "an end is told once");
+}
+
+pub(crate) async fn a_use_extends_a_sign_in_and_revives_none(
+    store: &(impl SessionStore + AuditStore),
+) {
+    store.sign_in(sign_in(1, 10, 100), entry("session.begin")).await.unwrap();
+    store.extend_sign_ins(vec![(hash(1), at(300)), (hash(9), at(300))]).await.unwrap();
+    store.extend_sign_ins(vec![(hash(1), at(250))]).await.unwrap();
+    assert_eq!(all(store).await, [sign_in(1, 10, 300)], "never turned back");
+}
+
+pub(crate) async fn there_is_a_bound_and_what_would_end_first_gives_way(
+    store: &(impl SessionStore + AuditStore),
+) {
+    store.sign_in(sign_in(0, 1, 50), entry("session.begin")).await.unwrap();
+    for n in 1..=SIGN_INS_MAX {
+        let ends_us = 1_000_000 - n as i64;
+        store.sign_in(sign_in(n, 100, ends_us), entry("session.begin")).await.unwrap();
+    }
+    let kept = all(store).await;
+    assert_eq!(kept.len(), SIGN_INS_MAX);
+    assert!(kept.iter().all(|one| one.hash != hash(0)), "it had expired");
+    // The newest would end before all others, and is the one that was asked for.
+    let gone = store.sign_in(sign_in(5_000, 200, 201), entry("session.begin")).await.unwrap();
+    assert_eq!(gone, [hash(SIGN_INS_MAX)]);
+    let kept = all(store).await;
+    assert_eq!(kept.len(), SIGN_INS_MAX);
+    assert!(kept.iter().any(|one| one.hash == hash(5_000)));
+}

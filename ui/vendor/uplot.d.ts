@@ -1,3 +1,0 @@
-// Types of the vendored file: those of the package it was made from.
-
-export { default } from 'uplot';
