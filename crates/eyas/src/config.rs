@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
 use crate::rates::{RateFault, quota};
 use crate::schema_files;
+use crate::secrets::masked;
 use crate::spelling::nearest;
 use crate::units;
 
@@ -290,9 +292,12 @@ impl Layers {
         }
         let events_file = self.events_file();
         let disk_reserve_bytes = self.disk_reserve();
-        let drain_delay = self.drain_delay();
+        let delays = Duration::ZERO..=DRAIN_DELAY_MAX;
+        let drain_delay = self.time("drain.delay", Duration::ZERO, delays, "is more than 5m");
         let rates = self.rates();
-        let refused_retry = self.refused_retry();
+        let pauses = REFUSED_RETRY_MIN..=Duration::MAX;
+        let refused_retry =
+            self.time("store.refused_retry", REFUSED_RETRY, pauses, "is less than 50ms");
         let log_format = self.log_format();
         let otlp = self.otlp();
         if self.problems.is_empty() {
@@ -373,14 +378,21 @@ impl Layers {
         })
     }
 
-    fn drain_delay(&mut self) -> Duration {
-        let Some(setting) = self.settings.get("drain.delay") else { return Duration::ZERO };
+    /// A time within bounds; `beyond` says what is wrong with another one.
+    fn time(
+        &mut self,
+        key: &str,
+        default: Duration,
+        bounds: RangeInclusive<Duration>,
+        beyond: &str,
+    ) -> Duration {
+        let Some(setting) = self.settings.get(key) else { return default };
         match units::duration(setting.text()) {
-            Some(delay) if delay <= DRAIN_DELAY_MAX => return delay,
-            Some(_) => self.problem("drain.delay", "is more than 5m"),
-            None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
+            Some(time) if bounds.contains(&time) => return time,
+            Some(_) => self.problem(key, beyond),
+            None => self.problem(key, "is not a time with its unit, like 500ms or 5s"),
         }
-        Duration::ZERO
+        default
     }
 
     fn rates(&mut self) -> Rates {
@@ -405,18 +417,6 @@ impl Layers {
             }
             None
         })
-    }
-
-    fn refused_retry(&mut self) -> Duration {
-        let Some(setting) = self.settings.get("store.refused_retry") else { return REFUSED_RETRY };
-        match units::duration(setting.text()) {
-            Some(pause) if pause >= REFUSED_RETRY_MIN => return pause,
-            Some(_) => self.problem("store.refused_retry", "is less than 50ms"),
-            None => {
-                self.problem("store.refused_retry", "is not a time with its unit, like 30s or 5m");
-            }
-        }
-        REFUSED_RETRY
     }
 
     fn log_format(&mut self) -> LogFormat {
@@ -463,21 +463,6 @@ impl Layers {
             }
         }
         url
-    }
-}
-
-/// Whatever may be a secret, as `***`: the password of an address, and all of a key that is called one.
-fn masked(key: &str, text: &str) -> String {
-    let is_secret = ["token", "secret", "password", "key"].iter().any(|end| key.ends_with(end));
-    if is_secret && !text.is_empty() {
-        return "***".to_owned();
-    }
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    // A password may have an @ or a / in it; the last @ before the host is the one that counts.
-    let Some((user, host)) = rest.rsplit_once('@') else { return text.to_owned() };
-    match user.split_once(':') {
-        Some((name, _)) => format!("{scheme}://{name}:***@{host}"),
-        None => text.to_owned(),
     }
 }
 

@@ -37,6 +37,7 @@ mod otlp;
 mod printable;
 mod rates;
 mod schema_files;
+mod secrets;
 mod signals;
 mod spelling;
 mod units;
