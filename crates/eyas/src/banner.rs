@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 pub(crate) struct Banner<'a> {
     /// How clients reach the server.
     pub(crate) url: &'a str,
+    /// Where the console is; with a code to sign in, where one is needed and nobody but a person reads this.
+    pub(crate) console: &'a str,
     /// Where the data is.
     pub(crate) data_dir: &'a str,
     /// The log, its newest `Seq`, what an append promises.
@@ -15,11 +17,11 @@ pub(crate) struct Banner<'a> {
 impl Banner<'_> {
     /// Text for a terminal. The curl works as printed, in any POSIX shell.
     pub(crate) fn text(&self) -> String {
-        let (url, data_dir, log) = (self.url, self.data_dir, &self.log);
+        let Self { url, console, data_dir, log } = self;
         let version = env!("CARGO_PKG_VERSION");
         let mut out = String::new();
         let _ = writeln!(out, "\n  Eyas {version} listens on {url}\n");
-        let _ = writeln!(out, "  console  {url}/ui/");
+        let _ = writeln!(out, "  console  {console}");
         let _ = writeln!(out, "  API      {url}/docs");
         let _ = writeln!(out, "  data     {data_dir} ({log})\n");
         let _ = writeln!(out, "  Send an event:\n");

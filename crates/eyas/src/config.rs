@@ -4,23 +4,24 @@
 //! Every key stands in [`KEYS`] with its environment name; all that is wrong is reported at once.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gateway::{Quota, Rates};
+use pipeline::RetentionRules;
 use queue::RESERVE_BYTES_MAX;
-use serde::Serialize;
 use store::ConfiguredSchema;
 
+use crate::address::host_of;
+use crate::ages::{self, Ages};
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
 use crate::rates::{RateFault, quota};
 use crate::schema_files;
-use crate::secrets::masked;
+use crate::shown::{ConfigError, Shown};
 use crate::spelling::nearest;
 use crate::units;
 
@@ -37,6 +38,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("otlp.ratio", "EYAS_OTLP_RATIO", "0.01"),
     ("disk.reserve", "EYAS_DISK_RESERVE", "512MiB"),
     ("drain.delay", "EYAS_DRAIN_DELAY", "0"),
+    ("retention.default", "EYAS_RETENTION_DEFAULT", "forever"),
     ("limits.rate", "EYAS_LIMITS_RATE", "0"),
     ("limits.burst", "EYAS_LIMITS_BURST", "0"),
     ("limits.address_rate", "EYAS_LIMITS_ADDRESS_RATE", "0"),
@@ -47,7 +49,7 @@ const KEYS: &[(&str, &str, &str)] = &[
 ];
 
 /// Variables that commands read themselves.
-const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_LOG"];
+const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_TOKEN", "EYAS_LOG"];
 
 /// Nobody waits longer for a load balancer.
 const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
@@ -65,7 +67,7 @@ const DEFAULT_FILE: &str = "eyas.toml";
 /// The settings of one server.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
-    /// Where to listen; loopback only.
+    /// Where to listen. Beyond loopback only with tokens, which the server looks at when it starts.
     pub(crate) listen: SocketAddr,
     /// How clients reach the server, if not as `http://<listen>`.
     pub(crate) public_url: Option<String>,
@@ -79,6 +81,8 @@ pub(crate) struct Config {
     pub(crate) disk_reserve_bytes: u64,
     /// After SIGTERM: how long `/readyz` is red before new connections are refused.
     pub(crate) drain_delay: Duration,
+    /// How long events are kept.
+    pub(crate) retention: RetentionRules,
     /// How often somebody may ask.
     pub(crate) rates: Rates,
     /// Pause between two tries of a consumer that stopped because the database refuses nearly everything.
@@ -93,33 +97,6 @@ pub(crate) struct Config {
     pub(crate) file: Option<PathBuf>,
     /// What seems wrong but stops nothing.
     pub(crate) warnings: Vec<String>,
-}
-
-/// Everything that is wrong, each with where it stands and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ConfigError {
-    /// One a line.
-    pub(crate) problems: Vec<String>,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the configuration is wrong:")?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
-    }
-}
-
-/// One key as `config show` prints it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Shown {
-    /// Its name in the file.
-    pub(crate) key: &'static str,
-    /// Its value, secrets as `***`.
-    pub(crate) value: String,
-    /// Where that came from: a file, a variable, a flag, or `default`.
-    pub(crate) source: String,
-    /// The variable that would set it.
-    pub(crate) variable: &'static str,
 }
 
 /// Everything that can be said about a configuration.
@@ -173,6 +150,8 @@ struct Layers {
     settings: BTreeMap<&'static str, Setting>,
     schemas: Vec<ConfiguredSchema>,
     file: Option<PathBuf>,
+    /// Ages of single streams.
+    ages: Ages,
     problems: Vec<String>,
     warnings: Vec<String>,
 }
@@ -214,6 +193,9 @@ impl Layers {
                 }
                 (None, toml::Value::Table(inner)) if is_section(&key) => {
                     self.read_table(inner, &format!("{key}."), path);
+                }
+                (None, value) if prefix == ages::SECTION => {
+                    self.problems.extend(self.ages.set(name, value, path).err());
                 }
                 (None, _) => {
                     let nearest = nearest(&key, KEYS.iter().map(|(known, ..)| *known));
@@ -267,9 +249,15 @@ impl Layers {
                 ),
                 Some(setting) => (masked(key, &setting.values.join(", ")), setting.source.clone()),
             };
-            Shown { key, value, source, variable }
+            Shown { key: (*key).to_owned(), value, source, variable }
         };
-        KEYS.iter().map(show).collect()
+        let ages = self.ages.shown().map(|(key, value, source)| Shown {
+            key,
+            value: value.to_owned(),
+            source: source.to_owned(),
+            variable: "",
+        });
+        KEYS.iter().map(show).chain(ages).collect()
     }
 
     fn check(mut self) -> Result<Config, ConfigError> {
@@ -292,8 +280,8 @@ impl Layers {
         }
         let events_file = self.events_file();
         let disk_reserve_bytes = self.disk_reserve();
-        let delays = Duration::ZERO..=DRAIN_DELAY_MAX;
-        let drain_delay = self.time("drain.delay", Duration::ZERO, delays, "is more than 5m");
+        let drain_delay = self.drain_delay();
+        let retention = self.retention();
         let rates = self.rates();
         let pauses = REFUSED_RETRY_MIN..=Duration::MAX;
         let refused_retry =
@@ -310,6 +298,7 @@ impl Layers {
                 events_file,
                 disk_reserve_bytes,
                 drain_delay,
+                retention,
                 rates,
                 refused_retry,
                 log_format,
@@ -339,11 +328,7 @@ impl Layers {
         };
         let text = text.replace("localhost:", "127.0.0.1:");
         match text.parse::<SocketAddr>() {
-            Ok(listen) if listen.ip().is_loopback() => return listen,
-            Ok(_) => self.problem(
-                "listen",
-                "is not a loopback address, and this version has no tokens to protect it: listen on 127.0.0.1 or [::1]",
-            ),
+            Ok(listen) => return listen,
             Err(_) => self.problem("listen", "is not an address and a port, like 127.0.0.1:8080"),
         }
         default
@@ -393,6 +378,17 @@ impl Layers {
             None => self.problem(key, "is not a time with its unit, like 500ms or 5s"),
         }
         default
+    }
+
+    fn retention(&mut self) -> RetentionRules {
+        let text = self.settings.get("retention.default").map_or(ages::FOREVER, Setting::text);
+        let default = ages::parse(text).unwrap_or_else(|words| {
+            self.problem("retention.default", words);
+            None
+        });
+        let (streams, problems) = self.ages.check();
+        self.problems.extend(problems);
+        RetentionRules { default, streams }
     }
 
     fn rates(&mut self) -> Rates {
@@ -480,14 +476,4 @@ fn texts(value: &toml::Value) -> Option<Vec<String>> {
         }
         _ => None,
     }
-}
-
-/// The host of an origin, without its port.
-fn host_of(origin: &str) -> Option<&str> {
-    let authority = origin.split_once("://")?.1;
-    let end = match authority.rfind(']') {
-        Some(bracket) => bracket + 1,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    Some(&authority[..end])
 }

@@ -39,12 +39,6 @@ pub(crate) fn open(
         })?);
     };
     let has = listener.local_addr().context("no local address")?;
-    if !has.ip().is_loopback() {
-        return Err(CommandError::Config(format!(
-            "the socket that was handed over listens on {has}, which is not a loopback address, and this version \
-             has no tokens to protect it: let it listen on 127.0.0.1 or [::1] (in a systemd unit: ListenStream=)"
-        )));
-    }
     if address.port() != 0 && has != address {
         warn!(listens_on = %has, listen = %address, "the socket was handed over; `listen` has no say");
     }

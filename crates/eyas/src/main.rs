@@ -9,7 +9,7 @@
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`otlp`] | traces to a collector |
 //! | [`logging`] | log lines, for people and for machines |
-//! | [`commands`] | `serve`, `restart`, `send`, `tail`, `load`, `doctor`, `config`, `log` |
+//! | [`commands`] | `serve`, `restart`, `send`, `tail`, `load`, `doctor`, `config`, `schema`, `log` |
 //! | [`client`] | the HTTP client of the client commands |
 //! | [`spelling`] | what a wrong word may have meant |
 //! | [`units`] | times and sizes in words |
@@ -21,6 +21,8 @@
 //! | [`banner`] | what a person sees when the server is ready |
 //! | [`exit`] | how a command ends |
 
+mod address;
+mod ages;
 mod banner;
 mod cli;
 mod client;
@@ -37,7 +39,7 @@ mod otlp;
 mod printable;
 mod rates;
 mod schema_files;
-mod secrets;
+mod shown;
 mod signals;
 mod spelling;
 mod units;
@@ -47,6 +49,7 @@ mod wiring;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::env::VarError;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -55,10 +58,12 @@ use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
 use crate::cli::{Cli, Command, ConfigCommand, DirArgs, LogCommand, Overrides, ServeArgs};
+use crate::client::Server;
 use crate::commands::doctor::command as doctor;
 use crate::commands::load::command as load;
 use crate::commands::log::renew::Task;
 use crate::commands::log::{inspect, renew, verify};
+use crate::commands::schema_test::{self, SchemaCommand};
 use crate::commands::{restart, send, serve, settings, tail};
 use crate::config::{Config, Survey};
 use crate::exit::CommandError;
@@ -111,7 +116,7 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         }
         Some(Command::Doctor(args)) => {
             let survey = survey(cli, &args.overrides.or(&cli.serve.overrides))?;
-            doctor::run(survey, args.url.as_deref(), cli.json).await
+            doctor::run(survey, args.url.as_deref(), token()?, cli.json).await
         }
         Some(Command::Config(ConfigCommand::Check(flags))) => {
             settings::check(survey(cli, &flags.or(&cli.serve.overrides))?, cli.json)
@@ -121,13 +126,16 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         }
         Some(Command::Completions { shell }) => completions(*shell),
         Some(Command::Send(args)) => {
-            send::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            send::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Load(args)) => {
-            load::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            load::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Tail(args)) => {
-            tail::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            tail::run(args, &server(cli, args.url.as_deref())?, cli.json).await
+        }
+        Some(Command::Schema(SchemaCommand::Test(args))) => {
+            schema_test::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Log(command)) => log(cli, command).await,
     }
@@ -178,9 +186,22 @@ fn completions(shell: Shell) -> Result<(), CommandError> {
 }
 
 /// The server that a client command talks to.
-fn base_url(cli: &Cli, url: Option<&str>) -> Result<String, CommandError> {
-    match url {
-        Some(url) => Ok(url.trim_end_matches('/').to_owned()),
-        None => Ok(format!("http://{}", configured(cli, &cli.serve.overrides)?.listen)),
+fn server(cli: &Cli, url: Option<&str>) -> Result<Server, CommandError> {
+    let url = match url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", configured(cli, &cli.serve.overrides)?.listen),
+    };
+    Ok(Server { url, token: token()? })
+}
+
+/// What `EYAS_TOKEN` holds.
+fn token() -> Result<Option<String>, CommandError> {
+    match std::env::var("EYAS_TOKEN") {
+        Ok(token) if token.trim().is_empty() => Ok(None),
+        Ok(token) => Ok(Some(token)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(CommandError::Config("EYAS_TOKEN is no token: it is not even text".to_owned()))
+        }
     }
 }

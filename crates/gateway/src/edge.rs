@@ -8,13 +8,17 @@ use bytes::Bytes;
 use live::Live;
 use meter::Commits;
 use model::{StreamName, Timestamp};
-use pipeline::{Intake, Jobs, Meters};
+use pipeline::{Intake, Jobs, Meters, Retention};
 use store::{EventStore, Stores};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
+use crate::auth::codes::Codes;
+use crate::auth::cookie::Cookie;
+use crate::auth::registry::Registry;
+use crate::auth::session::Sessions;
 use crate::body::Budget;
 use crate::health::board::Health;
 use crate::health::requests::Requests;
@@ -48,9 +52,16 @@ pub(crate) struct Edge {
     pub(crate) stores: Stores,
     pub(crate) jobs: Jobs,
     pub(crate) meters: Arc<Meters>,
+    pub(crate) retention: Arc<Retention>,
     pub(crate) data_dir: PathBuf,
     pub(crate) options: GatewayOptions,
     pub(crate) hosts: Hosts,
+    /// Who may what.
+    pub(crate) registry: Registry,
+    /// Who has signed in to the console, and the codes and the cookie for it.
+    pub(crate) sessions: Sessions,
+    pub(crate) codes: Codes,
+    pub(crate) cookie: Cookie,
     pub(crate) budget: Budget,
     pub(crate) limiter: Limiter,
     /// One permit for each request that waits for the database (`Prefer: wait`).

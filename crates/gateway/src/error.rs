@@ -27,7 +27,14 @@ pub(crate) enum Kind {
     MissingHost,
     ForeignHost,
     ForeignOrigin,
-    Forbidden,
+    TokenMissing,
+    TokenUnknown,
+    TokenExpired,
+    TokenRevoked,
+    ApplicationDisabled,
+    WrongScope,
+    WrongStream,
+    WrongOrigin,
     NotFound,
     NoSuchRoute,
     MethodNotAllowed,
@@ -35,9 +42,12 @@ pub(crate) enum Kind {
     TooSlow,
     IdConflict,
     AmbiguousId,
+    SchemaFromConfig,
+    ApplicationExists,
+    TokenEnded,
+    TooManyKept,
     JobRunning,
     JobOver,
-    SchemaFromConfig,
     OtherLog,
     EventTooLarge,
     BodyTooLarge,
@@ -55,9 +65,9 @@ pub(crate) enum Kind {
     EmptyBatch,
     BadStreamName,
     NothingAccepted,
-    BadValue,
     BadSchema,
     TooManySchemas,
+    BadValue,
     Overloaded,
     LogFull,
     DiskFull,
@@ -70,6 +80,8 @@ pub(crate) enum Kind {
     TooManyExports,
     RateLimited,
     TooManyDryRuns,
+    BadCode,
+    Csrf,
 }
 
 /// A client that sends much gets no more back than this.
@@ -85,18 +97,20 @@ impl Kind {
         Self::InvalidJson, Self::InvalidUtf8, Self::ByteOrderMark, Self::TooDeep,
         Self::EmptyBody, Self::BrokenBody, Self::UnknownParameter, Self::BadParameter,
         Self::BadPath, Self::BadUpgrade, Self::BadTransferEncoding, Self::MissingHost, Self::ForeignHost,
-        Self::ForeignOrigin, Self::Forbidden, Self::NotFound, Self::NoSuchRoute, Self::MethodNotAllowed,
+        Self::ForeignOrigin, Self::NotFound,
+        Self::TokenMissing, Self::TokenUnknown, Self::TokenExpired, Self::TokenRevoked, Self::ApplicationDisabled,
+        Self::WrongScope, Self::WrongStream, Self::WrongOrigin, Self::ApplicationExists, Self::TokenEnded,
+        Self::TooManyKept, Self::BadValue, Self::NoSuchRoute, Self::MethodNotAllowed,
         Self::NotAcceptable, Self::TooSlow, Self::IdConflict, Self::AmbiguousId, Self::OtherLog,
         Self::EventTooLarge, Self::BodyTooLarge, Self::TooManyEvents, Self::UnsupportedMediaType,
         Self::UnsupportedEncoding, Self::BadEncoding, Self::BadIdempotencyKey,
-        Self::BadCloudEvent, Self::UnknownField, Self::DuplicateField, Self::WrongType,
+        Self::BadCloudEvent, Self::UnknownField, Self::MissingField, Self::DuplicateField, Self::WrongType,
         Self::LoneSurrogate, Self::EmptyBatch, Self::BadStreamName, Self::NothingAccepted,
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
-        Self::MissingField, Self::BadValue, Self::JobRunning, Self::JobOver,
-        Self::RateLimited,
         Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
+        Self::RateLimited, Self::BadCode, Self::Csrf, Self::JobRunning, Self::JobOver,
     ];
 
     /// Status, code, hint.
@@ -117,7 +131,16 @@ impl Kind {
             Self::MissingHost => (400, "missing_host", "HTTP/1.1 wants exactly one Host header"),
             Self::ForeignHost => (403, "foreign_host", "use an address of this server, or add the host to allowed_hosts"),
             Self::ForeignOrigin => (403, "foreign_origin", "only pages of this server (see public_url) may call it from a browser"),
-            Self::Forbidden => (403, "forbidden", "use a token with the scope that this asks for"),
+            Self::TokenMissing => (401, "token_missing", "send Authorization: Bearer <token>; `eyas token create` makes one"),
+            Self::TokenUnknown => (401, "token_unknown", "check that the whole token was copied; `eyas token create` makes a new one"),
+            Self::TokenExpired => (401, "token_expired", "make a new token: `eyas token create`"),
+            Self::TokenRevoked => (401, "token_revoked", "make a new token: `eyas token create`"),
+            Self::ApplicationDisabled => (401, "application_disabled", "have an administrator enable the application again"),
+            Self::BadCode => (401, "bad_code", "`eyas login` makes a new one; each is good once, for ten minutes"),
+            Self::Csrf => (403, "csrf", "with the cookie, send X-Requested-By: console and an Origin of this server; programs send a token instead"),
+            Self::WrongScope => (403, "wrong_scope", "use a token with the scope that this asks for"),
+            Self::WrongStream => (403, "wrong_stream", "use a token whose scope names this stream, or no stream at all"),
+            Self::WrongOrigin => (403, "wrong_origin", "add the page's origin to allowed_origins of the token's application"),
             Self::NotFound => (404, "not_found", "check the id; ids with special characters are percent-encoded"),
             Self::NoSuchRoute => (404, "no_such_route", "GET /openapi.json lists every path"),
             Self::MethodNotAllowed => (405, "method_not_allowed", "the Allow header lists the methods of this path"),
@@ -125,9 +148,12 @@ impl Kind {
             Self::TooSlow => (408, "too_slow", "send the body faster, or in smaller requests"),
             Self::IdConflict => (409, "id_conflict", "an id names one event for ever: use a new id for other content"),
             Self::AmbiguousId => (409, "ambiguous_id", "add ?stream= or ?application= to say which one is meant"),
+            Self::SchemaFromConfig => (409, "schema_from_config", "change [[schemas]] in the configuration, then send SIGHUP; or take it out there"),
+            Self::ApplicationExists => (409, "application_exists", "choose another name, or change the one that is there"),
+            Self::TokenEnded => (409, "token_ended", "make a new token with POST /tokens"),
+            Self::TooManyKept => (409, "too_many_kept", "revoke tokens that nobody uses; use one application for each client"),
             Self::JobRunning => (409, "job_running", "wait for the job that is named, or cancel it: POST /jobs/{id}/cancel"),
             Self::JobOver => (409, "job_over", "start a new job"),
-            Self::SchemaFromConfig => (409, "schema_from_config", "change [[schemas]] in the configuration, then send SIGHUP; or take it out there"),
             Self::OtherLog => (410, "other_log", "this server's log began anew: read again from the beginning, without the cursor"),
             Self::EventTooLarge => (413, "event_too_large", "send a smaller event, or keep the large part elsewhere and send its address"),
             Self::BodyTooLarge => (413, "body_too_large", "send fewer events in one request"),
@@ -145,10 +171,10 @@ impl Kind {
             Self::EmptyBatch => (422, "empty_batch", "send at least one event; to send an empty array as one event, use NDJSON"),
             Self::BadStreamName => (422, "bad_stream_name", "a stream's name matches [a-z0-9_.-]{1,64}"),
             Self::NothingAccepted => (422, "nothing_accepted", "rejected says what is wrong with each event"),
-            Self::BadValue => (422, "bad_value", "correct the member that the pointer names"),
             Self::RateLimited => (429, "rate_limited", "send the request again after the seconds of Retry-After; many events in one request cost as much as one by one"),
             Self::BadSchema => (422, "bad_schema", "schemas are JSON Schema 2020-12 without anything outside of them; the schema in force stays in force"),
             Self::TooManySchemas => (422, "too_many_schemas", "one schema for a whole category, or for a whole stream, may do"),
+            Self::BadValue => (422, "bad_value", "correct the member that the pointer names"),
             Self::Overloaded => (503, "overloaded", "send the request again in a second"),
             Self::LogFull => (503, "log_full", "send the request again in a second"),
             Self::DiskFull => (503, "disk_full", "free space on the disk of data_dir; intake resumes by itself"),
@@ -178,6 +204,12 @@ impl Kind {
         }
         let problem = Problem::new(status, code, hint, detail);
         problem.with(|facts| match self {
+            Self::TokenMissing
+            | Self::TokenUnknown
+            | Self::TokenExpired
+            | Self::TokenRevoked
+            | Self::ApplicationDisabled
+            | Self::BadCode => facts.is_challenge = true,
             Self::Overloaded | Self::LogFull => {
                 facts.outcome = REJECTED;
                 facts.retry_after_s = Some(1);

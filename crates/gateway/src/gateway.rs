@@ -7,13 +7,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use axum::Router;
 use live::Live;
 use model::StreamName;
-use pipeline::{Intake, Jobs, Meters};
+use pipeline::{Intake, Jobs, Meters, Retention};
 use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
+use crate::auth::codes::{Bearer, Codes};
+use crate::auth::cookie::Cookie;
+use crate::auth::registry::Registry;
+use crate::auth::session::Sessions;
 use crate::body::Budget;
 use crate::edge::{Edge, GatewayOptions};
 use crate::encoding::ENCODERS_MAX;
@@ -27,6 +31,7 @@ use crate::returns::Returns;
 use crate::router;
 use crate::routes::export::EXPORTS_MAX;
 use crate::routes::schemas::DRY_RUNS_MAX;
+use crate::routes::session;
 use crate::routes::wait::WAITERS_MAX;
 
 /// What the edge stands on.
@@ -37,10 +42,16 @@ pub struct GatewayParts {
     pub live: Live,
     /// The database.
     pub stores: Stores,
+    /// Applications and tokens.
+    pub registry: Registry,
+    /// Who has signed in.
+    pub sessions: Sessions,
     /// Long work; somebody runs it.
     pub jobs: Jobs,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
+    /// What is deleted by age.
+    pub retention: Arc<Retention>,
     /// Whose disk `/status` reports.
     pub data_dir: PathBuf,
     /// Settings.
@@ -56,9 +67,20 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the edge together; nothing runs yet.
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { intake, live, stores, jobs, meters, data_dir, options } = parts;
+        let GatewayParts {
+            intake,
+            live,
+            stores,
+            registry,
+            sessions,
+            jobs,
+            retention,
+            meters,
+            data_dir,
+            options,
+        } = parts;
         let edge = Arc::new(Edge {
-            hosts: Hosts::new(&options.allowed_hosts, &options.public_url),
+            hosts: Hosts::new(&options.allowed_hosts, &options.public_url, registry.is_public()),
             budget: Budget::new(options.limits.budget_bytes_max),
             limiter: Limiter::new(&options.limits.rates),
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
@@ -84,11 +106,24 @@ impl Gateway {
             live,
             store: Arc::clone(&stores.events),
             stores,
+            registry,
+            sessions,
+            codes: Codes::default(),
+            cookie: Cookie::at(&options.public_url),
             jobs,
             meters,
+            retention,
             data_dir,
             options,
         });
         Self { router: router::build(Arc::clone(&edge)), edge }
+    }
+
+    /// The console's address; where one has to sign in, with a code of the machine itself, so it is for a terminal only.
+    pub fn console_for_a_person(&self) -> String {
+        let (edge, url) = (&self.edge, &self.edge.options.public_url);
+        let made = (!edge.registry.is_open())
+            .then(|| edge.codes.make(Bearer::Machine, pipeline::now()).ok());
+        made.flatten().map_or_else(|| session::console(url), |made| session::address(url, &made))
     }
 }

@@ -1,8 +1,10 @@
-//! Who may speak to this server: there are no tokens yet, so a request must name one of our hosts, and a
-//! browser must come from one of our own pages.
+//! From where one may speak to this server: a request must name one of our hosts, and a browser must come from one of our
+//! own pages, or from a page whose origin some application allows ([`crate::cors`]).
 //!
-//! Invariant: a page of another site can neither read from nor write to a server on its visitor's
+//! Invariant: a page of any other site can neither read from nor write to a server on its visitor's
 //! machine: not by a form, not by `fetch`, not by a WebSocket, not by DNS rebinding.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use hyper::http::uri::{Authority, Uri};
@@ -21,6 +23,9 @@ pub(crate) struct Hosts {
     allowed: Vec<String>,
     /// Host, port and scheme of `public_url`.
     public: Option<Origin>,
+    /// Whether any address will do as a host. It cannot be rebound, as a name can, and a server that listens everywhere
+    /// does not know its own.
+    takes_addresses: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +36,9 @@ struct Origin {
 }
 
 impl Hosts {
-    /// `allowed` as configured (`localhost`, `::1`, `[::1]`); `public_url` with its scheme.
-    pub(crate) fn new(allowed: &[String], public_url: &str) -> Self {
+    /// `allowed` as configured (`localhost`, `::1`, `[::1]`); `public_url` with its scheme; `is_public`: other machines
+    /// can reach us.
+    pub(crate) fn new(allowed: &[String], public_url: &str, is_public: bool) -> Self {
         let bracketed = |host: &String| {
             let is_bare_v6 = host.contains(':') && !host.starts_with('[');
             if is_bare_v6 { format!("[{host}]") } else { host.clone() }
@@ -41,11 +47,18 @@ impl Hosts {
         Self {
             allowed: allowed.iter().map(bracketed).collect(),
             public: Origin::parse(without_path.as_bytes()),
+            takes_addresses: is_public,
         }
     }
 
     /// `is_probe`: liveness and readiness are asked by address, so any host will do.
-    pub(crate) fn check<B>(&self, request: &Request<B>, is_probe: bool) -> Result<(), Problem> {
+    /// `is_allowed`: the page that asks is one of an application's, and not ours to judge.
+    pub(crate) fn check<B>(
+        &self,
+        request: &Request<B>,
+        is_probe: bool,
+        is_allowed: bool,
+    ) -> Result<(), Problem> {
         let headers = request.headers();
         let named = host_header(headers, request.version(), is_probe)?;
         // A target may name a host of its own, and then that one counts. Both must be ours: what stands before us may
@@ -56,6 +69,9 @@ impl Hosts {
                 self.check_host(host)?;
             }
             check_scheme(request.uri())?;
+        }
+        if is_allowed {
+            return Ok(());
         }
         let host = target.or(named);
         if let Some(origin) = headers.get(ORIGIN) {
@@ -69,19 +85,37 @@ impl Hosts {
 
     fn check_host(&self, host: &str) -> Result<(), Problem> {
         let name = split_port(host).map_or("", |(name, _)| name);
-        if self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name)) {
+        let is_address = || {
+            let v6 = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            v6.map_or(name.parse::<Ipv4Addr>().is_ok(), |v6| v6.parse::<Ipv6Addr>().is_ok())
+        };
+        if self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+            || (self.takes_addresses && is_address())
+        {
             return Ok(());
         }
         Err(Kind::ForeignHost.problem(format!("Host {host:?} is not one of this server's hosts.")))
     }
 
     fn check_origin(&self, origin: &HeaderValue, host: Option<&str>) -> Result<(), Problem> {
-        let parsed = Origin::parse(origin.as_bytes());
-        let is_same = parsed.as_ref().is_some_and(|origin| origin.is_at(host));
-        if is_same || (parsed.is_some() && parsed == self.public) {
+        if self.is_own(origin, host) {
             return Ok(());
         }
         Err(Kind::ForeignOrigin.problem(format!("Pages of {origin:?} may not call this server.")))
+    }
+
+    fn is_own(&self, origin: &HeaderValue, host: Option<&str>) -> bool {
+        let parsed = Origin::parse(origin.as_bytes());
+        let is_same = parsed.as_ref().is_some_and(|origin| origin.is_at(host));
+        is_same || (parsed.is_some() && parsed == self.public)
+    }
+
+    /// The origin of the page that asks, where that is not ours.
+    pub(crate) fn foreign<'a, B>(&self, request: &'a Request<B>) -> Option<&'a HeaderValue> {
+        let origin = request.headers().get(ORIGIN)?;
+        let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let host = request.uri().authority().map(Authority::as_str).or(named);
+        (!self.is_own(origin, host)).then_some(origin)
     }
 }
 

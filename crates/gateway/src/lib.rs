@@ -7,14 +7,16 @@
 //! ```
 //!
 //! [`server`] owns connections, [`service`] one request, [`wire`] turns bodies into events, [`query`]
-//! query strings into filters, [`hosts`] says from where one may call, [`auth`] who may what, [`problem`] and [`error`] how a refusal
-//! looks, [`rate`] how often one may ask, [`decoding`] and [`encoding`] are compression both ways, [`health`] what the server knows of itself,
+//! query strings into filters, [`hosts`] and [`cors`] say from where one may call, [`auth`] who may what, [`rate`] how often,
+//! [`problem`] and [`error`] how a refusal looks, [`decoding`] and [`encoding`] are compression both ways, [`health`] what the
+//! server knows of itself,
 //! [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
 
 mod addresses;
 mod assets;
 mod auth;
 mod body;
+mod cors;
 mod csv;
 mod decoding;
 mod door;
@@ -46,6 +48,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use auth::registry::{MadeToken, Registry};
+pub use auth::session::Sessions;
+pub use auth::wish::{NewApplication, NewToken, WishError, check_change, check_overlap};
 pub use edge::GatewayOptions;
 pub use ending::Ending;
 pub use gateway::{Gateway, GatewayParts};

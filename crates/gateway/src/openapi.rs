@@ -4,7 +4,10 @@
 //! hold the whole and the router together, and its codes and those of [`crate::error`].
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::auth::principal::Need;
+use crate::router;
 
 const FRAME: &str = include_str!("openapi.json");
 const PARTS: &[&str] = &[
@@ -13,6 +16,8 @@ const PARTS: &[&str] = &[
     include_str!("openapi/explore.json"),
     include_str!("openapi/limits.json"),
     include_str!("openapi/schemas.json"),
+    include_str!("openapi/session.json"),
+    include_str!("openapi/trust.json"),
 ];
 
 /// What anybody may ask as often as they like: probes, the console, the description.
@@ -26,6 +31,7 @@ pub(crate) fn document(version: &str, public_url: &str) -> Bytes {
         add(&mut whole, parse(part));
     }
     limit(&mut whole);
+    ask_for_tokens(&mut whole);
     whole["info"]["version"] = version.into();
     whole["servers"][0]["url"] = public_url.trim_end_matches('/').into();
     Bytes::from(whole.to_string())
@@ -37,8 +43,23 @@ fn limit(whole: &mut Value) {
     let limited = paths.iter_mut().filter(|(path, _)| !FREE.contains(&path.as_str()));
     let operations = limited.filter_map(|(_, methods)| methods.as_object_mut()).flatten();
     for (_, operation) in operations {
-        let response = serde_json::json!({ "$ref": "#/components/responses/RateLimited" });
+        let response = json!({ "$ref": "#/components/responses/RateLimited" });
         operation["responses"]["429"] = response;
+    }
+}
+
+/// Every operation that wants a token says so, and how it refuses: by the router's own table, so that none is forgotten.
+fn ask_for_tokens(whole: &mut Value) {
+    for route in router::routes() {
+        // A spelling of another path has no description of its own.
+        let Some(path) = whole["paths"].get_mut(route.path) else { continue };
+        for (method, operation) in path.as_object_mut().into_iter().flatten() {
+            let need = if method == "get" { route.needs.look } else { route.needs.change };
+            if need != Need::Nothing {
+                operation["security"] = json!([{ "token": [] }, {}]);
+                operation["responses"]["401"] = json!({ "$ref": "#/components/responses/NoToken" });
+            }
+        }
     }
 }
 

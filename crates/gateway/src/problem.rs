@@ -14,6 +14,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{
     ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use serde::Serialize;
 
@@ -54,6 +55,9 @@ pub(crate) struct Facts {
     pub(crate) rejected: Vec<Rejected>,
     #[serde(skip)]
     pub(crate) retry_after_s: Option<u16>,
+    /// Whether another token would help (401): the answer says how one is sent.
+    #[serde(skip)]
+    pub(crate) is_challenge: bool,
     #[serde(skip)]
     pub(crate) allow: Option<HeaderValue>,
     /// What else is said in the head.
@@ -123,6 +127,7 @@ impl Problem {
             streams: Vec::new(),
             rejected: Vec::new(),
             retry_after_s: None,
+            is_challenge: false,
             allow: None,
             headers: Vec::new(),
         }))
@@ -192,6 +197,9 @@ impl Problem {
         }
         if self.0.code == "unsupported_encoding" {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, zstd"));
+        }
+        if self.0.is_challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(methods) = &self.0.allow {
             headers.insert(ALLOW, methods.clone());

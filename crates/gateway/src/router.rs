@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 use hyper::header::HeaderValue;
 
 use crate::auth::needs::{self, Needs};
@@ -17,8 +17,8 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
-    audit, console, dead_letters, event, events, explore, history, invalid, jobs, live, metrics,
-    schemas, sessions, status,
+    applications, audit, console, dead_letters, event, events, explore, history, invalid, jobs,
+    live, metrics, schemas, session, sessions, status, tokens,
 };
 
 /// One path.
@@ -26,7 +26,7 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     /// What `Allow` says.
     pub(crate) methods: &'static str,
-    needs: Needs,
+    pub(crate) needs: Needs,
     handler: MethodRouter<Arc<Edge>>,
 }
 
@@ -34,11 +34,12 @@ const READ: &str = "GET, HEAD";
 const READ_WRITE: &str = "GET, HEAD, POST";
 const WRITE: &str = "POST";
 
-const OPEN: Needs = Needs::all(Need::Nothing);
-/// The writes of events are let through by the service.
-const LOOK: Needs = Needs { look: Need::Read, change: Need::Admin };
-
 const ADMIN: Needs = Needs::all(Need::Admin);
+const OPEN: Needs = Needs::all(Need::Nothing);
+/// Of everything. The writes of events are let through by the service.
+const LOOK: Needs = Needs { look: Need::Read, change: Need::Admin };
+/// Of some streams, where the handler shows no others.
+const NARROW: Needs = Needs { look: Need::ReadSome, change: Need::Admin };
 
 /// All paths.
 #[rustfmt::skip]
@@ -53,21 +54,33 @@ pub(crate) fn routes() -> Vec<Route> {
     };
     vec![
         bare("/", READ, OPEN, get(status::index)),
-        route("/events", READ_WRITE, LOOK, get(events::events)),
-        route("/events/{id}", READ, LOOK, get(event::event)),
-        route("/streams/{stream}", READ_WRITE, LOOK, get(events::stream)),
+        route("/events", READ_WRITE, NARROW, get(events::events)),
+        route("/events/{id}", READ, NARROW, get(event::event)),
+        route("/streams/{stream}", READ_WRITE, NARROW, get(events::stream)),
         // A literal path goes before a parameter: an event with such an id is read as `/events/%66acets`.
-        route("/events/facets", READ, LOOK, get(explore::facets)),
-        route("/events/histogram", READ, LOOK, get(explore::histogram)),
-        route("/events/count", READ, LOOK, get(explore::count)),
-        route("/streams/{stream}/facets", READ, LOOK, get(explore::facets)),
-        route("/streams/{stream}/histogram", READ, LOOK, get(explore::histogram)),
-        route("/streams/{stream}/count", READ, LOOK, get(explore::count)),
-        route("/sessions/{id}", READ, LOOK, get(sessions::session)),
-        route("/live", READ, LOOK, get(live::live)),
-        bare("/status", READ, LOOK, get(status::status)),
+        route("/events/facets", READ, NARROW, get(explore::facets)),
+        route("/events/histogram", READ, NARROW, get(explore::histogram)),
+        route("/events/count", READ, NARROW, get(explore::count)),
+        route("/streams/{stream}/facets", READ, NARROW, get(explore::facets)),
+        route("/streams/{stream}/histogram", READ, NARROW, get(explore::histogram)),
+        route("/streams/{stream}/count", READ, NARROW, get(explore::count)),
+        route("/sessions/{id}", READ, NARROW, get(sessions::session)),
+        route("/live", READ, NARROW, get(live::live)),
+        bare("/status", READ, NARROW, get(status::status)),
         route("/status/history", READ, LOOK, get(history::history)),
-        route("/audit", READ, Needs::all(Need::Admin), get(audit::audit)),
+        route("/audit", READ, ADMIN, get(audit::audit)),
+        bare("/applications", READ_WRITE, ADMIN, get(applications::list).post(applications::create)),
+        bare("/applications/{name}", "PATCH", ADMIN, patch(applications::change)),
+        route("/tokens", READ_WRITE, ADMIN, get(tokens::list).post(tokens::create)),
+        bare("/tokens/{id}", "DELETE", ADMIN, delete(tokens::revoke)),
+        bare("/tokens/{id}/rotate", WRITE, ADMIN, post(tokens::rotate)),
+        bare("/session", "GET, HEAD, POST, DELETE", OPEN, get(session::look).post(session::sign_in).delete(session::sign_out)),
+        bare("/session/codes", WRITE, ADMIN, post(session::make_code)),
+        route("/invalid", READ, LOOK, get(invalid::invalid)),
+        route("/schemas", "GET, HEAD, PUT, DELETE", LOOK, get(schemas::list).put(schemas::put).delete(schemas::turn_off)),
+        route("/schemas/versions", READ, LOOK, get(schemas::versions)),
+        bare("/schemas/activate", WRITE, ADMIN, post(schemas::activate)),
+        bare("/schemas/test", WRITE, Needs::all(Need::Read), post(schemas::test)),
         route("/dead-letters", READ, ADMIN, get(dead_letters::groups)),
         route("/dead-letters/events", READ, ADMIN, get(dead_letters::list)),
         bare("/dead-letters/replay", WRITE, ADMIN, post(dead_letters::replay)),
@@ -79,17 +92,7 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/jobs/{id}/pause", WRITE, ADMIN, post(jobs::pause)),
         bare("/jobs/{id}/resume", WRITE, ADMIN, post(jobs::resume)),
         bare("/jobs/{id}/cancel", WRITE, ADMIN, post(jobs::cancel)),
-        route("/invalid", READ, LOOK, get(invalid::invalid)),
-        route(
-            "/schemas",
-            "GET, HEAD, PUT, DELETE",
-            LOOK,
-            get(schemas::list).put(schemas::put).delete(schemas::turn_off),
-        ),
-        route("/schemas/versions", READ, LOOK, get(schemas::versions)),
-        bare("/schemas/activate", "POST", LOOK, post(schemas::activate)),
-        bare("/schemas/test", "POST", Needs::all(Need::Read), post(schemas::test)),
-        bare("/metrics", READ, LOOK, get(metrics::metrics)),
+        bare("/metrics", READ, Needs::all(Need::ReadIfPublic), get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),
         bare("/openapi.json", READ, OPEN, get(console::openapi)),
@@ -102,8 +105,9 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// The router over them.
 pub(crate) fn build(edge: Arc<Edge>) -> Router {
+    let is_public = edge.registry.is_public();
     let router = routes().into_iter().fold(Router::new(), |router, route| {
-        let (methods, needs) = (route.methods, route.needs);
+        let (methods, needs) = (route.methods, route.needs.settled(is_public));
         let check = from_fn(move |request, next| needs::check(needs, request, next));
         let refuse = move |request: Request| async move { not_allowed(&request, methods) };
         router.route(route.path, route.handler.route_layer(check).fallback(refuse))

@@ -17,6 +17,7 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
+use crate::auth::uses;
 use crate::door::{Door, Place};
 use crate::edge::Edge;
 use crate::ending::{Ending, Order};
@@ -56,6 +57,7 @@ pub async fn run(
     let door = Door::new(&edge);
     edge.tasks.spawn(monitor::sample(Arc::clone(&edge)));
     edge.tasks.spawn(monitor::keep(Arc::clone(&edge)));
+    edge.tasks.spawn(uses::keep(Arc::clone(&edge)));
     let order = accept_until(&listener, &gateway, &door, ending.order()).await;
     edge.is_stopping.store(order == Order::Stop, Ordering::Relaxed);
     edge.is_closing.store(true, Ordering::Relaxed);
@@ -104,7 +106,7 @@ async fn accept_until<T>(
 
 /// One connection, to its end.
 async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
-    let client = place.client();
+    let client = Some(place.client());
     let _present = Present::new(&gateway.edge, place);
     if prepare(&stream).is_err() {
         return;

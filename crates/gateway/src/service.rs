@@ -14,15 +14,18 @@ use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, TRANSFER_ENCODING,
-    UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue, ORIGIN,
+    TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::uri::{PathAndQuery, Uri};
 use hyper::{Method, Request, Response, StatusCode};
 use pipeline::{Begun, Caller};
 use tower::ServiceExt;
 
+use crate::auth::browser;
+use crate::auth::identify::identify;
 use crate::auth::principal::Principal;
+use crate::cors;
 use crate::edge::Edge;
 use crate::encoding;
 use crate::error::Kind;
@@ -43,7 +46,7 @@ const CLOSE: HeaderValue = HeaderValue::from_static("close");
 pub(crate) async fn answer<B>(
     gateway: &Gateway,
     watch: &Arc<Watch>,
-    client: IpAddr,
+    client: Option<IpAddr>,
     mut request: Request<B>,
 ) -> Result<Response<Reply>, Infallible>
 where
@@ -56,7 +59,8 @@ where
     let class = Class::of(request.method(), request.uri().path());
     let request_id = edge.request_ids.of(request.headers());
     let trace = trace(edge, class, &mut request);
-    let mut response = match dispatch(gateway, watch, client, request).await {
+    let page = cors::allowed_page(edge, &request);
+    let mut response = match dispatch(gateway, watch, client, request, page.is_some()).await {
         Ok(response) => response,
         Err(problem) => {
             let problem = edge.limiter.instead_of(problem, client);
@@ -70,6 +74,9 @@ where
         }
     };
     response.headers_mut().insert(request_id::HEADER.clone(), request_id);
+    if let Some(page) = page {
+        cors::allow(response.headers_mut(), page);
+    }
     edge.requests.record(class, response.status(), begun.elapsed());
     if let (Some(traces), Some(trace)) = (&edge.meters.traces, trace) {
         let status = response.status();
@@ -97,8 +104,9 @@ fn trace<B>(edge: &Edge, class: Class, request: &mut Request<B>) -> Option<Begun
 async fn dispatch<B>(
     gateway: &Gateway,
     watch: &Arc<Watch>,
-    client: IpAddr,
+    client: Option<IpAddr>,
     request: Request<B>,
+    is_allowed_page: bool,
 ) -> Result<Response<Reply>, Problem>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -107,18 +115,29 @@ where
     let edge = &*gateway.edge;
     let path = request.uri().path();
     let is_probe = matches!(path, "/healthz" | "/readyz" | "/healthz/" | "/readyz/");
-    let is_write = request.method() == Method::POST && is_write(path);
-    let welcome = edge.hosts.check(&request, is_probe);
+    let is_write = request.method() == Method::POST && ingest::is_write(path);
+    let welcome = edge.hosts.check(&request, is_probe, is_allowed_page);
     let welcome = welcome.and_then(|()| check_transfer(request.headers()));
     welcome.map_err(|problem| if is_write { problem.rejected() } else { problem })?;
-    if is_write {
-        return ingest::write(edge, watch, client, request).await;
+    if is_allowed_page && cors::is_preflight(&request) {
+        return Ok(cors::preflight());
+    }
+    let headers = request.headers();
+    let principal = identify(&edge.registry, headers, request.extensions());
+    let principal = browser::recognise(edge, principal, &request);
+    if is_write || is_allowed_page {
+        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        let admitted = principal.check_origin(origin, is_allowed_page);
+        if is_write {
+            return ingest::write(edge, watch, client, admitted.map(|()| principal), request).await;
+        }
+        admitted?;
     }
     if !is_probe && Class::of(request.method(), path) != Class::Console {
-        let _ = edge.limiter.admit_guest(client)?;
+        let _ = edge.limiter.admit(&principal, client)?;
     }
     // Boxed: the router's future is large, and this one lives in every connection.
-    Box::pin(route(gateway, watch, request)).await
+    Box::pin(route(gateway, watch, principal, request)).await
 }
 
 /// hyper cuts by the last coding and leaves the others to us: what a client calls compressed would be read as it is.
@@ -132,15 +151,10 @@ fn check_transfer(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// `/events`, `/streams/{stream}`, each with or without a slash at the end.
-fn is_write(path: &str) -> bool {
-    let path = path.strip_suffix('/').unwrap_or(path);
-    path == "/events" || path.strip_prefix("/streams/").is_some_and(|name| !name.contains('/'))
-}
-
 async fn route<B>(
     gateway: &Gateway,
     watch: &Arc<Watch>,
+    principal: Principal,
     request: Request<B>,
 ) -> Result<Response<Reply>, Problem>
 where
@@ -155,7 +169,7 @@ where
     let mut request = request.map(AxumBody::new);
     trim_slash(request.uri_mut());
     request.extensions_mut().insert(Arc::clone(watch));
-    request.extensions_mut().insert(Principal::local());
+    request.extensions_mut().insert(principal);
     let Ok(mut response) = gateway.router.clone().oneshot(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return Err(problem);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::{Cursor, LogId, Seq};
 use queue::Queue;
-use store::{Changed, EventStore};
+use store::{Changed, EventStore, Horizons};
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::time::Instant;
 
@@ -51,6 +51,8 @@ pub(crate) struct Hub {
     pub(crate) store: Arc<dyn EventStore>,
     /// Everything up to here is in the database. It may lag behind the database, never lead.
     pub(crate) applied: watch::Receiver<Seq>,
+    /// What has been deleted by age, or is about to be: said before it is done.
+    pub(crate) horizons: watch::Receiver<Horizons>,
     pub(crate) options: LiveOptions,
     pub(crate) ring: Ring,
     pub(crate) pushed_us: AtomicU64,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::{Cursor, Filter, Seq};
 use queue::Queue;
-use store::{Changed, EventStore};
+use store::{Changed, EventStore, Horizons};
 use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::hub::{CHANGES_MAX, Hub, LiveOptions};
@@ -32,11 +32,12 @@ pub struct Live {
 
 impl Live {
     /// The handle, and the service behind it, which the caller runs. `applied` says how far the database
-    /// is; it is moved only after the commit.
+    /// is; it is moved only after the commit. `horizons` say what has been deleted; they are moved before the deletion.
     pub fn new(
         queue: Arc<dyn Queue>,
         store: Arc<dyn EventStore>,
         applied: watch::Receiver<Seq>,
+        horizons: watch::Receiver<Horizons>,
         options: LiveOptions,
     ) -> (Self, Tail) {
         let ring = Ring::new(options.ring_bytes_max);
@@ -47,6 +48,7 @@ impl Live {
             queue,
             store,
             applied,
+            horizons,
             options,
             ring,
             pushed_us,

@@ -23,6 +23,9 @@ pub enum GapReason {
     AheadOfLog,
     /// No longer kept.
     Trimmed,
+    /// Deleted by age, of at least one stream. What is still kept of the others comes all the same, and the subscription
+    /// stands where it stood: resume after `from`.
+    Retention,
 }
 
 impl GapReason {
@@ -32,6 +35,7 @@ impl GapReason {
             Self::OtherLog => "other_log",
             Self::AheadOfLog => "ahead_of_log",
             Self::Trimmed => "trimmed",
+            Self::Retention => "retention",
         }
     }
 }

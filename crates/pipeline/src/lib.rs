@@ -2,8 +2,9 @@
 //!
 //! [`batch`] turns what the edge parsed into records, by the [`rules`]; [`intake`] appends them, with an [`outcome`];
 //! [`schemas`] is what their data has to look like; [`recent`] remembers the ids that the database does not know yet;
-//! [`consumer`] applies the log to the database; [`jobs`] work over many events at leisure, such as replays of dead
-//! letters; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`meters`] counts at the seams,
+//! [`consumer`] applies the log to the database; [`retention`] deletes there what is older than it may be; [`jobs`] work over
+//! many events at leisure, such as replays of dead letters; [`queued`] finds an event between the two; [`wait`] tells what
+//! became of one; [`meters`] counts at the seams,
 //! [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
@@ -15,6 +16,7 @@ mod meters;
 mod outcome;
 mod queued;
 mod recent;
+mod retention;
 mod rules;
 mod schemas;
 mod traces;
@@ -34,6 +36,7 @@ pub use jobs::work::{Work, Worked};
 pub use meters::{ConsumerState, Counts, Lag, Meters};
 pub use outcome::{Accepted, IntakeError, Item, OnConflict};
 pub use queued::QueuedError;
+pub use retention::{Retention, RetentionRules};
 pub use rules::{Fault, NewEvent};
 pub use schemas::compiled::{Accepted as AcceptedSchema, Compiled};
 pub use schemas::dry_run::{DRY_RUN_EVENTS_MAX, DryRun, DryRunGroup, dry_run};

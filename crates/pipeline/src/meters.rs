@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use meter::{Busy, Histogram};
 use model::{Seq, Timestamp};
@@ -144,6 +145,13 @@ impl Meters {
         let is_behind = records > 0 && since_us != 0;
         let age_us = if is_behind { (now.micros() - since_us).max(0) } else { 0 };
         Lag { records, seconds: age_us as f64 / 1e6 }
+    }
+
+    /// How long the oldest event that is known to wait for the database has waited.
+    pub(crate) fn waiting_for(&self, now: Timestamp) -> Duration {
+        let since = known(self.waiting_since_us.load(Ordering::Relaxed));
+        let waited_us = since.map_or(0, |since| now.micros() - since.micros());
+        Duration::from_micros(u64::try_from(waited_us).unwrap_or(0))
     }
 
     /// What the consumer does.

@@ -9,17 +9,18 @@
 //! ([`crate::handover`]). Invariant: when the log is closed, no connection is left that could append.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits};
+use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits, Registry, Sessions};
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{
-    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Schemas,
-    StartError,
+    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
+    Schemas, StartError,
 };
 use queue::{Queue, QueueError};
 use store::{StoreError, Stores};
@@ -89,9 +90,10 @@ pub(crate) async fn run(
     let mut process = Process { lock, signals, program, json };
     let mut listener = listen::open(config.listen, inherited)?;
     let config = Config { data_dir, ..config };
+    let address = listener.local_addr().context("no local address")?;
     loop {
         let server = tokio::select! {
-            opened = Server::open(config.clone()) => opened?,
+            opened = Server::open(config.clone(), address) => opened?,
             // Nothing has begun yet that would have to be finished.
             name = process.signals.stop() => {
                 info!(signal = name, "stopped at the start");
@@ -145,19 +147,30 @@ struct Server {
     config: Config,
     instance: String,
     stores: Stores,
+    registry: Registry,
+    sessions: Sessions,
     queue: Arc<dyn Queue>,
     meters: Arc<Meters>,
     intake: Intake,
     consumer: Consumer,
+    retention: Arc<Retention>,
     exporter: Option<Exporter>,
     tasks: TaskTracker,
 }
 
 impl Server {
-    async fn open(config: Config) -> Result<Self, CommandError> {
+    async fn open(config: Config, address: SocketAddr) -> Result<Self, CommandError> {
         wiring::make_room(&config.data_dir);
         let stores = wiring::open_stores(&config).map_err(anyhow::Error::from)?;
         let instance = stores.control.instance().await.map_err(anyhow::Error::from)?;
+        let is_public = !address.ip().is_loopback();
+        let registry = Registry::open(Arc::clone(&stores.trust), is_public).await;
+        let registry = registry.map_err(anyhow::Error::from)?;
+        let sessions = Sessions::open(Arc::clone(&stores.sessions)).await;
+        let sessions = sessions.map_err(anyhow::Error::from)?;
+        if registry.is_locked_out() {
+            return Err(no_token(&config.data_dir, address));
+        }
         let applied = stores.events.lease().await.map_err(anyhow::Error::from)?.applied;
         let settings = config.clone();
         let queue =
@@ -191,17 +204,23 @@ impl Server {
         };
         let consumer = Consumer::start(&intake, options).await;
         let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
-        Ok(Self { config, instance, stores, queue, meters, intake, consumer, exporter, tasks })
-    }
-
-    fn edge_options(&self, url: &str) -> GatewayOptions {
-        GatewayOptions {
-            public_url: url.to_owned(),
-            allowed_hosts: self.config.allowed_hosts.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            instance: self.instance.clone(),
-            limits: Limits { rates: self.config.rates.clone(), ..descriptors::edge_limits() },
-        }
+        let (store, rules) = (Arc::clone(&stores.retention), config.retention.clone());
+        let retention = Retention::open(store, Arc::clone(&meters), rules).await;
+        let retention = retention.map_err(anyhow::Error::from)?;
+        Ok(Self {
+            config,
+            instance,
+            stores,
+            registry,
+            sessions,
+            queue,
+            meters,
+            intake,
+            consumer,
+            retention,
+            exporter,
+            tasks,
+        })
     }
 
     /// Serves until it is told to end. After a hand-over the listening socket comes back.
@@ -218,6 +237,7 @@ impl Server {
             Arc::clone(&self.queue),
             Arc::clone(&self.stores.events),
             self.meters.applied_changes(),
+            self.retention.horizons(),
             LIVE,
         );
         let (jobs, runner) = jobs(&self.stores, &self.meters, &live);
@@ -225,25 +245,28 @@ impl Server {
             intake: self.intake.clone(),
             live,
             stores: self.stores.clone(),
+            registry: self.registry,
+            sessions: self.sessions,
             jobs,
             meters: Arc::clone(&self.meters),
-            options: self.edge_options(&url),
+            retention: Arc::clone(&self.retention),
+            options: edge_options(&self.config, &self.instance, &url),
             data_dir: self.config.data_dir.clone(),
         });
+        let console = console(&gateway, &url);
         let mut parts = Parts {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
             consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
+            retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
             jobs: self.tasks.spawn(runner.run(stop_rest.clone())),
             edge: self.tasks.spawn(gateway::run(listener, gateway, ending.clone())),
         };
-        announce(&self.config, &self.instance, &*self.queue, &url, process.json);
+        announce(&self.config, &self.instance, &*self.queue, (&url, &console), process.json);
         notify::ready();
         let ready_at = pipeline::now().to_string();
         let pid = std::process::id() as i32;
         process.tell(&Note { pid, url, ready_at, ..Note::default() });
-        let schemas = Arc::clone(self.intake.schemas());
-        let (file, stores) = (self.config.file.clone(), self.stores.clone());
-        let reload = async || schema_files::reload(file.as_deref(), &schemas, &*stores.audit).await;
+        let reload = reload(&self.config, &self.stores, self.intake.schemas());
         let mut poisoned = self.queue.poisoned();
         let ended = tokio::select! {
             wanted = process.wanted(&reload) => Ok(wanted),
@@ -268,9 +291,7 @@ impl Server {
         }
         // A slice under way is committed or it is not: the next start goes on from there.
         let _ = time::timeout(STOP_APPLY_MAX, parts.jobs).await;
-        if !parts.tail.is_finished() {
-            let _ = time::timeout(STOP_APPLY_MAX, parts.tail).await;
-        }
+        finish_readers(parts.retention, parts.tail).await;
         otlp::finish(self.exporter).await;
         let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
@@ -282,6 +303,20 @@ impl Server {
     }
 }
 
+/// The schemas that the store holds, after the configuration has had its say.
+async fn open_schemas(config: &Config, stores: &Stores) -> anyhow::Result<Arc<Schemas>> {
+    let schemas = Schemas::open(Arc::clone(&stores.schemas)).await?;
+    schemas.configure(config.schemas.clone(), schema_files::BY).await?;
+    Ok(schemas)
+}
+
+/// What SIGHUP does.
+fn reload(config: &Config, stores: &Stores, schemas: &Arc<Schemas>) -> impl AsyncFn() + 'static {
+    let (file, audit) = (config.file.clone(), Arc::clone(&stores.audit));
+    let schemas = Arc::clone(schemas);
+    async move || schema_files::reload(file.as_deref(), &schemas, &*audit).await
+}
+
 /// The desk of long work, and who does it.
 fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner) {
     let desk = Jobs::new(Arc::clone(&stores.jobs));
@@ -291,17 +326,11 @@ fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner)
     (desk, runner)
 }
 
-/// The schemas that the store holds, after the configuration has had its say.
-async fn open_schemas(config: &Config, stores: &Stores) -> anyhow::Result<Arc<Schemas>> {
-    let schemas = Schemas::open(Arc::clone(&stores.schemas)).await?;
-    schemas.configure(config.schemas.clone(), schema_files::BY).await?;
-    Ok(schemas)
-}
-
 /// The tasks of a running server.
 struct Parts {
     edge: JoinHandle<Option<TcpListener>>,
     consumer: JoinHandle<()>,
+    retention: JoinHandle<()>,
     jobs: JoinHandle<()>,
     tail: JoinHandle<Result<(), LiveError>>,
 }
@@ -312,10 +341,19 @@ impl Parts {
         tokio::select! {
             ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
             ended = &mut self.consumer => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
+            ended = &mut self.retention => anyhow::anyhow!("retention ended by itself: {ended:?}"),
             ended = &mut self.jobs => anyhow::anyhow!("the jobs ended by themselves: {ended:?}"),
             // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
             Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
         }
+    }
+}
+
+/// Waits for those that only read the log, or only delete: a slice under way is finished by the database.
+async fn finish_readers(retention: JoinHandle<()>, tail: JoinHandle<Result<(), LiveError>>) {
+    let _ = time::timeout(STOP_APPLY_MAX, retention).await;
+    if !tail.is_finished() {
+        let _ = time::timeout(STOP_APPLY_MAX, tail).await;
     }
 }
 
@@ -352,6 +390,17 @@ impl Process {
             warn!("{error:#}");
         }
     }
+}
+
+/// Whoever reaches a public address needs a token, and there is none.
+fn no_token(data_dir: &Path, address: SocketAddr) -> CommandError {
+    let data_dir = data_dir.display();
+    CommandError::Config(format!(
+        "{address} can be reached from other machines, and there is no token to protect it. Make one:\n  \
+        `eyas app create NAME --data-dir {data_dir}`\n  \
+        `eyas token create --app NAME --scope write --data-dir {data_dir}`\n  \
+        then start again; or listen on 127.0.0.1 or [::1]"
+    ))
 }
 
 /// Why the log was not opened, and the command that helps.
@@ -397,8 +446,34 @@ fn poison() -> CommandError {
     )
 }
 
+fn edge_options(config: &Config, instance: &str, url: &str) -> GatewayOptions {
+    GatewayOptions {
+        public_url: url.to_owned(),
+        allowed_hosts: config.allowed_hosts.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        instance: instance.to_owned(),
+        limits: Limits { rates: config.rates.clone(), ..descriptors::edge_limits() },
+    }
+}
+
+/// Where the console is. A code to sign in with is for the eyes of a person: in a file or in a service's log it would be a
+/// key that is left lying about.
+fn console(gateway: &Gateway, url: &str) -> String {
+    if std::io::stdout().is_terminal() && std::io::stderr().is_terminal() {
+        gateway.console_for_a_person()
+    } else {
+        format!("{url}/ui/")
+    }
+}
+
 /// Says where the server is: JSON on stdout for programs, a banner on stderr for people.
-fn announce(config: &Config, instance: &str, queue: &dyn Queue, url: &str, json: bool) {
+fn announce(
+    config: &Config,
+    instance: &str,
+    queue: &dyn Queue,
+    (url, console): (&str, &str),
+    json: bool,
+) {
     let data_dir = config.data_dir.display().to_string();
     let bounds = queue.bounds();
     // Nobody reads stdout or stderr any more? That is no reason to stop serving.
@@ -410,7 +485,7 @@ fn announce(config: &Config, instance: &str, queue: &dyn Queue, url: &str, json:
         let durability = queue.durability().as_str();
         let log =
             format!("log {}, newest seq {}, durable on {durability}", queue.log(), bounds.last);
-        let banner = Banner { url, data_dir: &data_dir, log };
+        let banner = Banner { url, console, data_dir: &data_dir, log };
         let _ = write!(std::io::stderr(), "{}", banner.text());
     }
 }

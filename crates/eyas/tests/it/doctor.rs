@@ -87,13 +87,13 @@ async fn a_taken_port_an_open_folder_and_half_a_data_directory_are_found() {
 #[tokio::test]
 async fn a_wrong_configuration_is_a_failed_check() {
     let mut command = eyas(&["doctor", "--json"]);
-    command.env("EYAS_LISTEN", "0.0.0.0:80").env("EYAS_STORE_URL", "oracle:x");
+    command.env("EYAS_LISTEN", "somewhere").env("EYAS_STORE_URL", "oracle:x");
     let said = run(command, "").await;
     assert_eq!(said.code, 1, "{said:?}");
     let found = finding(&said, "configuration");
     assert_eq!(found["level"], "fail", "{found}");
     let text = found["text"].as_str().unwrap();
-    assert!(text.contains("loopback") && text.contains("oracle"), "{found}");
+    assert!(text.contains("somewhere") && text.contains("oracle"), "{found}");
     assert_eq!(level(&said, "clock"), "ok", "the machine is looked at all the same");
 }
 

@@ -30,6 +30,8 @@ pub(crate) enum NoAnswer {
 pub(crate) struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
     addr: SocketAddr,
+    /// Header fields of every request.
+    always: Vec<(String, String)>,
 }
 
 impl Http {
@@ -51,7 +53,18 @@ impl Http {
             .retry_canceled_requests(false)
             .pool_max_idle_per_host(64)
             .build(connector);
-        Self { client, addr }
+        Self { client, addr, always: Vec::new() }
+    }
+
+    /// The same, saying this in every request.
+    pub(crate) fn saying(mut self, name: &str, value: &str) -> Self {
+        self.always.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same, with a token in every request.
+    pub(crate) fn bearing(self, token: &str) -> Self {
+        self.saying("authorization", &format!("Bearer {token}"))
     }
 
     /// The same client without its connections.
@@ -83,6 +96,9 @@ impl Http {
     ) -> Result<Response<Incoming>, NoAnswer> {
         let mut request =
             Request::builder().method(method).uri(format!("http://{}{path}", self.addr));
+        for (name, value) in &self.always {
+            request = request.header(name, value);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -81,3 +81,61 @@ async fn a_large_request_is_stored_whole_and_paid_by_the_next() {
     assert!((4_000..5_000).contains(&wait_s), "it owes the rest: {wait_s} s");
     assert_eq!(n_stored(app).await, 5_000, "and nothing of it is undone");
 }
+
+#[tokio::test]
+async fn a_flood_with_one_token_is_told_to_wait_and_another_token_is_not() {
+    let mut app = TestApp::start().await;
+    let (_, admin) = app.make_token("admin", &["admin"]).await;
+    app.http = app.http.another().bearing(&admin);
+    let (_, noisy) = app.make_token("noisy", &["write"]).await;
+    let (_, quiet) = app.make_token("quiet", &["write"]).await;
+    let rate = r#"{"rate":{"events_per_s":1,"burst":50}}"#;
+    let json_type = [("content-type", "application/json")];
+    let changed = app.http.send(Method::PATCH, "/applications/noisy", &json_type, rate).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+
+    let (noisy, quiet) = (app.http.another().bearing(&noisy), app.http.another().bearing(&quiet));
+    let (flooded, calm) = futures_util::future::join(flood(&noisy, &[]), flood(&quiet, &[])).await;
+    let (n_in, n_refused) = counted(&flooded);
+    assert!((50..N_FLOOD / 2).contains(&n_in), "the burst, and what came back meanwhile: {n_in}");
+    assert_eq!(counted(&calm), (N_FLOOD, 0), "the other token is not told anything");
+
+    let limited = &app.get("/status").await.json()["rate_limited"];
+    assert_eq!(limited["token"], n_refused, "{limited}");
+    let applications = serde_json::json!([{ "application": "noisy", "count": n_refused }]);
+    assert_eq!(limited["applications"], applications);
+    let (_, narrow) = app.make_token("quiet", &["read:events"]).await;
+    let narrow = app.http.another().bearing(&narrow).get("/status").await.json();
+    assert_eq!(narrow["rate_limited"]["token"], n_refused);
+    assert_eq!(narrow["rate_limited"]["applications"], serde_json::json!([]), "no names for some");
+    let metrics = app.get("/metrics").await;
+    let series = "eyas_rate_limited_application_total{application=\"noisy\"}";
+    assert_eq!(metric(metrics.text(), series), n_refused);
+    app.wait_applied().await;
+    assert_eq!(app.export("?application=noisy").await.len(), n_in, "what was refused is nowhere");
+    assert_eq!(app.export("?application=quiet").await.len(), N_FLOOD);
+}
+
+#[tokio::test]
+async fn whoever_tries_tokens_is_told_to_wait_and_a_good_token_is_not() {
+    let launch =
+        Launch::new().env("EYAS_LIMITS_REFUSALS_RATE", "1").env("EYAS_LIMITS_REFUSALS_BURST", "50");
+    let mut app = launch.start().await;
+    let (_, admin) = app.make_token("admin", &["admin"]).await;
+    app.http = app.http.another().bearing(&admin);
+    let guesses = flood(&app.http.another().bearing("eyas_guess"), &[]).await;
+    let n_unknown = guesses.iter().filter(|answer| answer.status == 401).count();
+    let n_refused = guesses.iter().filter(|answer| answer.status == 429).count();
+    assert_eq!(n_unknown + n_refused, N_FLOOD);
+    assert!((50..N_FLOOD / 2).contains(&n_unknown), "{n_unknown} answers about guesses");
+    for answer in guesses.iter().filter(|answer| answer.status == 429) {
+        assert!(answer.header("ratelimit").starts_with("\"refusals\";r=0;t="), "{answer:?}");
+        assert_eq!(answer.json()["outcome"], "rejected");
+    }
+    for _ in 0..10 {
+        assert_eq!(app.post_events(EVENT).await.status, 202, "from the same address");
+    }
+    let status = app.get("/status").await.json();
+    assert_eq!(status["rate_limited"]["refusals"], n_refused);
+    assert_eq!(status["counts"]["accepted"], 10);
+}

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::app::{DEADLINE, TestApp};
+use crate::follow::{Follower, knock};
 use crate::tcp::Raw;
 
 const GOOD: &str = r#"{"category":"c","name":"n"}"#;
@@ -42,6 +43,24 @@ async fn n_connections(app: &TestApp) -> u64 {
 async fn four_thousand_slow_clients_starve_nobody() {
     raise_descriptors();
     let app = TestApp::start().await;
+    let live = app.live_ws("since=now").await;
+    nobody_starves(app, live).await;
+}
+
+#[tokio::test]
+async fn four_thousand_slow_strangers_starve_nobody_who_has_a_token() {
+    raise_descriptors();
+    let mut app = TestApp::start().await;
+    let (_, token) = app.make_token("healthy", &["read", "write"]).await;
+    app.http = app.http.another().bearing(&token);
+    let bearer = format!("Bearer {token}");
+    let knocked = knock(app.addr, "since=now", &[("authorization", &bearer)]).await;
+    let (socket, _) = knocked.expect("a token lets in");
+    nobody_starves(app, Follower::WebSocket(Box::new(socket))).await;
+}
+
+/// Among clients that dawdle, the one that asks with `app` does not.
+async fn nobody_starves(app: TestApp, mut live: Follower) {
     // Many answers, more than the buffers of two sockets hold.
     let read = "GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(400);
     let mut slow = begun(&app, N_READERS, &read).await;
@@ -52,7 +71,6 @@ async fn four_thousand_slow_clients_starve_nobody() {
     slow.extend(begun(&app, N_BODIES, body).await);
     assert_eq!(slow.len(), N_SLOW);
 
-    let mut live = app.live_ws("since=now").await;
     for _ in 0..N_EVENTS {
         assert_eq!(app.post_events(GOOD).await.status, 202, "the healthy client is served");
     }

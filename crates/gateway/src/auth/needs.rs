@@ -6,7 +6,6 @@ use axum::response::Response;
 use hyper::Method;
 
 use crate::auth::principal::{Need, Principal};
-use crate::error::Kind;
 use crate::problem::Problem;
 
 /// What the methods of one path want.
@@ -23,6 +22,15 @@ impl Needs {
     pub(crate) const fn all(need: Need) -> Self {
         Self { look: need, change: need }
     }
+
+    /// What it comes to on a server that other machines can reach, or cannot.
+    pub(crate) fn settled(self, is_public: bool) -> Self {
+        let settle = |need| match need {
+            Need::ReadIfPublic if !is_public => Need::Nothing,
+            need => need,
+        };
+        Self { look: settle(self.look), change: settle(self.change) }
+    }
 }
 
 /// Lets through who may.
@@ -30,11 +38,6 @@ pub(crate) async fn check(needs: Needs, request: Request, next: Next) -> Result<
     let is_look = matches!(*request.method(), Method::GET | Method::HEAD);
     let need = if is_look { needs.look } else { needs.change };
     let principal = request.extensions().get::<Principal>();
-    let principal = principal.expect("the service has named the principal");
-    if principal.may(need) {
-        return Ok(next.run(request).await);
-    }
-    let detail =
-        format!("{} may not {} {}.", principal.actor(), request.method(), request.uri().path());
-    Err(Kind::Forbidden.problem(detail))
+    principal.expect("the service has named the principal").check(need)?;
+    Ok(next.run(request).await)
 }

@@ -45,15 +45,23 @@ pub(crate) async fn keep(edge: Arc<Edge>) {
     let save_on = async {
         loop {
             ticks.tick().await;
-            health.save().await;
+            save(&edge).await;
         }
     };
     let _: Option<()> = edge.drain.run_until_cancelled(save_on).await;
     health.mark(pipeline::now(), "stop");
-    if timeout(LAST_SAVE_WAIT_MAX, health.save()).await.is_err() {
+    if timeout(LAST_SAVE_WAIT_MAX, save(&edge)).await.is_err() {
         tracing::warn!(
             "the metric history of the last seconds is not saved: control.db does not answer"
         );
+    }
+}
+
+/// What is known in memory only: the history, and the latest use of each sign-in.
+async fn save(edge: &Edge) {
+    edge.health.save().await;
+    if let Err(error) = edge.sessions.save().await {
+        tracing::warn!(%error, "the latest uses of sign-ins were not saved");
     }
 }
 

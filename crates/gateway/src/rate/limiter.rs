@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use hyper::header::HeaderValue;
 
+use crate::auth::principal::Principal;
 use crate::error::Kind;
 use crate::limits::Rates;
 use crate::problem::Problem;
@@ -35,19 +36,17 @@ pub(crate) struct Limiter {
     pub(crate) tally: Tally,
 }
 
-/// What was paid from, for the rest of the events.
+/// What was paid from, for the rest of the events. Empty where there is no limit.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Purse<'a> {
-    limiter: &'a Limiter,
-    bucket: &'a Bucket,
-    quota: Quota,
-}
+pub(crate) struct Purse<'a>(Option<(&'a Limiter, &'a Bucket, Quota)>);
 
 impl Purse<'_> {
     /// Takes what `n_events` cost beside the request, which has cost 1.
     pub(crate) fn settle(&self, n_events: usize) {
-        self.bucket.owe(self.quota, n_events.saturating_sub(1), self.limiter.now());
+        if let Some((limiter, bucket, quota)) = self.0 {
+            bucket.owe(quota, n_events.saturating_sub(1), limiter.now());
+        }
     }
 }
 
@@ -67,39 +66,55 @@ impl Limiter {
         Moment(u64::try_from(self.started_at.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// A request of somebody who needs no token. `None`: there is no limit.
-    pub(crate) fn admit_guest(&self, client: IpAddr) -> Result<Option<Purse<'_>>, Problem> {
-        let Some(quota) = self.rates.per_address else { return Ok(None) };
+    /// A request, before its body is read. `client` is where it comes from, if that has an address. Nobody may
+    /// do nothing, so nobody pays.
+    pub(crate) fn admit<'a>(
+        &'a self,
+        principal: &'a Principal,
+        client: Option<IpAddr>,
+    ) -> Result<Purse<'a>, Problem> {
+        match (principal.identity(), client) {
+            (Some(identity), _) => {
+                let own = identity.rate.map(|rate| Quota::nearest(rate.events_per_s, rate.burst));
+                let name = identity.application.as_deref().unwrap_or_default();
+                self.admit_token(&identity.bucket, own, name)
+            }
+            (None, Some(client)) if principal.refusal().is_none() => self.admit_guest(client),
+            (None, _) => Ok(Purse(None)),
+        }
+    }
+
+    /// A request of somebody who needs no token.
+    fn admit_guest(&self, client: IpAddr) -> Result<Purse<'_>, Problem> {
+        let Some(quota) = self.rates.per_address else { return Ok(Purse(None)) };
         let bucket = self.guests.bucket(client);
         bucket.take(quota, self.now()).map_err(|wait| {
             self.tally.refuse(Reason::Address);
             rate_limited("Your address", Reason::Address, quota, wait)
         })?;
-        Ok(Some(Purse { limiter: self, bucket, quota }))
+        Ok(Purse(Some((self, bucket, quota))))
     }
 
-    /// A request with a token, whose application may have a rate of its own. `None`: there is no limit.
-    #[cfg_attr(not(test), expect(dead_code, reason = "there are no tokens yet"))]
+    /// A request with a token, whose application may have a rate of its own.
     pub(crate) fn admit_token<'a>(
         &'a self,
         bucket: &'a Bucket,
         own: Option<Quota>,
         application: &str,
-    ) -> Result<Option<Purse<'a>>, Problem> {
-        let Some(quota) = own.or(self.rates.per_token) else { return Ok(None) };
+    ) -> Result<Purse<'a>, Problem> {
+        let Some(quota) = own.or(self.rates.per_token) else { return Ok(Purse(None)) };
         bucket.take(quota, self.now()).map_err(|wait| {
             self.tally.refuse_application(application);
             rate_limited("This token", Reason::Token, quota, wait)
         })?;
-        Ok(Some(Purse { limiter: self, bucket, quota }))
+        Ok(Purse(Some((self, bucket, quota))))
     }
 
     /// What `client` is told in place of `problem`, if that is a 401 and there were too many of them.
-    pub(crate) fn instead_of(&self, problem: Problem, client: IpAddr) -> Problem {
+    pub(crate) fn instead_of(&self, problem: Problem, client: Option<IpAddr>) -> Problem {
         let facts = problem.facts();
-        let Some(quota) = self.rates.refusals.filter(|_| facts.status == 401) else {
-            return problem;
-        };
+        let quota = self.rates.refusals.filter(|_| facts.status == 401);
+        let (Some(quota), Some(client)) = (quota, client) else { return problem };
         let Err(wait) = self.refused.bucket(client).take(quota, self.now()) else { return problem };
         self.tally.refuse(Reason::Refusals);
         let outcome = facts.outcome;

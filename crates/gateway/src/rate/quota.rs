@@ -25,6 +25,11 @@ impl Quota {
         Self::new(events_per_s, burst)
     }
 
+    /// The nearest one that there is.
+    pub(crate) fn nearest(events_per_s: u32, burst: u32) -> Self {
+        Self { events_per_s: events_per_s.clamp(1, MAX), burst: burst.clamp(1, MAX) }
+    }
+
     /// Events a second, in the long run.
     pub const fn events_per_s(self) -> u32 {
         self.events_per_s

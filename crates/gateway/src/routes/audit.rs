@@ -14,6 +14,8 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::status::json;
 
+/// Largest number of a line: beyond it JSON numbers are not exact.
+const ID_MAX: u64 = (1 << 53) - 1;
 /// Lines in an answer that does not say.
 const LINES: usize = 100;
 
@@ -40,7 +42,9 @@ pub(crate) async fn audit(
     request: Request,
 ) -> Result<Response, Problem> {
     let mut query = Query::parse(request.uri().query())?;
-    let before = query.take_as("before", "the number of a line", |text| text.parse().ok())?;
+    let before = query.take_as("before", "the number of a line", |text| {
+        text.parse().ok().filter(|id| *id <= ID_MAX)
+    })?;
     let limit = query.limit()?.unwrap_or(LINES);
     query.end("before, limit")?;
     let lines = edge.stores.audit.audited(before, limit).await?;

@@ -11,15 +11,21 @@ use bytes::Bytes;
 use futures_util::stream;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 
+use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::routes::ask::Ask;
 use crate::routes::feed::Feed;
 use crate::routes::outbox::{Outbox, Spelling};
 
 /// The endless answer.
-pub(crate) fn response(edge: Arc<Edge>, ask: Ask, spelling: Spelling) -> Response {
+pub(crate) fn response(
+    edge: Arc<Edge>,
+    principal: &Principal,
+    ask: Ask,
+    spelling: Spelling,
+) -> Response {
     let keep_alive = edge.options.limits.patience.live_keep_alive;
-    let feed = Some(Feed::new(edge, ask, keep_alive));
+    let feed = Some(Feed::new(edge, principal, ask, keep_alive));
     let chunks = stream::unfold(feed, move |feed| async move {
         let mut feed = feed?;
         let mut out = Outbox::new(spelling);

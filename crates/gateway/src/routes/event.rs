@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use model::Pattern;
 use model::json::{self, Breaks};
 use store::Stored;
 
+use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
@@ -17,6 +19,7 @@ use crate::query::{Query, decode};
 /// Finds the event in the database, or on its way there.
 pub(crate) async fn event(
     State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -26,9 +29,13 @@ pub(crate) async fn event(
     let stream = query.take("stream")?;
     query.end("application, stream")?;
 
-    let (found, place) = find(&edge, &id, application.as_deref(), stream.as_deref()).await?;
+    if let Some(stream) = &stream {
+        principal.narrow(vec![Pattern::Exact(stream.to_string())])?;
+    }
+    let (mut found, place) = find(&edge, &id, application.as_deref(), stream.as_deref()).await?;
+    found.retain(|stored| principal.may_read(stored.event.stream()));
     let stored = match found.as_slice() {
-        [] => return Err(Kind::NotFound.problem(format!("There is no event with the id {id:?}."))),
+        [] => return Err(missing(&edge, &id)),
         [stored] => stored,
         several => return Err(ambiguous(&id, several)),
     };
@@ -80,6 +87,17 @@ async fn find(
     }
     // Replayed between the last two looks.
     Ok((edge.store.get(id, application, stream).await?, Place::Database))
+}
+
+fn missing(edge: &Edge, id: &str) -> Problem {
+    let problem = Kind::NotFound.problem(format!("There is no event with the id {id:?}."));
+    if edge.retention.rules().is_on() || edge.retention.horizons().borrow().iter().next().is_some()
+    {
+        return problem.hint(
+            "it may have been deleted: events are kept for as long as `retention` in GET /status says",
+        );
+    }
+    problem
 }
 
 fn ambiguous(id: &str, several: &[Stored]) -> Problem {

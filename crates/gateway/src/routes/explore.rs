@@ -7,13 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use hyper::Uri;
 use model::{Filter, Pattern, StreamName, Timestamp};
 use serde::Serialize;
 use store::{Effort, FacetValue, Moment};
 
+use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::problem::Problem;
 use crate::query::{FILTER_NAMES, Query};
@@ -72,9 +73,10 @@ struct Drawn {
 /// `GET /events/count`.
 pub(crate) async fn count(
     State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (mut query, stream, known) = asked(request.uri())?;
+    let (mut query, stream, known) = asked(request.uri(), &principal)?;
     let filter = Filter { stream, ..query.filter()? };
     query.end(&known)?;
     let (count, examined) = edge.stores.explore.count(filter, COUNT).await?;
@@ -84,9 +86,10 @@ pub(crate) async fn count(
 /// `GET /events/facets`.
 pub(crate) async fn facets(
     State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (mut query, stream, known) = asked(request.uri())?;
+    let (mut query, stream, known) = asked(request.uri(), &principal)?;
     let filter = Filter { stream, ..query.filter()? };
     query.end(&known)?;
     let (found, examined) = edge.stores.explore.facets(filter, SUMMARY).await?;
@@ -109,9 +112,10 @@ pub(crate) async fn facets(
 /// `GET /events/histogram`.
 pub(crate) async fn histogram(
     State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (mut query, stream, known) = asked(request.uri())?;
+    let (mut query, stream, known) = asked(request.uri(), &principal)?;
     let filter = Filter { stream, ..query.filter()? };
     let n_buckets = query.number("buckets", BUCKETS_MAX)?.unwrap_or(BUCKETS);
     query.end(&format!("{known}, buckets"))?;
@@ -129,19 +133,22 @@ pub(crate) async fn histogram(
 }
 
 /// The query; the streams: that of the path, else those that `stream=` names, else `events`, as of a page; and the
-/// names that the query may have.
-fn asked(uri: &Uri) -> Result<(Query<'_>, Vec<Pattern>, String), Problem> {
+/// names that the query may have. Only streams that `principal` may read.
+fn asked<'a>(
+    uri: &'a Uri,
+    principal: &Principal,
+) -> Result<(Query<'a>, Vec<Pattern>, String), Problem> {
     let mut query = Query::parse(uri.query())?;
     if let Some(rest) = uri.path().strip_prefix("/streams/") {
         let name = stream_name(rest.rsplit_once('/').map_or(rest, |(name, _)| name))?;
         let streams = vec![Pattern::Exact(name.as_str().to_owned())];
-        return Ok((query, streams, FILTER_NAMES.to_owned()));
+        return Ok((query, principal.narrow(streams)?, FILTER_NAMES.to_owned()));
     }
     let mut streams = query.patterns("stream")?;
     if streams.is_empty() {
         streams.push(Pattern::Exact(StreamName::EVENTS.to_owned()));
     }
-    Ok((query, streams, format!("stream, {FILTER_NAMES}")))
+    Ok((query, principal.narrow(streams)?, format!("stream, {FILTER_NAMES}")))
 }
 
 /// A histogram.

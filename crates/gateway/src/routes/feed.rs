@@ -11,6 +11,8 @@ use model::{Cursor, LogId};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use crate::auth::principal::Principal;
+use crate::auth::standing::Standing;
 use crate::edge::Edge;
 use crate::routes::ask::{Ask, Manner};
 use crate::routes::frames::Frames;
@@ -29,6 +31,7 @@ pub(crate) struct Feed {
     frames: Option<Frames>,
     stats: Ticks,
     keep_alive: Ticks,
+    standing: Standing,
     /// Of its own, so that ten thousand do not queue at one lock whenever they wake.
     drained: Pin<Box<WaitForCancellationFutureOwned>>,
     told: Cursor,
@@ -37,7 +40,12 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn new(edge: Arc<Edge>, ask: Ask, keep_alive: Duration) -> Self {
+    pub(crate) fn new(
+        edge: Arc<Edge>,
+        principal: &Principal,
+        ask: Ask,
+        keep_alive: Duration,
+    ) -> Self {
         let subscription = edge.live.subscribe(ask.since, ask.filter);
         let log = edge.intake.log().log;
         let frames = match ask.manner {
@@ -53,6 +61,7 @@ impl Feed {
             keep_alive: Ticks::every(keep_alive),
             drained: Box::pin(edge.drain.child_token().cancelled_owned()),
             has_begun: false,
+            standing: Standing::new(Arc::clone(&edge), principal),
             edge,
         }
     }
@@ -61,8 +70,11 @@ impl Feed {
     /// the future loses nothing.
     pub(crate) async fn next(&mut self, out: &mut Outbox) -> Option<End> {
         if !std::mem::replace(&mut self.has_begun, true) {
+            if let Err(refusal) = self.standing.look() {
+                return Some(End::Refused(refusal));
+            }
             out.retry(RETRY_MS);
-            out.put(None, message::hello(&self.edge).as_bytes());
+            out.put(None, message::hello(&self.edge, self.subscription.oldest()).as_bytes());
             return None;
         }
         loop {
@@ -72,11 +84,16 @@ impl Feed {
             tokio::select! {
                 biased;
                 () = &mut self.drained => return Some(End::Shutdown),
+                refusal = self.standing.lost() => return Some(End::Refused(refusal)),
                 () = self.stats.next() => {
                     out.put(None, message::stats(&self.edge).as_bytes());
                     return None;
                 }
                 () = self.keep_alive.next() => {
+                    // Time goes by without a change, so it is looked at now and then.
+                    if let Err(refusal) = self.standing.look() {
+                        return Some(End::Refused(refusal));
+                    }
                     out.keep_alive();
                     return None;
                 }

@@ -13,6 +13,7 @@ use hyper::{Request, Response};
 use model::StreamName;
 use pipeline::{Accepted, Batch, IntakeError, Item, OnConflict, TraceContext};
 
+use crate::auth::principal::Principal;
 use crate::body;
 use crate::decoding::{self, Coding};
 use crate::edge::Edge;
@@ -27,11 +28,19 @@ use crate::wire::cloud_event;
 use crate::wire::envelope::Shape;
 use crate::wire::media::{Format, format};
 
-/// Takes the events of one request. `path` has been checked by the service.
+/// Where events are sent to: `/events`, `/streams/{stream}`, each with or without a slash at the end.
+pub(crate) fn is_write(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    path == "/events" || path.strip_prefix("/streams/").is_some_and(|name| !name.contains('/'))
+}
+
+/// Takes the events of one request. Its path is one of those; `caller` says who sends them, or why that
+/// is nobody.
 pub(crate) async fn write<B>(
     edge: &Edge,
     watch: &Watch,
-    client: IpAddr,
+    client: Option<IpAddr>,
+    caller: Result<Principal, Problem>,
     request: Request<B>,
 ) -> Result<Response<Reply>, Problem>
 where
@@ -39,7 +48,10 @@ where
     B::Error: Display,
 {
     let (parts, mut body) = request.into_parts();
-    let answer = take(edge, watch, client, &parts, &mut body).await;
+    let answer = match caller {
+        Ok(caller) => take(edge, watch, (&caller, client), &parts, &mut body).await,
+        Err(problem) => Err(problem),
+    };
     // A client that sends all before it reads would otherwise meet a closed connection, not the answer.
     // One that waits for "100 Continue" has not sent anything.
     if answer.is_err() && !body.is_end_stream() && !parts.headers.contains_key(EXPECT) {
@@ -54,7 +66,7 @@ where
 async fn take<B>(
     edge: &Edge,
     watch: &Watch,
-    client: IpAddr,
+    (caller, client): (&Principal, Option<IpAddr>),
     parts: &Parts,
     body: &mut B,
 ) -> Result<Response<Reply>, Problem>
@@ -62,13 +74,14 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Display,
 {
-    let purse = edge.limiter.admit_guest(client)?;
+    let named = stream_of(parts.uri.path())?;
+    let stream = named.as_ref().unwrap_or(&edge.events);
+    caller.check_write(stream)?;
+    let purse = edge.limiter.admit(caller, client)?;
     let skip = wants_skip(parts.uri.query())?;
     let format = format(&parts.headers)?;
     let coding = decoding::coding(&parts.headers)?;
     let key = idempotency::key(&parts.headers)?;
-    let named = stream_of(parts.uri.path())?;
-    let stream = named.as_ref().unwrap_or(&edge.events);
     let shape = shape(stream == &edge.events, format)?;
     let limits = &edge.options.limits;
 
@@ -84,8 +97,11 @@ where
         }
     };
 
-    let mut taken =
-        Taken { batch: edge.intake.batch(stream, None), places: Vec::new(), rejected: Vec::new() };
+    let mut taken = Taken {
+        batch: edge.intake.batch(stream, caller.application()),
+        places: Vec::new(),
+        rejected: Vec::new(),
+    };
     if let Some(span) = parts.extensions.get::<TraceContext>() {
         taken.batch.traced_by(*span);
     }
@@ -113,14 +129,14 @@ where
         let appended = edge.intake.append(taken.batch, OnConflict::RefuseAll).await;
         (appended.map_err(|error| placed(error, &bytes, format, is_many))?, Vec::new())
     };
-    if let Some(purse) = purse {
-        purse.settle(accepted.items.len());
-    }
+    purse.settle(accepted.items.len());
     // Whoever waits holds no bytes meanwhile.
     drop((bytes, reserved));
     let waited = match wait::wanted(&parts.headers) {
         None => None,
-        wanted => Box::pin(wait::wait(edge, wanted, stream, &accepted)).await,
+        wanted => {
+            Box::pin(wait::wait(edge, wanted, (stream, caller.application()), &accepted)).await
+        }
     };
     let fates = waited.as_ref().and_then(|waited| waited.fates.as_deref());
     let body = if is_many {

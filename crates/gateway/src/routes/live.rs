@@ -4,12 +4,13 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use hyper::header::{ACCEPT, HeaderMap, HeaderValue, UPGRADE};
 use live::Since;
 use model::Cursor;
 
+use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
@@ -22,10 +23,12 @@ use crate::wire::media;
 /// Begins a live connection.
 pub(crate) async fn live(
     State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
     let mut ask = ask::parse(parts.uri.query())?;
+    ask.filter.stream = principal.narrow(ask.filter.stream)?;
     let spelling = spelling(&parts.headers)?;
     if spelling != Spelling::WebSocket
         && let Some(cursor) = last_event_id(&parts.headers)?
@@ -43,13 +46,13 @@ pub(crate) async fn live(
     }
     if spelling == Spelling::WebSocket {
         let (response, upgrade) = handshake::open(&mut parts)?;
-        websocket::spawn(edge, ask, upgrade);
+        websocket::spawn(edge, &principal, ask, upgrade);
         return Ok(response);
     }
     if let Some(watch) = parts.extensions.get::<Arc<Watch>>() {
         watch.is_live();
     }
-    Ok(endless::response(edge, ask, spelling))
+    Ok(endless::response(edge, &principal, ask, spelling))
 }
 
 /// Lines are for people with `curl -N`, who say nothing or `*/*`.

@@ -3,10 +3,11 @@
 //! `hello` comes first and `bye` last; between them events, and where it applies `gap`, `progress`, `caught_up`
 //! and, once a second, `stats`; `status` when a dead letter is stored after all.
 
-use live::{LiveError, Message};
-use model::{Cursor, Seq};
+use live::{GapReason, LiveError, Message};
+use model::Cursor;
 use serde::Serialize;
 
+use crate::auth::refusal::Refusal;
 use crate::edge::Edge;
 
 #[derive(Serialize)]
@@ -42,6 +43,8 @@ pub(crate) enum End {
     Shutdown,
     /// The subscription cannot go on.
     Failed(LiveError),
+    /// Whoever asked may no longer have the answer.
+    Refused(Refusal),
     /// The client has read nothing for too long.
     Stalled,
 }
@@ -53,16 +56,15 @@ impl End {
     }
 }
 
-/// Who we are, and what there is to resume from.
-pub(crate) fn hello(edge: &Edge) -> String {
+/// Who we are, and what there is to resume from. `oldest`: from there on nothing is missing.
+pub(crate) fn hello(edge: &Edge, oldest: Cursor) -> String {
     let head = edge.live.head();
     text(&Written::Hello {
         instance: &edge.options.instance,
         version: &edge.options.version,
         server_time: pipeline::now().to_string(),
         head: head.to_string(),
-        // Nothing is ever deleted yet, so every cursor of this log can be resumed.
-        oldest: Cursor { log: head.log, seq: Seq::ZERO }.to_string(),
+        oldest: oldest.to_string(),
     })
 }
 
@@ -88,6 +90,7 @@ pub(crate) fn bye(end: &End, cursor: Cursor, retry_after_ms: u64) -> String {
     let (reason, detail) = match end {
         End::Shutdown | End::Failed(LiveError::Closed) => ("shutdown", None),
         End::Failed(error) => ("error", Some(error.to_string())),
+        End::Refused(refusal) => (refusal.code(), None),
         End::Stalled => ("stalled", None),
     };
     text(&Written::Bye { reason, cursor: cursor.to_string(), retry_after_ms, detail })
@@ -100,7 +103,9 @@ pub(crate) fn mark(message: &Message) -> Option<(String, Option<Cursor>)> {
         Message::Gap { from, to, why } => {
             let written =
                 Written::Gap { from: from.to_string(), to: to.to_string(), why: why.as_str() };
-            Some((text(&written), Some(*to)))
+            // Retention leaves something in its gaps: whoever resumed behind one would miss that.
+            let stands_at = if *why == GapReason::Retention { from } else { to };
+            Some((text(&written), Some(*stands_at)))
         }
         Message::Progress { cursor } => {
             Some((text(&Written::Progress { cursor: cursor.to_string() }), Some(*cursor)))

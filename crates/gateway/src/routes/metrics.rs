@@ -81,6 +81,11 @@ fn write_path(edge: &Edge, out: &mut Exposition) {
     ] {
         out.counter(&format!("eyas_events_{name}_total"), help, n);
     }
+    out.counter(
+        "eyas_retention_deleted_rows_total",
+        "Events and dead letters that were deleted by age.",
+        edge.retention.n_deleted(),
+    );
     let mut durations = |name: &str, help: &str, counts: Snapshot| {
         out.durations(name, help, [(Vec::new(), counts)]);
     };

@@ -1,5 +1,6 @@
 //! The handlers, one room for each thing that a client can ask for.
 
+pub(crate) mod applications;
 pub(crate) mod ask;
 pub(crate) mod audit;
 pub(crate) mod console;
@@ -28,8 +29,10 @@ pub(crate) mod outbox;
 pub(crate) mod receipt;
 pub(crate) mod schema_body;
 pub(crate) mod schemas;
+pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod ticks;
+pub(crate) mod tokens;
 pub(crate) mod wait;
 pub(crate) mod websocket;

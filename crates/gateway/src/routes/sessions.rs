@@ -6,11 +6,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use model::{LogId, Seq, Timestamp};
 use store::{Extent, Listed, SessionPosition, SessionQuery};
 
+use crate::auth::principal::Principal;
+use crate::auth::refusal::Refusal;
 use crate::edge::Edge;
 use crate::problem::Problem;
 use crate::query::{PAGE_LIMIT, Query, other_log};
@@ -22,6 +24,7 @@ use crate::wire::media::{self, Output};
 /// One page, or all of it as NDJSON or CSV.
 pub(crate) async fn session(
     State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -45,14 +48,22 @@ pub(crate) async fn session(
     if output != Output::Json {
         let extent = export::extent(data_bytes_max);
         let query = SessionQuery { session_id, after, limit: export::PAGE_EVENTS };
-        let pages =
-            Export { edge: Arc::clone(&edge), query, extent, n_left: limit, is_over: false };
+        let pages = Export {
+            edge: Arc::clone(&edge),
+            principal,
+            query,
+            extent,
+            n_left: limit,
+            is_over: false,
+        };
         return export::send(&edge, form, pages).await;
     }
     let query = SessionQuery { session_id, after, limit: limit.unwrap_or(PAGE_LIMIT) };
-    let page = edge.store.session(query, Extent { data_bytes_max, ..Extent::PAGE }).await?;
+    let mut page = edge.store.session(query, Extent { data_bytes_max, ..Extent::PAGE }).await?;
     let last = page.events.last().filter(|_| page.has_more).map(position);
     let next = last.map(|position| SessionCursor { log, position }.to_string());
+    // After the cursor: what may not be seen makes a page short, never a session shorter.
+    page.events.retain(|listed| principal.may_read(listed.event.stream()));
     Ok(form.page(&page.events, &parts, next.as_deref()))
 }
 
@@ -64,6 +75,7 @@ fn position(listed: &Listed) -> SessionPosition {
 /// An export under way.
 struct Export {
     edge: Arc<Edge>,
+    principal: Principal,
     query: SessionQuery,
     extent: Extent,
     /// `limit` of the request, counted down.
@@ -76,11 +88,13 @@ impl Pages for Export {
         if self.is_over || self.n_left == Some(0) {
             return Ok(None);
         }
+        self.edge.registry.still(&self.principal).map_err(Refusal::problem)?;
         let limit = self.n_left.unwrap_or(export::PAGE_EVENTS).min(export::PAGE_EVENTS);
         let query = SessionQuery { limit, ..self.query.clone() };
-        let page = self.edge.store.session(query, self.extent).await?;
+        let mut page = self.edge.store.session(query, self.extent).await?;
         self.is_over = !page.has_more;
         self.query.after = page.events.last().map(position);
+        page.events.retain(|listed| self.principal.may_read(listed.event.stream()));
         self.n_left = self.n_left.map(|n_left| n_left - page.events.len());
         Ok(Some(page.events))
     }

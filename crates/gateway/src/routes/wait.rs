@@ -44,14 +44,14 @@ pub(crate) fn wanted(headers: &HeaderMap) -> Option<u64> {
 pub(crate) async fn wait(
     edge: &Edge,
     wanted: Option<u64>,
-    stream: &StreamName,
+    (stream, application): (&StreamName, Option<&str>),
     accepted: &Accepted,
 ) -> Option<Waited> {
     let seconds = wanted?;
     let _permit = edge.waiters.try_acquire().ok()?;
     let decided = async {
         edge.intake.applied_through(accepted.last()).await;
-        edge.intake.fates(accepted, stream, None).await
+        edge.intake.fates(accepted, stream, application).await
     };
     let fates = tokio::select! {
         fates = tokio::time::timeout(Duration::from_secs(seconds), decided) => fates,

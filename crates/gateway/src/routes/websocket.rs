@@ -17,6 +17,7 @@ use model::Cursor;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::routes::ask::Ask;
 use crate::routes::feed::Feed;
@@ -35,16 +36,18 @@ const STALLED_BYE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Close codes of RFC 6455 and its registry.
 const NORMAL: u16 = 1000;
 const PROTOCOL_ERROR: u16 = 1002;
+const POLICY_VIOLATION: u16 = 1008;
 const TOO_LONG: u16 = 1009;
 const INTERNAL_ERROR: u16 = 1011;
 const SERVICE_RESTART: u16 = 1012;
 const TRY_AGAIN_LATER: u16 = 1013;
 
 /// Speaks from the moment when the connection is a WebSocket until one side ends it.
-pub(crate) fn spawn(edge: Arc<Edge>, ask: Ask, upgrade: OnUpgrade) {
+pub(crate) fn spawn(edge: Arc<Edge>, principal: &Principal, ask: Ask, upgrade: OnUpgrade) {
     // Counted from now on, so that nobody can be one subscriber too many while connections are being upgraded; and
     // tracked, so that the server waits for them.
-    let feed = Feed::new(Arc::clone(&edge), ask, edge.options.limits.patience.live_ping_every);
+    let ping_every = edge.options.limits.patience.live_ping_every;
+    let feed = Feed::new(Arc::clone(&edge), principal, ask, ping_every);
     let stall_max = edge.options.limits.patience.live_stall_max;
     edge.tasks.spawn(async move {
         match upgrade.await {
@@ -173,6 +176,7 @@ impl Session {
         let code = match end {
             End::Shutdown | End::Failed(LiveError::Closed) => SERVICE_RESTART,
             End::Failed(_) => INTERNAL_ERROR,
+            End::Refused(_) => POLICY_VIOLATION,
             End::Stalled => TRY_AGAIN_LATER,
         };
         out.close(code, &self.told.to_string());

@@ -7,7 +7,8 @@ use std::time::Duration;
 use live::{Live, LiveOptions};
 use model::{LogId, Seq};
 use pipeline::{
-    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive,
+    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
+    RetentionRules,
 };
 use queue::{MemoryQueue, Queue};
 use store::{EventStore, SqliteOptions, SqliteStore, Stores};
@@ -18,6 +19,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::registry::Registry;
+use crate::auth::session::Sessions;
 use crate::edge::{Edge, GatewayOptions};
 use crate::ending::Ending;
 use crate::gateway::{Gateway, GatewayParts};
@@ -71,10 +74,23 @@ fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner)
     let runner = JobRunner::new(jobs.clone(), Arc::clone(&stores.jobs), vec![Box::new(redrive)]);
     (jobs, runner)
 }
+const LIVE: LiveOptions = LiveOptions {
+    ring_bytes_max: 1 << 20,
+    batch_bytes_max: 256 << 10,
+    history_page: 100,
+    settle_wait: Duration::from_secs(2),
+    read_wait: Duration::from_secs(2),
+    shares_bytes_max: 64 << 20,
+    n_reads_max: 2,
+    warm_records: 100,
+    progress_wait: Duration::from_secs(1),
+    idle_progress_wait: Duration::from_secs(15),
+};
 
 /// The parts of a gateway, without a socket.
 pub(crate) async fn gateway(
     limits: Limits,
+    is_public: bool,
 ) -> (Gateway, tempfile::TempDir, CancellationToken, Arc<Meters>) {
     let dir = tempfile::tempdir().unwrap();
     let log = LogId::new(0x0a1b_2c3d).unwrap();
@@ -86,8 +102,7 @@ pub(crate) async fn gateway(
         wal_bytes_max: u64::MAX,
     };
     let sqlite = SqliteStore::open(options).unwrap();
-    let store: Arc<dyn EventStore> = Arc::clone(&sqlite) as _;
-    let meters = Arc::new(Meters::new());
+    let (store, meters): (Arc<dyn EventStore>, _) = (sqlite.clone(), Arc::new(Meters::new()));
     let intake_options =
         IntakeOptions { lookup_wait_max: Duration::from_secs(5), recent_bytes_max: 1 << 20 };
     let intake = Intake::new(
@@ -97,19 +112,11 @@ pub(crate) async fn gateway(
         TaskTracker::new(),
         &intake_options,
     );
-    let live_options = LiveOptions {
-        ring_bytes_max: 1 << 20,
-        batch_bytes_max: 256 << 10,
-        history_page: 100,
-        settle_wait: Duration::from_secs(2),
-        read_wait: Duration::from_secs(2),
-        shares_bytes_max: 64 << 20,
-        n_reads_max: 2,
-        warm_records: 100,
-        progress_wait: Duration::from_secs(1),
-        idle_progress_wait: Duration::from_secs(15),
-    };
-    let (live, tail) = Live::new(queue, Arc::clone(&store), meters.applied_changes(), live_options);
+    let rules = RetentionRules::default();
+    let opening = Retention::open(Arc::clone(&sqlite) as _, Arc::clone(&meters), rules);
+    let retention = opening.await.unwrap();
+    let (applied, horizons) = (meters.applied_changes(), retention.horizons());
+    let (live, tail) = Live::new(queue, Arc::clone(&store), applied, horizons, live_options);
     let consumer_options = ConsumerOptions {
         holder: "test".to_owned(),
         rows_max: 1000,
@@ -129,9 +136,12 @@ pub(crate) async fn gateway(
     let parts = GatewayParts {
         intake,
         live,
+        registry: Registry::open(Arc::clone(&sqlite) as _, is_public).await.unwrap(),
+        sessions: Sessions::open(Arc::clone(&sqlite) as _).await.unwrap(),
         stores,
         jobs,
         meters: Arc::clone(&meters),
+        retention,
         data_dir: dir.path().to_owned(),
         options: GatewayOptions {
             public_url: "http://127.0.0.1:8080".to_owned(),
@@ -150,7 +160,16 @@ impl App {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
-        let (gateway, dir, background, meters) = gateway(limits).await;
+        Self::that_is(limits, false).await
+    }
+
+    /// As if other machines could reach it.
+    pub(crate) async fn public() -> Self {
+        Self::that_is(Limits::default(), true).await
+    }
+
+    async fn that_is(limits: Limits, is_public: bool) -> Self {
+        let (gateway, dir, background, meters) = gateway(limits, is_public).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let ending = Ending::default();
@@ -187,6 +206,19 @@ impl App {
         let mut bytes = Vec::new();
         timeout(DEADLINE, stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
         answer(&bytes)
+    }
+
+    /// Sends raw bytes and reads no further than the head of the answer.
+    pub(crate) async fn head(&self, request: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(request).await.unwrap();
+        let mut head = Vec::new();
+        while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
+            let n_read = timeout(DEADLINE, stream.read_buf(&mut head)).await.unwrap().unwrap();
+            assert!(n_read > 0, "the connection ended");
+        }
+        let end = memchr::memmem::find(&head, b"\r\n\r\n").unwrap() + 2;
+        String::from_utf8(head[..end].to_vec()).unwrap()
     }
 
     /// `headers` are whole lines, each with its line break.

@@ -7,7 +7,7 @@ use crate::hosts::Hosts;
 /// `Ok` or the code of the refusal.
 fn check(request: &str, is_probe: bool) -> &'static str {
     let allowed = ["127.0.0.1", "localhost", "::1"].map(str::to_owned);
-    let hosts = Hosts::new(&allowed, "https://eyas.example.com/some/path");
+    let hosts = Hosts::new(&allowed, "https://eyas.example.com/some/path", false);
     let mut lines = request.lines();
     let mut first = lines.next().unwrap().split(' ');
     let (method, uri) = (first.next().unwrap(), first.next().unwrap());
@@ -19,7 +19,7 @@ fn check(request: &str, is_probe: bool) -> &'static str {
         let (name, value) = line.split_once(": ").unwrap();
         builder = builder.header(name, value);
     }
-    match hosts.check(&builder.body(()).unwrap(), is_probe) {
+    match hosts.check(&builder.body(()).unwrap(), is_probe, false) {
         Ok(()) => "ok",
         Err(problem) => problem.facts().code,
     }

@@ -125,7 +125,7 @@ fn a_token_is_limited_by_its_application_else_by_the_setting() {
 fn too_many_401s_become_429s_of_that_address_alone() {
     let refusals = Some(quota(1, 2));
     let limiter = Limiter::new(&Rates { refusals, ..Rates::default() });
-    let (own, other) = (IpAddr::from([203, 0, 113, 7]), IpAddr::from([203, 0, 113, 8]));
+    let (own, other) = (Some([203, 0, 113, 7].into()), Some([203, 0, 113, 8].into()));
     let refused = || Problem::new(401, "token_missing", "", String::new()).rejected();
     let status = |client| limiter.instead_of(refused(), client).facts().status;
     assert_eq!((status(own), status(own), status(own)), (401, 401, 429));
@@ -134,6 +134,7 @@ fn too_many_401s_become_429s_of_that_address_alone() {
     assert_eq!(told.facts().outcome, Some("rejected"));
     let not_found = Kind::NotFound.problem("No.");
     assert_eq!(limiter.instead_of(not_found, own).facts().status, 404, "only 401s count");
+    assert_eq!(status(None), 401, "the machine itself has no address");
 }
 
 #[tokio::test]

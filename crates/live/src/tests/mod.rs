@@ -2,6 +2,7 @@
 
 mod crowd;
 mod model;
+mod retention;
 mod ring;
 mod settle;
 mod status;

@@ -232,9 +232,10 @@ fn revoke(tx: &Transaction<'_>, id: &str, at: Timestamp) -> Result<bool, Refused
     if tx.execute(set, params![at.micros(), id])? > 0 {
         return Ok(true);
     }
-    match has(tx, "SELECT 1 FROM tokens WHERE id = ?", id)? {
-        true => Ok(false),
-        false => Err(TrustError::Unknown.into()),
+    if has(tx, "SELECT 1 FROM tokens WHERE id = ?", id)? {
+        Ok(false)
+    } else {
+        Err(TrustError::Unknown.into())
     }
 }
 

@@ -1,0 +1,174 @@
+//! Who has signed in to the console: in memory for every request, in the store for the next start.
+//!
+//! ```text
+//!   code or token ──sign in──> cookie with a secret (32 random bytes); we keep its hash
+//!   each use moves its end to 12 h from now, never beyond 7 days from its beginning
+//!   a sign-in with a token may what the token may, now: revoked, expired or disabled, it lets nobody in
+//! ```
+//!
+//! Invariant: what is in force is in memory; the store is written first where something begins or ends.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use model::Timestamp;
+use serde_json::json;
+use store::{AuditEntry, SecretHash, SessionStore, SignIn, StoreError};
+
+use crate::auth::codes::Bearer;
+use crate::auth::secret;
+
+/// How long a sign-in lives without use, and at most.
+const IDLE_US: i64 = 12 * 3_600 * 1_000_000;
+pub(crate) const LIFE_S: i64 = 7 * 24 * 3_600;
+/// An end is written anew when it has moved by so much.
+const SAVE_EVERY_US: i64 = 60 * 1_000_000;
+
+/// All sign-ins.
+pub struct Sessions {
+    store: Arc<dyn SessionStore>,
+    // A lock, because sign-ins come and go; written when one does, read for each request that has a cookie.
+    table: RwLock<HashMap<SecretHash, Entry>>,
+}
+
+struct Entry {
+    bearer: Bearer,
+    actor: Arc<str>,
+    created_us: i64,
+    ends_us: AtomicI64,
+    saved_us: AtomicI64,
+}
+
+/// A sign-in that is good.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedIn {
+    pub(crate) hash: SecretHash,
+    pub(crate) bearer: Bearer,
+    /// How the audit trail names it where no token does.
+    pub(crate) actor: Arc<str>,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Sessions {
+    /// Reads all of them.
+    pub async fn open(store: Arc<dyn SessionStore>) -> Result<Self, StoreError> {
+        let kept = store.sign_ins().await?;
+        let table = kept.into_iter().map(|one| (one.hash, Entry::of(&one))).collect();
+        Ok(Self { store, table: RwLock::new(table) })
+    }
+
+    fn look(&self) -> RwLockReadGuard<'_, HashMap<SecretHash, Entry>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who holds this secret; each look is a use.
+    pub(crate) fn find(&self, secret: &[u8], now: Timestamp) -> Option<SignedIn> {
+        self.by_hash(&secret::hash(secret), now)
+    }
+
+    /// The same by the secret's hash.
+    pub(crate) fn by_hash(&self, hash: &SecretHash, now: Timestamp) -> Option<SignedIn> {
+        let table = self.look();
+        let (hash, entry) = table.get_key_value(hash)?;
+        if entry.ends_us.load(Relaxed) <= now.micros() {
+            return None;
+        }
+        let last_us = entry.created_us + LIFE_S * 1_000_000;
+        let ends_us = (now.micros() + IDLE_US).min(last_us);
+        entry.ends_us.fetch_max(ends_us, Relaxed);
+        Some(SignedIn {
+            hash: *hash,
+            bearer: entry.bearer.clone(),
+            actor: Arc::clone(&entry.actor),
+            expires_at: Timestamp::from_micros(ends_us),
+        })
+    }
+
+    /// Lets somebody in: the secret for the cookie. `actor` is the token's, or says that it is the machine.
+    pub(crate) async fn begin(
+        &self,
+        bearer: Bearer,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        let text = secret::make::<32>()
+            .map_err(|error| StoreError::Unavailable(format!("no random bits: {error}")))?;
+        let hash = secret::hash(text.as_bytes());
+        let new = SignIn {
+            hash,
+            token_id: match &bearer {
+                Bearer::Machine => None,
+                Bearer::Token(id) => Some(id.clone()),
+            },
+            actor: actor.to_owned(),
+            created_at: now,
+            expires_at: Timestamp::from_micros(now.micros() + IDLE_US),
+        };
+        let entry = Entry::of(&new);
+        let forgotten = self.store.sign_in(new, audit(now, actor, "session.begin", &hash)).await?;
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        for gone in forgotten {
+            table.remove(&gone);
+        }
+        table.insert(hash, entry);
+        Ok(text)
+    }
+
+    /// Ends the sign-in of this secret, if there is one.
+    pub(crate) async fn end(
+        &self,
+        secret: &[u8],
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let hash = secret::hash(secret);
+        self.store.sign_out(hash, audit(now, actor, "session.end", &hash)).await?;
+        self.table.write().unwrap_or_else(PoisonError::into_inner).remove(&hash);
+        Ok(())
+    }
+
+    /// Saves the ends that have moved since they were saved last.
+    pub(crate) async fn save(&self) -> Result<(), StoreError> {
+        let moved: Vec<(SecretHash, i64)> = self
+            .look()
+            .iter()
+            .map(|(hash, entry)| (*hash, entry.ends_us.load(Relaxed), &entry.saved_us))
+            .filter(|(_, ends_us, saved_us)| ends_us - saved_us.load(Relaxed) >= SAVE_EVERY_US)
+            .map(|(hash, ends_us, _)| (hash, ends_us))
+            .collect();
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let ends = moved.iter().map(|(hash, us)| (*hash, Timestamp::from_micros(*us))).collect();
+        self.store.extend_sign_ins(ends).await?;
+        let table = self.look();
+        for (hash, ends_us) in moved {
+            if let Some(entry) = table.get(&hash) {
+                entry.saved_us.store(ends_us, Relaxed);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn of(kept: &SignIn) -> Self {
+        let ends_us = kept.expires_at.micros();
+        Self {
+            bearer: kept.token_id.clone().map_or(Bearer::Machine, Bearer::Token),
+            actor: Arc::from(kept.actor.as_str()),
+            created_us: kept.created_at.micros(),
+            ends_us: AtomicI64::new(ends_us),
+            saved_us: AtomicI64::new(ends_us),
+        }
+    }
+}
+
+/// The object is a name for the sign-in that gives nothing away.
+fn audit(at: Timestamp, actor: &str, act: &str, hash: &SecretHash) -> AuditEntry {
+    let [a, b, c, d, ..] = *hash;
+    let object = format!("{:08x}", u32::from_be_bytes([a, b, c, d]));
+    let (actor, act) = (actor.to_owned(), act.to_owned());
+    AuditEntry { at, actor, act, object, detail: json!({}).to_string() }
+}

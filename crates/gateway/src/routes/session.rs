@@ -1,0 +1,167 @@
+//! `/session`: who you are, signing in to the console and out, and codes to sign in with.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::response::Response;
+use hyper::header::{HeaderValue, SET_COOKIE};
+use hyper::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use store::{AuditEntry, StoreError};
+
+use crate::auth::browser;
+use crate::auth::codes::{Bearer, MadeCode};
+use crate::auth::principal::{Need, Principal};
+use crate::auth::refusal::Refusal;
+use crate::auth::session::LIFE_S;
+use crate::edge::Edge;
+use crate::error::Kind;
+use crate::problem::Problem;
+use crate::routes::document;
+use crate::routes::status::json;
+
+/// How the audit trail names who came with a code of the machine itself.
+const MACHINE: &str = "local (console)";
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    required: bool,
+    signed_in: bool,
+    roles: Vec<&'static str>,
+    actor: Option<&'a str>,
+    expires_at: Option<String>,
+    insecure: bool,
+}
+
+/// One of the two.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Proof {
+    code: Option<String>,
+    token: Option<String>,
+}
+
+#[derive(Serialize)]
+struct MadeUrl {
+    code: String,
+    url: String,
+    expires_at: String,
+}
+
+/// `GET /session`.
+pub(crate) async fn look(
+    State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+) -> Response {
+    let is_open = edge.registry.is_open();
+    let is_somebody = principal.refusal().is_none();
+    let roles = [(Need::ReadSome, "read"), (Need::Admin, "admin")];
+    let roles = roles.into_iter().filter(|(need, _)| principal.check(*need).is_ok());
+    let signed_in = browser::signed_in(&edge, &headers).filter(|_| is_somebody && !is_open);
+    json(&Answer {
+        required: !is_open,
+        signed_in: is_somebody && !is_open,
+        roles: roles.map(|(_, role)| role).collect(),
+        actor: is_somebody.then(|| principal.actor()),
+        expires_at: signed_in.map(|signed_in| signed_in.expires_at.to_string()),
+        insecure: edge.registry.is_public() && !edge.cookie.is_secure(),
+    })
+}
+
+/// `POST /session`.
+pub(crate) async fn sign_in(
+    State(edge): State<Arc<Edge>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let proof: Proof = document::read(&edge, &parts, body).await?;
+    let bearer = match (proof.code, proof.token) {
+        (Some(code), None) => {
+            edge.codes.take(code.as_bytes(), pipeline::now()).ok_or_else(|| {
+                Kind::BadCode.problem(
+                    "There is no such code: it was used, its time is over, or it was mistyped.",
+                )
+            })?
+        }
+        (None, Some(token)) => by_token(&edge, &token)?,
+        _ => return Err(Kind::MissingField.problem("Send either a code or a token.")),
+    };
+    let actor = match &bearer {
+        Bearer::Machine => MACHINE.to_owned(),
+        // Its token may have ended since the code was made.
+        Bearer::Token(id) => {
+            let principal = edge.registry.by_id(id).map_err(Refusal::problem)?;
+            principal.actor().to_owned()
+        }
+    };
+    let secret = edge.sessions.begin(bearer, &actor, pipeline::now()).await?;
+    Ok(empty(edge.cookie.give(&secret, LIFE_S)))
+}
+
+fn by_token(edge: &Edge, token: &str) -> Result<Bearer, Problem> {
+    let principal = edge.registry.resolve(token.as_bytes()).map_err(Refusal::problem)?;
+    principal.check(Need::ReadSome)?;
+    let id = principal.identity().and_then(|identity| identity.token_id.clone());
+    Ok(Bearer::Token(id.expect("who came with a token has one")))
+}
+
+/// `DELETE /session`.
+pub(crate) async fn sign_out(
+    State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if let Some(forged) = principal.refusal().filter(|refusal| *refusal == Refusal::Forged) {
+        return Err(forged.problem());
+    }
+    if let Some(secret) = edge.cookie.secret(&headers) {
+        edge.sessions.end(secret, principal.actor(), pipeline::now()).await?;
+        edge.registry.wake();
+    }
+    Ok(empty(edge.cookie.take_back()))
+}
+
+/// `POST /session/codes`.
+pub(crate) async fn make_code(
+    State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
+) -> Result<Response, Problem> {
+    let token_id = principal.identity().and_then(|identity| identity.token_id.clone());
+    let bearer = token_id.map_or(Bearer::Machine, Bearer::Token);
+    let now = pipeline::now();
+    let made = edge.codes.make(bearer, now).map_err(|error| {
+        Problem::from(StoreError::Unavailable(format!("no random bits: {error}")))
+    })?;
+    let entry = AuditEntry {
+        at: now,
+        actor: principal.actor().to_owned(),
+        act: "session.code".to_owned(),
+        object: String::new(),
+        detail: "{}".to_owned(),
+    };
+    edge.stores.audit.audit(entry).await?;
+    let url = address(&edge.options.public_url, &made);
+    let expires_at = made.expires_at.to_string();
+    let mut response = json(&MadeUrl { code: made.text, url, expires_at });
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
+}
+
+/// The console.
+pub(crate) fn console(public_url: &str) -> String {
+    format!("{}/ui/", public_url.trim_end_matches('/'))
+}
+
+/// The console with a code in its fragment.
+pub(crate) fn address(public_url: &str, made: &MadeCode) -> String {
+    format!("{}#code={}", console(public_url), made.text)
+}
+
+fn empty(cookie: HeaderValue) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    response
+}
