@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
 use crate::rates::{RateFault, quota};
 use crate::schema_files;
+use crate::secrets::masked;
 use crate::shown::{ConfigError, Shown};
 use crate::spelling::nearest;
 use crate::units;
@@ -283,9 +283,7 @@ impl Layers {
         let drain_delay = self.drain_delay();
         let retention = self.retention();
         let rates = self.rates();
-        let pauses = REFUSED_RETRY_MIN..=Duration::MAX;
-        let refused_retry =
-            self.time("store.refused_retry", REFUSED_RETRY, pauses, "is less than 50ms");
+        let refused_retry = self.refused_retry();
         let log_format = self.log_format();
         let otlp = self.otlp();
         if self.problems.is_empty() {
@@ -363,21 +361,14 @@ impl Layers {
         })
     }
 
-    /// A time within bounds; `beyond` says what is wrong with another one.
-    fn time(
-        &mut self,
-        key: &str,
-        default: Duration,
-        bounds: RangeInclusive<Duration>,
-        beyond: &str,
-    ) -> Duration {
-        let Some(setting) = self.settings.get(key) else { return default };
+    fn drain_delay(&mut self) -> Duration {
+        let Some(setting) = self.settings.get("drain.delay") else { return Duration::ZERO };
         match units::duration(setting.text()) {
-            Some(time) if bounds.contains(&time) => return time,
-            Some(_) => self.problem(key, beyond),
-            None => self.problem(key, "is not a time with its unit, like 500ms or 5s"),
+            Some(delay) if delay <= DRAIN_DELAY_MAX => return delay,
+            Some(_) => self.problem("drain.delay", "is more than 5m"),
+            None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
         }
-        default
+        Duration::ZERO
     }
 
     fn retention(&mut self) -> RetentionRules {
@@ -413,6 +404,18 @@ impl Layers {
             }
             None
         })
+    }
+
+    fn refused_retry(&mut self) -> Duration {
+        let Some(setting) = self.settings.get("store.refused_retry") else { return REFUSED_RETRY };
+        match units::duration(setting.text()) {
+            Some(pause) if pause >= REFUSED_RETRY_MIN => return pause,
+            Some(_) => self.problem("store.refused_retry", "is less than 50ms"),
+            None => {
+                self.problem("store.refused_retry", "is not a time with its unit, like 30s or 5m");
+            }
+        }
+        REFUSED_RETRY
     }
 
     fn log_format(&mut self) -> LogFormat {
