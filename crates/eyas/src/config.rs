@@ -4,7 +4,6 @@
 //! Every key stands in [`KEYS`] with its environment name; all that is wrong is reported at once.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,16 +11,16 @@ use std::time::Duration;
 use gateway::{Quota, Rates};
 use pipeline::RetentionRules;
 use queue::RESERVE_BYTES_MAX;
-use serde::Serialize;
 use store::ConfiguredSchema;
 
-use crate::address::{host_of, masked};
+use crate::address::host_of;
 use crate::ages::{self, Ages};
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
 use crate::rates::{RateFault, quota};
 use crate::schema_files;
+use crate::shown::{ConfigError, Shown};
 use crate::spelling::nearest;
 use crate::units;
 
@@ -97,33 +96,6 @@ pub(crate) struct Config {
     pub(crate) file: Option<PathBuf>,
     /// What seems wrong but stops nothing.
     pub(crate) warnings: Vec<String>,
-}
-
-/// Everything that is wrong, each with where it stands and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ConfigError {
-    /// One a line.
-    pub(crate) problems: Vec<String>,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the configuration is wrong:")?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
-    }
-}
-
-/// One key as `config show` prints it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Shown {
-    /// Its name in the file.
-    pub(crate) key: String,
-    /// Its value, secrets as `***`.
-    pub(crate) value: String,
-    /// Where that came from: a file, a variable, a flag, or `default`.
-    pub(crate) source: String,
-    /// The variable that would set it; empty where there is none.
-    pub(crate) variable: &'static str,
 }
 
 /// Everything that can be said about a configuration.

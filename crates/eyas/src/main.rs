@@ -9,7 +9,7 @@
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`otlp`] | traces to a collector |
 //! | [`logging`] | log lines, for people and for machines |
-//! | [`commands`] | `serve`, `restart`, `send`, `tail`, `load`, `doctor`, `config`, `log` |
+//! | [`commands`] | `serve`, `restart`, `send`, `tail`, `load`, `doctor`, `config`, `schema`, `log` |
 //! | [`client`] | the HTTP client of the client commands |
 //! | [`spelling`] | what a wrong word may have meant |
 //! | [`units`] | times and sizes in words |
@@ -39,6 +39,7 @@ mod otlp;
 mod printable;
 mod rates;
 mod schema_files;
+mod shown;
 mod signals;
 mod spelling;
 mod units;
@@ -62,6 +63,7 @@ use crate::commands::doctor::command as doctor;
 use crate::commands::load::command as load;
 use crate::commands::log::renew::Task;
 use crate::commands::log::{inspect, renew, verify};
+use crate::commands::schema_test::{self, SchemaCommand};
 use crate::commands::{restart, send, serve, settings, tail};
 use crate::config::{Config, Survey};
 use crate::exit::CommandError;
@@ -131,6 +133,9 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         }
         Some(Command::Tail(args)) => {
             tail::run(args, &server(cli, args.url.as_deref())?, cli.json).await
+        }
+        Some(Command::Schema(SchemaCommand::Test(args))) => {
+            schema_test::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Log(command)) => log(cli, command).await,
     }

@@ -3,8 +3,8 @@
 //! ```toml
 //! [[schemas]]
 //! stream = "events"                       # the default
-//! category = "page interaction"           # left out: the whole stream
-//! name = "cta click"                      # left out: the whole category
+//! category = "page interaction"           # left out: all categories
+//! name = "cta click"                      # left out: all names
 //! file = "schemas/cta-click.json"         # relative to the configuration
 //! mode = "keep"                           # the default; or "reject", or "off"
 //! ```
@@ -76,9 +76,6 @@ fn read_one(table: &toml::Table, base: &Path) -> Result<ConfiguredSchema, String
             check_label(label, LABEL_BYTES_MAX)
                 .map_err(|error| format!("{member} = {label:?} {error}"))?;
         }
-    }
-    if name.is_some() && category.is_none() {
-        return Err("a name wants a category beside it".to_owned());
     }
     let mode = text("mode")?.unwrap_or_else(|| SchemaMode::Keep.as_str().to_owned());
     let mode = SchemaMode::parse(&mode)

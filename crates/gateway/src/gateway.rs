@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use axum::Router;
 use live::Live;
 use model::StreamName;
-use pipeline::{Intake, Meters, Retention};
+use pipeline::{Intake, Jobs, Meters, Retention};
 use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,8 @@ pub struct GatewayParts {
     pub registry: Registry,
     /// Who has signed in.
     pub sessions: Sessions,
+    /// Long work; somebody runs it.
+    pub jobs: Jobs,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
     /// What is deleted by age.
@@ -71,6 +73,7 @@ impl Gateway {
             stores,
             registry,
             sessions,
+            jobs,
             retention,
             meters,
             data_dir,
@@ -107,6 +110,7 @@ impl Gateway {
             sessions,
             codes: Codes::default(),
             cookie: Cookie::at(&options.public_url),
+            jobs,
             meters,
             retention,
             data_dir,

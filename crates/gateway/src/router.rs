@@ -17,8 +17,8 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
-    applications, audit, console, event, events, explore, history, invalid, live, metrics, schemas,
-    session, sessions, status, tokens,
+    applications, audit, console, dead_letters, event, events, explore, history, invalid, jobs,
+    live, metrics, schemas, session, sessions, status, tokens,
 };
 
 /// One path.
@@ -32,6 +32,7 @@ pub(crate) struct Route {
 
 const READ: &str = "GET, HEAD";
 const READ_WRITE: &str = "GET, HEAD, POST";
+const WRITE: &str = "POST";
 
 const ADMIN: Needs = Needs::all(Need::Admin);
 const OPEN: Needs = Needs::all(Need::Nothing);
@@ -72,14 +73,25 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/applications/{name}", "PATCH", ADMIN, patch(applications::change)),
         route("/tokens", READ_WRITE, ADMIN, get(tokens::list).post(tokens::create)),
         bare("/tokens/{id}", "DELETE", ADMIN, delete(tokens::revoke)),
-        bare("/tokens/{id}/rotate", "POST", ADMIN, post(tokens::rotate)),
+        bare("/tokens/{id}/rotate", WRITE, ADMIN, post(tokens::rotate)),
         bare("/session", "GET, HEAD, POST, DELETE", OPEN, get(session::look).post(session::sign_in).delete(session::sign_out)),
-        bare("/session/codes", "POST", ADMIN, post(session::make_code)),
+        bare("/session/codes", WRITE, ADMIN, post(session::make_code)),
         route("/invalid", READ, LOOK, get(invalid::invalid)),
         route("/schemas", "GET, HEAD, PUT, DELETE", LOOK, get(schemas::list).put(schemas::put).delete(schemas::turn_off)),
         route("/schemas/versions", READ, LOOK, get(schemas::versions)),
-        bare("/schemas/activate", "POST", ADMIN, post(schemas::activate)),
-        bare("/schemas/test", "POST", Needs::all(Need::Read), post(schemas::test)),
+        bare("/schemas/activate", WRITE, ADMIN, post(schemas::activate)),
+        bare("/schemas/test", WRITE, Needs::all(Need::Read), post(schemas::test)),
+        route("/dead-letters", READ, ADMIN, get(dead_letters::groups)),
+        route("/dead-letters/events", READ, ADMIN, get(dead_letters::list)),
+        bare("/dead-letters/replay", WRITE, ADMIN, post(dead_letters::replay)),
+        bare("/dead-letters/discard", WRITE, ADMIN, post(dead_letters::discard)),
+        bare("/dead-letters/restore", WRITE, ADMIN, post(dead_letters::restore)),
+        bare("/dead-letters/{seq}", READ, ADMIN, get(dead_letters::one)),
+        bare("/jobs", READ, ADMIN, get(jobs::list)),
+        bare("/jobs/{id}", READ, ADMIN, get(jobs::one)),
+        bare("/jobs/{id}/pause", WRITE, ADMIN, post(jobs::pause)),
+        bare("/jobs/{id}/resume", WRITE, ADMIN, post(jobs::resume)),
+        bare("/jobs/{id}/cancel", WRITE, ADMIN, post(jobs::cancel)),
         bare("/metrics", READ, Needs::all(Need::ReadIfPublic), get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),

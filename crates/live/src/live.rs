@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use model::{Cursor, Filter, Seq};
 use queue::Queue;
-use store::{EventStore, Horizons};
-use tokio::sync::{Semaphore, watch};
+use store::{Changed, EventStore, Horizons};
+use tokio::sync::{Semaphore, broadcast, watch};
 
-use crate::hub::{Hub, LiveOptions};
+use crate::hub::{CHANGES_MAX, Hub, LiveOptions};
 use crate::message::Since;
 use crate::ring::Ring;
 use crate::subscription::Subscription;
@@ -54,10 +54,16 @@ impl Live {
             pushed_us,
             n_pushed,
             reads,
+            changed: broadcast::Sender::new(CHANGES_MAX),
             n_subscriptions,
         };
         let hub = Arc::new(hub);
         (Self { hub: Arc::clone(&hub) }, Tail::new(hub))
+    }
+
+    /// Where to put events whose state has changed, after the commit: subscribers are told.
+    pub fn changed(&self) -> broadcast::Sender<Changed> {
+        self.hub.changed.clone()
     }
 
     /// Begins to listen. Nothing is read before the first [`Subscription::next`].

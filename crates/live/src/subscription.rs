@@ -18,12 +18,14 @@
 //! Invariant: `position` moves only past events that are handed out, do not match, or do not exist. Between
 //! moving it for a message and returning that message nothing waits, so dropping `next` loses nothing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Cursor, Filter, Seq};
 use queue::{QueueError, QueueReader};
-use store::{Horizons, Order, PageQuery, StoreError};
+use store::{Changed, Horizons, Order, PageQuery, StoreError};
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -64,6 +66,9 @@ pub struct Subscription {
     horizons: watch::Receiver<Horizons>,
     /// Up to where something that the filter wants has been deleted, as far as the subscriber knows.
     horizon: Seq,
+    changed: broadcast::Receiver<Changed>,
+    /// Of at most one batch of changes.
+    statuses: VecDeque<Message>,
     _presence: Presence,
 }
 
@@ -136,6 +141,8 @@ impl Subscription {
             ring_head: hub.ring.head(),
             horizons,
             horizon,
+            changed: hub.changed.subscribe(),
+            statuses: VecDeque::new(),
             _presence: presence,
             hub,
         }
@@ -165,7 +172,10 @@ impl Subscription {
             Some(gap) => vec![gap],
             None => self.find_messages().await?,
         };
-        self.told = (self.position, Instant::now());
+        // These do not say where the subscription stands.
+        if !matches!(messages[..], [Message::Status { .. } | Message::StatusGap]) {
+            self.told = (self.position, Instant::now());
+        }
         Ok(messages)
     }
 
@@ -173,7 +183,8 @@ impl Subscription {
         loop {
             // A scan that matches nothing must let others run.
             tokio::task::consume_budget().await;
-            if let Some(message) = self.look_at_horizons().or_else(|| self.progress()) {
+            let message = self.look_at_horizons().or_else(|| self.status());
+            if let Some(message) = message.or_else(|| self.progress()) {
                 return Ok(vec![message]);
             }
             if self.fetched.is_some() {
@@ -200,8 +211,15 @@ impl Subscription {
                     if is_there && !std::mem::replace(&mut self.is_caught_up, true) {
                         return Ok(vec![Message::CaughtUp { head: self.cursor() }]);
                     }
-                    // The tail is on its way, also where it is just starting. The sender lives in the hub, so this cannot fail.
-                    let _ = self.ring_head.changed().await;
+                    // The tail is on its way, also where it is just starting. Both senders live in the hub, so neither can fail.
+                    tokio::select! {
+                        _ = self.ring_head.changed() => {}
+                        changed = self.changed.recv() => match changed {
+                            Ok(changed) => self.take_changes(&changed),
+                            Err(RecvError::Lagged(_)) => self.statuses.push_back(Message::StatusGap),
+                            Err(RecvError::Closed) => {}
+                        },
+                    }
                 }
                 Place::Before => {
                     if let Some(gap) = self.fetch().await? {
@@ -278,6 +296,26 @@ impl Subscription {
     fn is_gone(&self, frame: &Frame) -> bool {
         frame.seq <= self.horizon
             && frame.seq <= self.horizons.borrow().of_stream(frame.event.stream())
+    }
+
+    /// The next event of the filter whose state has changed, if any.
+    fn status(&mut self) -> Option<Message> {
+        while self.statuses.is_empty() {
+            match self.changed.try_recv() {
+                Ok(changed) => self.take_changes(&changed),
+                Err(TryRecvError::Lagged(_)) => self.statuses.push_back(Message::StatusGap),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+            }
+        }
+        self.statuses.pop_front()
+    }
+
+    fn take_changes(&mut self, changed: &Changed) {
+        let wanted = changed.iter().filter(|stored| self.filter.matches(&stored.event));
+        self.statuses.extend(wanted.map(|stored| Message::Status {
+            cursor: self.hub.cursor(stored.seq),
+            is_valid: stored.event.valid(),
+        }));
     }
 
     /// Where the subscription stands, when nothing has been said for long although it has moved.

@@ -29,8 +29,8 @@ mod tests;
 pub use audit::{AuditEntry, AuditStore, Audited};
 pub use control::{ControlStore, History, HistoryMark, HistoryPoint, HistorySave};
 pub use dead_letters::{
-    DEAD_GROUPS_MAX, DeadAct, DeadCounts, DeadFilter, DeadGroup, DeadLetter, DeadLetterStore,
-    DeadState, DeadSum, ID_CONFLICT, LabelIs, REFUSED, Replay, Replayed,
+    Changed, DEAD_GROUPS_MAX, DeadAct, DeadCounts, DeadFilter, DeadGroup, DeadLetter,
+    DeadLetterStore, DeadState, DeadSum, ID_CONFLICT, LabelIs, REFUSED, Replay, Replayed,
 };
 pub use error::StoreError;
 pub use events::{

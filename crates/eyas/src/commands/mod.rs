@@ -11,6 +11,7 @@ pub(crate) mod progress;
 pub(crate) mod query;
 pub(crate) mod receipt;
 pub(crate) mod restart;
+pub(crate) mod schema_test;
 pub(crate) mod send;
 pub(crate) mod sending;
 pub(crate) mod serve;

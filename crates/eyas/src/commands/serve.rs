@@ -19,7 +19,8 @@ use anyhow::Context as _;
 use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits, Registry, Sessions};
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{
-    Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Retention, Schemas, StartError,
+    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
+    Schemas, StartError,
 };
 use queue::{Queue, QueueError};
 use store::{StoreError, Stores};
@@ -239,12 +240,14 @@ impl Server {
             self.retention.horizons(),
             LIVE,
         );
+        let (jobs, runner) = jobs(&self.stores, &self.meters, &live);
         let gateway = Gateway::new(GatewayParts {
             intake: self.intake.clone(),
             live,
             stores: self.stores.clone(),
             registry: self.registry,
             sessions: self.sessions,
+            jobs,
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
             options: edge_options(&self.config, &self.instance, &url),
@@ -255,6 +258,7 @@ impl Server {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
             consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
             retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
+            jobs: self.tasks.spawn(runner.run(stop_rest.clone())),
             edge: self.tasks.spawn(gateway::run(listener, gateway, ending.clone())),
         };
         announce(&self.config, &self.instance, &*self.queue, (&url, &console), process.json);
@@ -285,6 +289,8 @@ impl Server {
         if time::timeout(apply_max, parts.consumer).await.is_err() {
             info!("the database is still behind; the rest is applied after the next start");
         }
+        // A slice under way is committed or it is not: the next start goes on from there.
+        let _ = time::timeout(STOP_APPLY_MAX, parts.jobs).await;
         finish_readers(parts.retention, parts.tail).await;
         otlp::finish(self.exporter).await;
         let sealed = self.queue.close().await;
@@ -311,11 +317,21 @@ fn reload(config: &Config, stores: &Stores, schemas: &Arc<Schemas>) -> impl Asyn
     async move || schema_files::reload(file.as_deref(), &schemas, &*audit).await
 }
 
+/// The desk of long work, and who does it.
+fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner) {
+    let desk = Jobs::new(Arc::clone(&stores.jobs));
+    let dead_letters = Arc::clone(&stores.dead_letters);
+    let redrive = Redrive::new(dead_letters, Arc::clone(meters), live.changed());
+    let runner = JobRunner::new(desk.clone(), Arc::clone(&stores.jobs), vec![Box::new(redrive)]);
+    (desk, runner)
+}
+
 /// The tasks of a running server.
 struct Parts {
     edge: JoinHandle<Option<TcpListener>>,
     consumer: JoinHandle<()>,
     retention: JoinHandle<()>,
+    jobs: JoinHandle<()>,
     tail: JoinHandle<Result<(), LiveError>>,
 }
 
@@ -326,6 +342,7 @@ impl Parts {
             ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
             ended = &mut self.consumer => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
             ended = &mut self.retention => anyhow::anyhow!("retention ended by itself: {ended:?}"),
+            ended = &mut self.jobs => anyhow::anyhow!("the jobs ended by themselves: {ended:?}"),
             // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
             Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
         }

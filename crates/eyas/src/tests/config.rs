@@ -181,7 +181,7 @@ fn a_wrong_age_is_named_with_what_is_allowed() {
         ("a.b = \"1d\"", "a name with a dot wants quotes"),
         ("Events = \"1d\"", "`retention.Events` must be a stream"),
         ("default = \"1y\"", "retention.default = \"1y\" is not an age"),
-        ("default = 7", "`retention.default` must be a text"),
+        ("default = 7", "retention.default = \"7\" is not an age"),
     ] {
         let error = load(Some(&format!("[retention]\n{line}\n")), &[]).unwrap_err();
         assert!(error.contains(words), "{line}: {error}");

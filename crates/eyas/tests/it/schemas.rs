@@ -214,6 +214,7 @@ async fn the_most_exact_key_judges() {
     let app = TestApp::start().await;
     for (key, word) in [
         (json!({}), "stream"),
+        (json!({"name": "m"}), "other name"),
         (json!({"category": "c"}), "category"),
         (json!({"category": "c", "name": "n"}), "name"),
         (json!({"category": "off"}), "off"),
@@ -224,14 +225,17 @@ async fn the_most_exact_key_judges() {
         assert_eq!(put(&app, &body).await.status, 200);
     }
     let event = |category: &str, name: &str, data: &str| json!({"category": category, "name": name, "data": data});
-    for (category, name, word) in [("c", "n", "name"), ("c", "x", "category"), ("x", "n", "stream")]
-    {
+    for (category, name, word) in [
+        ("c", "n", "name"),
+        ("c", "x", "category"),
+        ("c", "m", "category"),
+        ("x", "m", "other name"),
+        ("x", "n", "stream"),
+    ] {
         assert_eq!(judged(&app, event(category, name, word)).await, (true, json!(1)));
         assert_eq!(judged(&app, event(category, name, "?")).await, (false, json!(1)));
     }
     assert_eq!(judged(&app, event("off", "n", "?")).await, (true, Value::Null));
-    let bad = put(&app, &json!({"name": "n", "mode": "keep", "schema": true})).await;
-    assert_eq!((bad.status, bad.json()["pointer"].clone()), (422, json!("/name")));
 }
 
 #[tokio::test]
@@ -258,6 +262,20 @@ async fn a_schema_is_tried_on_what_is_stored_before_it_counts() {
     assert_eq!(groups[1]["sample"]["id"], "e100");
     assert_eq!(post(&app, "/schemas/test", &test(10)).await.json()["examined"], 10);
     assert_eq!(post(&app, "/schemas/test", &test(10_001)).await.status, 422);
+
+    let file = app.path("tried.json");
+    let by_hand = async |schema: &str, code: i32, words: &str| {
+        std::fs::write(&file, schema).unwrap();
+        let key = ["--category", "c", "--name", "n", "--against", "last:100"];
+        let mut command = eyas(&["schema", "test", file.to_str().unwrap(), "--url", &app.url]);
+        command.args(key);
+        let said = run(command, "").await;
+        assert_eq!(said.code, code, "{said:?}");
+        assert!(said.stdout.contains(words) || said.stderr.contains(words), "{words}: {said:?}");
+    };
+    by_hand("{}", 0, "50 would become valid").await;
+    by_hand(r#"{"properties":{"n":{"maximum":10}}}"#, 1, "/data/n  maximum").await;
+    by_hand(r#"{"$ref":"https://example.org/"}"#, 3, "fetched").await;
     let bad = post(&app, "/schemas/test", &json!({"schema": {"$ref": "file:///etc/passwd"}})).await;
     assert_eq!((bad.status, bad.json()["code"].clone()), (422, json!("bad_schema")));
 }
@@ -310,12 +328,12 @@ async fn a_configuration_with_a_bad_schema_is_refused_with_all_its_problems() {
     let launch = Launch::new();
     std::fs::write(launch.dir().join("c.json"), r#"{"$ref": "https://example.org/"}"#).unwrap();
     let config = "[[schemas]]\nfile = \"c.json\"\n[[schemas]]\nfile = \"none.json\"\ncategory = \"c\"\n\
-        [[schemas]]\nfiel = \"c.json\"\n[[schemas]]\nname = \"n\"\nfile = \"c.json\"\n\
+        [[schemas]]\nfiel = \"c.json\"\n[[schemas]]\nname = \"\"\nfile = \"c.json\"\n\
         [[schemas]]\nmode = \"strict\"\nfile = \"c.json\"\n";
     std::fs::write(launch.dir().join("eyas.toml"), config).unwrap();
     let (code, said) = launch.refused().await;
     assert_eq!(code, 78, "{said}");
-    for words in ["fetched", "none.json", "did you mean `file`", "wants a category", "strict"] {
+    for words in ["fetched", "none.json", "did you mean `file`", "must not be empty", "strict"] {
         assert!(said.contains(words), "{words}: {said}");
     }
 }

@@ -141,7 +141,7 @@ impl Feed {
                 }
                 other => {
                     if let Some((text, cursor)) = message::mark(other) {
-                        out.put(Some(cursor), text.as_bytes());
+                        out.put(cursor, text.as_bytes());
                     }
                 }
             }

@@ -77,6 +77,7 @@ fn write_path(edge: &Edge, out: &mut Exposition) {
         ("invalid", "Events among them that are not valid.", counts.invalid),
         ("duplicate", "Repetitions, which were stored once.", counts.duplicate),
         ("dead", "Events that became dead letters.", counts.dead),
+        ("replayed", "Dead letters that were stored after all.", counts.replayed),
     ] {
         out.counter(&format!("eyas_events_{name}_total"), help, n);
     }

@@ -9,7 +9,8 @@ use hyper::http::request::Parts;
 use model::StreamName;
 use model::names::{LABEL_BYTES_MAX, check_label};
 use pipeline::SCHEMA_BYTES_MAX;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use store::{SchemaKey, SchemaMode};
 
@@ -43,6 +44,7 @@ pub(crate) struct Activate {
     stream: Option<String>,
     category: Option<String>,
     name: Option<String>,
+    #[serde(deserialize_with = "whole")]
     pub(crate) version: u32,
 }
 
@@ -54,7 +56,8 @@ pub(crate) struct Test {
     category: Option<String>,
     name: Option<String>,
     pub(crate) schema: Box<RawValue>,
-    pub(crate) last: Option<usize>,
+    #[serde(default, deserialize_with = "whole_or_none")]
+    pub(crate) last: Option<u32>,
 }
 
 /// A mode by its word.
@@ -95,6 +98,19 @@ impl Test {
     pub(crate) fn take_key(&mut self) -> Result<SchemaKey, Problem> {
         in_body(self.stream.take(), self.category.take(), self.name.take())
     }
+}
+
+/// A whole number, also one that is written `1.0`: JSON Schema calls both integers.
+fn whole<'de, D: Deserializer<'de>>(reader: D) -> Result<u32, D::Error> {
+    let number = f64::deserialize(reader)?;
+    let is_whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+    if is_whole { Ok(number as u32) } else { Err(D::Error::custom("a whole number is wanted")) }
+}
+
+fn whole_or_none<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    struct Whole(#[serde(deserialize_with = "whole")] u32);
+    Ok(Option::<Whole>::deserialize(reader)?.map(|Whole(number)| number))
 }
 
 /// Reads the body of a request.
@@ -156,7 +172,7 @@ fn in_body(
         Kind::WrongType
             .problem(format!("The field {name:?} {why}."))
             .pointer(format!("/{name}"))
-            .hint("a key is a stream (\"events\" if left out), a category or none, and a name or none beside it")
+            .hint("a key is a stream (\"events\" if left out), a category or none, and a name or none")
     })
 }
 
@@ -172,9 +188,6 @@ fn key(
         if let Some(label) = label {
             check_label(label, LABEL_BYTES_MAX).map_err(|error| (member, error.to_string()))?;
         }
-    }
-    if name.is_some() && category.is_none() {
-        return Err(("name", "wants a category beside it".to_owned()));
     }
     Ok(SchemaKey { stream, category, name })
 }

@@ -178,7 +178,7 @@ pub(crate) async fn test(
     let (parts, body) = request.into_parts();
     let mut test: Test = schema_body::read(&edge, &parts, body).await?;
     let key = test.take_key()?;
-    let last = test.last.unwrap_or(LAST);
+    let last = test.last.map_or(LAST, |last| last as usize);
     if !(1..=DRY_RUN_EVENTS_MAX).contains(&last) {
         return Err(Kind::WrongType
             .problem(format!("The field \"last\" is a number from 1 to {DRY_RUN_EVENTS_MAX}."))

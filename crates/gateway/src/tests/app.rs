@@ -7,7 +7,8 @@ use std::time::Duration;
 use live::{Live, LiveOptions};
 use model::{LogId, Seq};
 use pipeline::{
-    Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Retention, RetentionRules,
+    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
+    RetentionRules,
 };
 use queue::{MemoryQueue, Queue};
 use store::{EventStore, SqliteOptions, SqliteStore, Stores};
@@ -66,6 +67,26 @@ impl Answer {
     }
 }
 
+fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner) {
+    let jobs = Jobs::new(Arc::clone(&stores.jobs));
+    let letters = Arc::clone(&stores.dead_letters);
+    let redrive = Redrive::new(letters, Arc::clone(meters), live.changed());
+    let runner = JobRunner::new(jobs.clone(), Arc::clone(&stores.jobs), vec![Box::new(redrive)]);
+    (jobs, runner)
+}
+const LIVE: LiveOptions = LiveOptions {
+    ring_bytes_max: 1 << 20,
+    batch_bytes_max: 256 << 10,
+    history_page: 100,
+    settle_wait: Duration::from_secs(2),
+    read_wait: Duration::from_secs(2),
+    shares_bytes_max: 64 << 20,
+    n_reads_max: 2,
+    warm_records: 100,
+    progress_wait: Duration::from_secs(1),
+    idle_progress_wait: Duration::from_secs(15),
+};
+
 /// The parts of a gateway, without a socket.
 pub(crate) async fn gateway(
     limits: Limits,
@@ -91,18 +112,6 @@ pub(crate) async fn gateway(
         TaskTracker::new(),
         &intake_options,
     );
-    let live_options = LiveOptions {
-        ring_bytes_max: 1 << 20,
-        batch_bytes_max: 256 << 10,
-        history_page: 100,
-        settle_wait: Duration::from_secs(2),
-        read_wait: Duration::from_secs(2),
-        shares_bytes_max: 64 << 20,
-        n_reads_max: 2,
-        warm_records: 100,
-        progress_wait: Duration::from_secs(1),
-        idle_progress_wait: Duration::from_secs(15),
-    };
     let rules = RetentionRules::default();
     let opening = Retention::open(Arc::clone(&sqlite) as _, Arc::clone(&meters), rules);
     let retention = opening.await.unwrap();
@@ -121,12 +130,16 @@ pub(crate) async fn gateway(
     let background = CancellationToken::new();
     tokio::spawn(consumer.run(background.clone()));
     tokio::spawn(tail.run(background.clone()));
+    let stores = Stores::of(&sqlite);
+    let (jobs, runner) = jobs(&stores, &meters, &live);
+    tokio::spawn(runner.run(background.clone()));
     let parts = GatewayParts {
         intake,
         live,
         registry: Registry::open(Arc::clone(&sqlite) as _, is_public).await.unwrap(),
         sessions: Sessions::open(Arc::clone(&sqlite) as _).await.unwrap(),
-        stores: Stores::of(&sqlite),
+        stores,
+        jobs,
         meters: Arc::clone(&meters),
         retention,
         data_dir: dir.path().to_owned(),

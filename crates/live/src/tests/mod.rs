@@ -5,6 +5,7 @@ mod model;
 mod retention;
 mod ring;
 mod settle;
+mod status;
 mod subscription;
 mod tail;
 mod world;

@@ -185,6 +185,7 @@ fn take(messages: Vec<Message>, seen: &mut Vec<u64>, gaps: &mut Vec<(u64, u64)>)
                 gaps.push((from.seq.get(), to.seq.get()));
             }
             Message::Progress { .. } | Message::CaughtUp { .. } => {}
+            other => panic!("nothing was replayed: {other:?}"),
         }
     }
 }

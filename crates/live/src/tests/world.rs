@@ -189,7 +189,6 @@ pub(crate) fn event_with(id: &str, stream: &str, undecided: bool, word: &str) ->
         received_at: Timestamp::from_micros(0),
         valid: true,
         errors: "[]",
-        schema_version: None,
         hash: ContentHash::of(&[Some(data.as_bytes())]),
     })
 }
@@ -214,7 +213,7 @@ pub(crate) async fn events_through(subscription: &mut Subscription, last: Seq) -
             match message {
                 Message::Event { seq, .. } => seqs.push(seq),
                 Message::CaughtUp { .. } | Message::Progress { .. } => {}
-                Message::Gap { .. } => panic!("unexpected {message:?}"),
+                _ => panic!("unexpected {message:?}"),
             }
         }
     }
@@ -233,6 +232,10 @@ pub(crate) async fn words_until_caught_up(subscription: &mut Subscription) -> Ve
                     words.push(format!("gap {} {from} {to}", why.as_str()));
                 }
                 Message::Progress { cursor } => words.push(format!("progress {cursor}")),
+                Message::Status { cursor, is_valid } => {
+                    words.push(format!("status {cursor} {is_valid}"));
+                }
+                Message::StatusGap => words.push("status gap".to_owned()),
                 Message::CaughtUp { head } => {
                     words.push(format!("caught up {head}"));
                     return words;

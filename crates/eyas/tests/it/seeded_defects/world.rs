@@ -120,7 +120,10 @@ async fn listen(mut subscription: Subscription, heard: Arc<Mutex<Heard>>) {
                     heard.transcript.shown.push(shown);
                 }
                 Message::Gap { .. } => heard.transcript.gaps.push(format!("{message:?}")),
-                Message::Progress { .. } | Message::CaughtUp { .. } => {}
+                Message::Progress { .. }
+                | Message::CaughtUp { .. }
+                | Message::Status { .. }
+                | Message::StatusGap => {}
             }
         }
         heard.cursor = Some(subscription.cursor());
