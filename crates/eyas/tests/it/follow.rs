@@ -97,12 +97,28 @@ impl Follower {
         query: &str,
         last_event_id: Option<&str>,
     ) -> Result<Self, String> {
+        Self::open_as(addr, way, query, last_event_id, None).await
+    }
+
+    /// The same, with a token.
+    pub(crate) async fn open_as(
+        addr: SocketAddr,
+        way: Way,
+        query: &str,
+        last_event_id: Option<&str>,
+        token: Option<&str>,
+    ) -> Result<Self, String> {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let bearer = bearer.as_deref().map(|bearer| ("authorization", bearer));
         if way == Way::WebSocket {
-            let (socket, _) = knock(addr, query, &[]).await.map_err(|error| error.to_string())?;
+            let headers: Vec<_> = bearer.into_iter().collect();
+            let knocked = knock(addr, query, &headers).await;
+            let (socket, _) = knocked.map_err(|error| error.to_string())?;
             return Ok(Self::WebSocket(Box::new(socket)));
         }
         let mut headers = vec![("accept", way.media_type())];
         headers.extend(last_event_id.map(|id| ("last-event-id", id)));
+        headers.extend(bearer);
         let opened =
             Http::new(addr).open(Method::GET, &format!("/live?{query}"), &headers, "").await;
         let response = opened.map_err(|error| format!("{error:?}"))?;

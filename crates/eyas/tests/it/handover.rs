@@ -126,7 +126,7 @@ async fn restarts_under_load_fail_no_request() {
     std::fs::create_dir(&journals).unwrap();
     let (_up, is_up) = watch::channel(true);
     let (finish, is_finished) = watch::channel(false);
-    let subscribers = spawn_subscribers(&app, &is_up, &is_finished);
+    let subscribers = spawn_subscribers(&app, &is_up, &is_finished, None);
     let counts = Arc::new(Counts::default());
     let mut clients = JoinSet::new();
     for number in 0..N_CLIENTS {

@@ -79,7 +79,7 @@ impl Run {
     async fn judge(mut self, under: Under) {
         let app = self.launch.clone().env("KILL_EYAS_AT", &self.place).start().await;
         let (finish, is_finished) = watch::channel(false);
-        let subscribers = spawn_subscribers(&app, &self.up.subscribe(), &is_finished);
+        let subscribers = spawn_subscribers(&app, &self.up.subscribe(), &is_finished, None);
         let mut producers = self.spawn_producers(&app);
         if under == Under::Silence {
             self.more_acks().await;

@@ -17,7 +17,8 @@ async fn json_logs_are_one_object_a_line_and_hold_no_payload() {
     let trigger = "CREATE TRIGGER no BEFORE INSERT ON events \
         BEGIN SELECT raise(ABORT, 'evil\u{1b}[31m\nlevel=error \"quoted\"'); END";
     database.execute_batch(trigger).unwrap();
-    app.post_events(event).await.accepted();
+    // So many that it is the database, and not one of them.
+    app.post_events(format!("[{}]", [event; 120].join(","))).await.accepted();
     eventually("the consumer stops", async || app.stderr().contains("has stopped").then_some(()))
         .await;
     app.signal_stop();

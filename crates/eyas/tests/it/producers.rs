@@ -19,12 +19,18 @@ use crate::seeded::Rng;
 
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
+/// The name of events that the database of the crash test refuses.
+pub(crate) const POISON: &str = "poison";
+/// The `fate` of data that breaks its schema.
+pub(crate) const ODD: &str = "odd";
 /// How many of its own events a producer remembers, to send them again.
 const REMEMBERED_MAX: usize = 200;
 
 /// What all producers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// The server asks for tokens and has the schemas of the crash test.
+    is_strict: bool,
     /// The server is up, as far as anybody knows.
     pub(crate) up: watch::Receiver<bool>,
     /// Ends all producers after the request in hand.
@@ -44,6 +50,7 @@ impl Shared {
     pub(crate) fn new(up: watch::Receiver<bool>) -> Self {
         let zero = || AtomicU64::new(0);
         Self {
+            is_strict: false,
             up,
             stop: AtomicBool::new(false),
             n_accepted: zero(),
@@ -51,6 +58,11 @@ impl Shared {
             n_refused: zero(),
             n_unknown: zero(),
         }
+    }
+
+    /// The same, on a server that does not take everything from everybody.
+    pub(crate) fn strict(up: watch::Receiver<bool>) -> Self {
+        Self { is_strict: true, ..Self::new(up) }
     }
 }
 
@@ -60,15 +72,16 @@ struct Item {
     session: String,
     id: Option<String>,
     category: String,
+    name: &'static str,
     data: String,
 }
 
 impl Item {
     fn envelope(&self) -> String {
         let id = self.id.as_ref().map_or(String::new(), |id| format!(r#""id":"{id}","#));
-        let Self { session, category, data, .. } = self;
+        let Self { session, category, name, data, .. } = self;
         format!(
-            r#"{{{id}"session_id":"{session}","category":"{category}","name":"n","data":{data}}}"#
+            r#"{{{id}"session_id":"{session}","category":"{category}","name":"{name}","data":{data}}}"#
         )
     }
 }
@@ -81,7 +94,7 @@ enum Wanted {
     Repetition,
     /// 409; or 202, where the server could not tell in time and leaves it to the consumer.
     Conflict,
-    /// 400 or 422.
+    /// 400 or 422; 401 or 429 to a stranger.
     Refused,
 }
 
@@ -92,6 +105,8 @@ struct Batch {
     body: String,
     items: Vec<Item>,
     wanted: Wanted,
+    /// Sent without a token.
+    is_stranger: bool,
 }
 
 enum Reply {
@@ -106,6 +121,8 @@ enum Reply {
 pub(crate) struct Producer {
     name: String,
     http: Http,
+    /// The same without a token.
+    stranger: Http,
     journal: Journal,
     rng: Rng,
     shared: Arc<Shared>,
@@ -126,7 +143,18 @@ impl Producer {
         let name = format!("p{number:02}");
         let journal = Journal::create(&journals.join(&name));
         let rng = Rng::new(seed ^ (number + 1).wrapping_mul(0x1234_5678_9abc_def1));
-        Self { name, http, journal, rng, shared, order: 0, n_contents: 0, remembered: Vec::new() }
+        let stranger = http.another();
+        Self {
+            name,
+            http,
+            stranger,
+            journal,
+            rng,
+            shared,
+            order: 0,
+            n_contents: 0,
+            remembered: Vec::new(),
+        }
     }
 
     /// Sends until it is told to stop.
@@ -193,7 +221,8 @@ impl Producer {
 
     async fn send(&self, batch: &Batch) -> Reply {
         let headers = [("content-type", batch.content_type)];
-        let sent = self.http.try_send(Method::POST, &batch.path, &headers, batch.body.clone());
+        let http = if batch.is_stranger { &self.stranger } else { &self.http };
+        let sent = http.try_send(Method::POST, &batch.path, &headers, batch.body.clone());
         match timeout(DEADLINE, sent).await {
             Ok(Ok(answer)) => self.read(batch, &answer),
             Ok(Err(NoAnswer::NotSent)) => Reply::Later,
@@ -205,6 +234,7 @@ impl Producer {
         match answer.status {
             202 => Reply::Accepted(self.accepted(batch, &answer.json())),
             400 | 409 | 422 => Reply::Refused,
+            401 | 429 if batch.is_stranger => Reply::Refused,
             503 if answer.json()["outcome"] == "rejected" => Reply::Later,
             500..=599 => Reply::Unknown,
             status => panic!("{status} for {batch:?}: {answer:?}"),
@@ -254,6 +284,7 @@ impl Producer {
             12..=14 => self.raw(),
             15 | 16 => self.repetition(),
             17 => self.conflict(),
+            18 if self.shared.is_strict => self.stranger(),
             _ => self.spoiled(),
         }
     }
@@ -262,12 +293,18 @@ impl Producer {
         self.n_contents += 1;
         let key = format!("{}-{}", self.name, self.n_contents);
         let pad = "x".repeat(self.rng.below(300) as usize);
+        let (name, fate) = match self.rng.below(40) {
+            0 if self.shared.is_strict => (POISON, "poison"),
+            1..=4 if self.shared.is_strict => ("n", ODD),
+            _ => ("n", "plain"),
+        };
         Item {
             session: self.name.clone(),
             // Ids of many shapes: short, long, with signs that paths escape.
             id: has_id.then(|| format!("{key}/\u{e9} {}", &pad[..pad.len().min(40)])),
             category: format!("c{}", self.rng.below(3)),
-            data: format!(r#"{{"key":"{key}", "pad":"{pad}"}}"#),
+            name,
+            data: format!(r#"{{"key":"{key}", "fate":"{fate}", "pad":"{pad}"}}"#),
         }
     }
 
@@ -288,7 +325,7 @@ impl Producer {
             (LINES, data.join("\n"))
         };
         let path = "/streams/raw".to_owned();
-        Batch { path, content_type, body, items, wanted: Wanted::Accepted }
+        Batch { path, content_type, body, items, wanted: Wanted::Accepted, is_stranger: false }
     }
 
     /// An event of a while ago, perhaps of before a crash, as it was.
@@ -318,11 +355,20 @@ impl Producer {
     fn spoiled(&mut self) -> Batch {
         let items = self.items(true);
         let bad = ["{", "7", "{\"category\":\"c\"}", "{\"category\":\"c\",\"name\":\"n\",\"x\":1}"];
-        let bad = bad[self.rng.below(bad.len() as u64) as usize];
+        let mut bad = bad[self.rng.below(bad.len() as u64) as usize];
+        if self.shared.is_strict && self.rng.one_in(3) {
+            bad = r#"{"category":"c","name":"forbidden","data":{}}"#;
+        }
         let mut batch = envelopes(LINES, items, Wanted::Refused);
         batch.body.push('\n');
         batch.body.push_str(bad);
         batch
+    }
+
+    /// Good events of somebody who does not say who they are.
+    fn stranger(&mut self) -> Batch {
+        let items = self.items(true);
+        Batch { is_stranger: true, ..envelopes(JSON, items, Wanted::Refused) }
     }
 }
 
@@ -333,5 +379,6 @@ fn envelopes(content_type: &'static str, items: Vec<Item>, wanted: Wanted) -> Ba
         (_, [one]) => one.clone(),
         _ => format!("[{}]", texts.join(", ")),
     };
-    Batch { path: "/events".to_owned(), content_type, body, items, wanted }
+    let path = "/events".to_owned();
+    Batch { path, content_type, body, items, wanted, is_stranger: false }
 }

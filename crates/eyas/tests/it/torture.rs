@@ -1,5 +1,8 @@
 //! The crash test: sixteen producers, two subscribers, `kill -9` at any moment, and nothing that was promised is missing.
 //!
+//! The server asks for tokens, judges by schemas, and its database refuses some events by a trigger. In the end the
+//! trigger goes, and what it refused is replayed, under two more kills.
+//!
 //! `EYAS_TORTURE_KILLS` (20) and `EYAS_TORTURE_SEED` say how long and which choices; timing is the machine's, so a
 //! seed repeats the workload, not the run. After a failure the folder with log, database and journals is kept.
 
@@ -8,17 +11,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use hyper::Method;
 use rusqlite::Connection;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::app::{DEADLINE, Launch, TestApp};
+use crate::app::{DEADLINE, Launch, TestApp, eventually};
 use crate::checker::history::{History, Kept, Shown, Transcript};
 use crate::checker::rules::check;
 use crate::follow::{Follower, Heard, Way};
-use crate::http::Row;
+use crate::http::{Http, Row};
 use crate::journal::{fingerprint, read};
-use crate::producers::{Producer, Shared};
+use crate::producers::{ODD, POISON, Producer, Shared};
 use crate::seeded::Rng;
 
 const N_PRODUCERS: u64 = 16;
@@ -39,15 +44,17 @@ struct Killer {
     rng: Rng,
     up: watch::Sender<bool>,
     shared: Arc<Shared>,
+    /// Of an administrator.
+    token: String,
     n_kills: u64,
     n_starts: u64,
     slowest_start: Duration,
 }
 
 impl Killer {
-    fn new(seed: u64, up: watch::Sender<bool>, shared: Arc<Shared>) -> Self {
+    fn new(seed: u64, up: watch::Sender<bool>, shared: Arc<Shared>, token: String) -> Self {
         let rng = Rng::new(seed);
-        Self { rng, up, shared, n_kills: 0, n_starts: 0, slowest_start: Duration::ZERO }
+        Self { rng, up, shared, token, n_kills: 0, n_starts: 0, slowest_start: Duration::ZERO }
     }
 
     /// Lets the server work for a while, kills it, and brings it back.
@@ -71,7 +78,8 @@ impl Killer {
             (self.n_kills, self.n_starts) = (self.n_kills + 1, self.n_starts + 1);
         }
         let started = Instant::now();
-        let app = launch.start().await;
+        let mut app = launch.start().await;
+        app.http = app.http.bearing(&self.token);
         self.slowest_start = self.slowest_start.max(started.elapsed());
         self.n_starts += 1;
         self.up.send_replace(true);
@@ -84,6 +92,7 @@ struct Subscriber {
     way: Way,
     query: &'static str,
     addr: std::net::SocketAddr,
+    token: Option<String>,
     up: watch::Receiver<bool>,
     /// Turns true when nothing new comes any more.
     finish: watch::Receiver<bool>,
@@ -111,7 +120,8 @@ impl Subscriber {
             (Some(cursor), Way::Sse) => ("now", Some(cursor.as_str())),
         };
         let query = format!("since={since}{}", self.query);
-        let opened = Follower::open(self.addr, self.way, &query, last_event_id);
+        let token = self.token.as_deref();
+        let opened = Follower::open_as(self.addr, self.way, &query, last_event_id, token);
         let Ok(Ok(mut follower)) = tokio::time::timeout(DEADLINE, opened).await else {
             // Killed a moment ago, and nobody has said so yet.
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -136,6 +146,89 @@ impl Subscriber {
             }
         }
     }
+}
+
+/// Asks for tokens from now on, judges by schemas, and lets the database refuse some. The token of an administrator.
+async fn make_strict(app: &mut TestApp) -> String {
+    let (_, token) = app.make_token("torture", &["admin"]).await;
+    app.http = app.http.clone().bearing(&token);
+    let odd = json!({ "properties": { "fate": { "not": { "const": ODD } } } });
+    let never = json!({ "required": ["what nobody sends"] });
+    for schema in [
+        json!({ "mode": "keep", "schema": odd }),
+        json!({ "mode": "reject", "category": "c", "name": "forbidden", "schema": never }),
+    ] {
+        let headers = [("content-type", "application/json")];
+        let put = app.http.send(Method::PUT, "/schemas", &headers, schema.to_string()).await;
+        assert_eq!(put.status, 200, "{put:?}");
+    }
+    let trigger = format!(
+        "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.name = '{POISON}' \
+         BEGIN SELECT RAISE(ABORT, 'no poison here'); END"
+    );
+    beside(app).execute_batch(&trigger).unwrap();
+    token
+}
+
+fn beside(app: &TestApp) -> Connection {
+    let database = Connection::open(app.path("eyas.db")).unwrap();
+    database.busy_timeout(DEADLINE).unwrap();
+    database
+}
+
+/// Exactly what breaks its schema is invalid, and exactly what the trigger refuses is not a row.
+async fn check_verdicts(app: &TestApp) {
+    let mut n_odd = 0;
+    for path in ["/events", "/streams/raw"] {
+        for line in app.export_of(path).await {
+            let row = Row::parse(&line);
+            let data: Value = serde_json::from_str(row.data()).unwrap();
+            let is_odd = row.stream == "events" && data["fate"] == ODD;
+            assert_eq!(row.valid, !is_odd, "{line}");
+            assert_ne!(row.name.as_deref(), Some(POISON), "refused by the database: {line}");
+            n_odd += u64::from(is_odd);
+        }
+    }
+    let database = beside(app);
+    let mut select = database
+        .prepare("SELECT count(*), sum(name = ?) FROM dead_letters WHERE reason = 'refused'")
+        .unwrap();
+    let (n_dead, n_poison): (i64, i64) =
+        select.query_row([POISON], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(n_dead, n_poison, "only poison is refused");
+    assert!(n_odd > 0 && n_dead > 0, "{n_odd} odd ones and {n_dead} refused ones: long enough");
+}
+
+/// The database takes them now: a job replays them all, however often it dies.
+async fn replay_all(mut app: TestApp, killer: &mut Killer) -> TestApp {
+    beside(&app).execute_batch("DROP TRIGGER refuse").unwrap();
+    let wish = json!({ "filter": { "reason": "refused" }, "rate": 10_000 }).to_string();
+    let begun = app.http.post("/dead-letters/replay", "application/json", wish).await.accepted();
+    let path = format!("/jobs/{}", begun["job"]["id"].as_str().unwrap());
+    let total = begun["job"]["total"].as_u64().unwrap();
+    for share in [3, 2, 1] {
+        eventually("the job comes further", async || {
+            let job = app.get(&path).await.json();
+            let is_there = job["done"].as_u64().unwrap() >= total / share;
+            (is_there && (share > 1 || !job["ended_at"].is_null())).then_some(())
+        })
+        .await;
+        if share > 1 {
+            app = app.kill().start().await;
+            app.http = app.http.bearing(&killer.token);
+            (killer.n_kills, killer.n_starts) = (killer.n_kills + 1, killer.n_starts + 1);
+        }
+    }
+    let job = app.get(&path).await.json();
+    let number = |name: &str| job[name].as_u64().unwrap();
+    assert_eq!((&job["state"], number("done")), (&json!("done"), total), "{job}");
+    // The trigger spoke first where an id was another event's as well.
+    let left = app.get("/dead-letters").await.json();
+    let groups = left["groups"].as_array().unwrap();
+    assert!(groups.iter().all(|group| group["reason"] == "id_conflict"), "{left}");
+    assert_eq!(number("ok") + number("failed"), total, "{job}");
+    assert!(number("failed") < total / 10, "{job}");
+    app
 }
 
 /// What the database gave up on. There is no page for it yet, so its table is read.
@@ -203,10 +296,10 @@ fn report(history: &History, killer: &Killer, took: Duration) {
     }
 }
 
-fn spawn_producers(app: &TestApp, seed: u64, journals: &Path, shared: &Arc<Shared>) -> JoinSet<()> {
+fn spawn_producers(http: &Http, seed: u64, journals: &Path, shared: &Arc<Shared>) -> JoinSet<()> {
     let mut producers = JoinSet::new();
     for number in 0..N_PRODUCERS {
-        let (http, shared) = (app.http.clone(), Arc::clone(shared));
+        let (http, shared) = (http.clone(), Arc::clone(shared));
         producers.spawn(Producer::new(number, seed, http, journals, shared).run());
     }
     producers
@@ -217,14 +310,16 @@ pub(crate) fn spawn_subscribers(
     app: &TestApp,
     up: &watch::Receiver<bool>,
     finish: &watch::Receiver<bool>,
+    token: Option<&str>,
 ) -> JoinSet<Transcript> {
     let mut subscribers = JoinSet::new();
     let filtered = ("&stream=events&category=c1", Some("c1".to_owned()));
     for (way, (query, category)) in [(Way::WebSocket, ("", None)), (Way::Sse, filtered)] {
         let transcript = Transcript { name: format!("{way:?}"), category, ..Transcript::default() };
         let (up, finish) = (up.clone(), finish.clone());
-        let addr = app.addr;
-        let subscriber = Subscriber { way, query, addr, up, finish, transcript, cursor: None };
+        let (addr, token) = (app.addr, token.map(str::to_owned));
+        let subscriber =
+            Subscriber { way, query, addr, token, up, finish, transcript, cursor: None };
         subscribers.spawn(subscriber.run());
     }
     subscribers
@@ -240,13 +335,17 @@ async fn acknowledged_events_survive_kill() {
     let journals = launch.dir().join("journals");
     std::fs::create_dir(&journals).unwrap();
     let mut app = launch.start().await;
+    let token = make_strict(&mut app).await;
+    let (_, writer) = app.make_token("producers", &["write"]).await;
+    let (_, reader) = app.make_token("subscribers", &["read"]).await;
     let (up, is_up) = watch::channel(true);
     let (finish, is_finished) = watch::channel(false);
-    let shared = Arc::new(Shared::new(is_up.clone()));
-    let mut producers = spawn_producers(&app, seed, &journals, &shared);
-    let subscribers = spawn_subscribers(&app, &is_up, &is_finished);
+    let shared = Arc::new(Shared::strict(is_up.clone()));
+    let http = app.http.another().bearing(&writer);
+    let mut producers = spawn_producers(&http, seed, &journals, &shared);
+    let subscribers = spawn_subscribers(&app, &is_up, &is_finished, Some(&reader));
 
-    let mut killer = Killer::new(seed, up, Arc::clone(&shared));
+    let mut killer = Killer::new(seed, up, Arc::clone(&shared), token);
     while killer.n_kills < n_kills {
         app = killer.round(app).await;
         // A producer that was answered something it should not have been has panicked.
@@ -262,6 +361,8 @@ async fn acknowledged_events_survive_kill() {
     finish.send_replace(true);
     let transcripts = tokio::time::timeout(3 * DEADLINE, subscribers.join_all()).await;
     let transcripts = transcripts.expect("both subscribers come to the end");
+    check_verdicts(&app).await;
+    app = replay_all(app, &mut killer).await;
 
     let history = history(&app, &journals, transcripts).await;
     report(&history, &killer, begun.elapsed());
