@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -31,11 +31,22 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// How much of an answer that is no problem document is shown.
 const EXCERPT_CHARS_MAX: usize = 200;
 
+/// Whom a client command talks to, and as whom.
+#[derive(Clone)]
+pub(crate) struct Server {
+    /// `http://host:port`, with a path if need be.
+    pub(crate) url: String,
+    /// What `EYAS_TOKEN` holds. Never an argument: every user of the machine can read those.
+    pub(crate) token: Option<String>,
+}
+
 /// A client of one server. Connections are kept and used again.
 #[derive(Debug)]
 pub(crate) struct Client {
     pool: Pool<HttpConnector, Full<Bytes>>,
     base: String,
+    /// Marked as sensitive, so that it is never printed.
+    bearer: Option<HeaderValue>,
 }
 
 /// An answer, read to its end.
@@ -74,9 +85,9 @@ impl ClientError {
 }
 
 impl Client {
-    /// A client of the server at `base_url`, which is `http://host:port`, with a path if need be.
-    /// Connects to nothing yet.
-    pub(crate) fn new(base_url: &str) -> Result<Self, CommandError> {
+    /// A client of this server. Connects to nothing yet.
+    pub(crate) fn new(server: &Server) -> Result<Self, CommandError> {
+        let base_url = server.url.as_str();
         let wrong = |why: &str| {
             let url = printable(base_url);
             let fix = "write it as http://127.0.0.1:8080";
@@ -91,11 +102,12 @@ impl Client {
         if uri.query().is_some() {
             return Err(wrong("has a query"));
         }
+        let bearer = server.token.as_deref().map(bearer).transpose()?;
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_WAIT));
         connector.set_nodelay(true);
         let pool = Pool::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_MAX).build(connector);
-        Ok(Self { pool, base: base_url.trim_end_matches('/').to_owned() })
+        Ok(Self { pool, base: base_url.trim_end_matches('/').to_owned(), bearer })
     }
 
     /// Posts `body` to `path` (with its query) and reads the whole answer.
@@ -145,7 +157,13 @@ impl Client {
         ))
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
+    async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        if let Some(bearer) = &self.bearer {
+            request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+        }
         self.pool.request(request).await.map_err(|error| {
             let cause = root_cause(&error);
             if error.is_connect() {
@@ -245,6 +263,18 @@ impl Problem {
         }
         printable(&text)
     }
+}
+
+/// What names the token in a request.
+fn bearer(token: &str) -> Result<HeaderValue, CommandError> {
+    let value = HeaderValue::try_from(format!("Bearer {}", token.trim()));
+    let mut value = value.map_err(|_| {
+        CommandError::Config(
+            "EYAS_TOKEN is no token: set it to what `eyas token create` has printed".to_owned(),
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn no_answer() -> ClientError {

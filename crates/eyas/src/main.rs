@@ -46,6 +46,7 @@ mod wiring;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::env::VarError;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
 use crate::cli::{Cli, Command, ConfigCommand, DirArgs, LogCommand, Overrides, ServeArgs};
+use crate::client::Server;
 use crate::commands::doctor::command as doctor;
 use crate::commands::load::command as load;
 use crate::commands::log::renew::Task;
@@ -110,7 +112,7 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         }
         Some(Command::Doctor(args)) => {
             let survey = survey(cli, &args.overrides.or(&cli.serve.overrides))?;
-            doctor::run(survey, args.url.as_deref(), cli.json).await
+            doctor::run(survey, args.url.as_deref(), token()?, cli.json).await
         }
         Some(Command::Config(ConfigCommand::Check(flags))) => {
             settings::check(survey(cli, &flags.or(&cli.serve.overrides))?, cli.json)
@@ -120,13 +122,13 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         }
         Some(Command::Completions { shell }) => completions(*shell),
         Some(Command::Send(args)) => {
-            send::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            send::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Load(args)) => {
-            load::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            load::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Tail(args)) => {
-            tail::run(args, &base_url(cli, args.url.as_deref())?, cli.json).await
+            tail::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Log(command)) => log(cli, command).await,
     }
@@ -177,9 +179,22 @@ fn completions(shell: Shell) -> Result<(), CommandError> {
 }
 
 /// The server that a client command talks to.
-fn base_url(cli: &Cli, url: Option<&str>) -> Result<String, CommandError> {
-    match url {
-        Some(url) => Ok(url.trim_end_matches('/').to_owned()),
-        None => Ok(format!("http://{}", configured(cli, &cli.serve.overrides)?.listen)),
+fn server(cli: &Cli, url: Option<&str>) -> Result<Server, CommandError> {
+    let url = match url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", configured(cli, &cli.serve.overrides)?.listen),
+    };
+    Ok(Server { url, token: token()? })
+}
+
+/// What `EYAS_TOKEN` holds.
+fn token() -> Result<Option<String>, CommandError> {
+    match std::env::var("EYAS_TOKEN") {
+        Ok(token) if token.trim().is_empty() => Ok(None),
+        Ok(token) => Ok(Some(token)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => {
+            Err(CommandError::Config("EYAS_TOKEN is no token: it is not even text".to_owned()))
+        }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::cli::{OnError, SendArgs};
-use crate::client::Client;
+use crate::client::{Client, Server};
 use crate::commands::delivery::Delivery;
 use crate::commands::lines::Batches;
 use crate::commands::query::encode;
@@ -27,9 +27,9 @@ use crate::printable::printable;
 /// The stream whose events have an envelope.
 const EVENTS: &str = "events";
 
-/// Sends what the arguments name to the server at `base_url`. The answer goes to stdout, as JSON with `json`.
-pub(crate) async fn run(args: &SendArgs, base_url: &str, json: bool) -> Result<(), CommandError> {
-    let client = Client::new(base_url)?;
+/// Sends what the arguments name to `server`. The answer goes to stdout, as JSON with `json`.
+pub(crate) async fn run(args: &SendArgs, server: &Server, json: bool) -> Result<(), CommandError> {
+    let client = Client::new(server)?;
     let has_event =
         [&args.data, &args.category, &args.name, &args.session_id, &args.id, &args.timestamp]
             .into_iter()

@@ -15,7 +15,7 @@ use hyper::header::CONTENT_TYPE;
 use indicatif::HumanCount;
 
 use crate::cli::TailArgs;
-use crate::client::{Answer, Client, ClientError, Problem, root_cause};
+use crate::client::{Answer, Client, ClientError, Problem, Server, root_cause};
 use crate::commands::backoff::Backoff;
 use crate::commands::live_message::{LiveMessage, event_line};
 use crate::commands::query::query;
@@ -28,8 +28,8 @@ const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// Follows the events that `args` names. Ends with `Ok` on Ctrl-C, after `--count` events, and when nobody
 /// reads stdout any more.
-pub(crate) async fn run(args: &TailArgs, base_url: &str, json: bool) -> Result<(), CommandError> {
-    let client = Client::new(base_url)?;
+pub(crate) async fn run(args: &TailArgs, server: &Server, json: bool) -> Result<(), CommandError> {
+    let client = Client::new(server)?;
     let mut follower = Follower {
         client: &client,
         args,

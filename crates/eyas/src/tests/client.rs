@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hyper::StatusCode;
 
-use crate::client::{Answer, Client, Problem};
+use crate::client::{Answer, Client, Problem, Server};
 use crate::exit::CommandError;
 
 fn problem(status: u16, body: &'static str) -> String {
@@ -35,6 +35,22 @@ fn an_answer_of_something_else_is_quoted() {
     }
 }
 
+fn client(url: &str) -> Result<Client, CommandError> {
+    Client::new(&Server { url: url.to_owned(), token: None })
+}
+
+#[tokio::test]
+async fn a_token_is_text_without_line_breaks_and_is_never_printed() {
+    let with = |token: &str| {
+        let (url, token) = ("http://127.0.0.1:1".to_owned(), Some(token.to_owned()));
+        Client::new(&Server { url, token })
+    };
+    let client = with("eyas_secret\n").unwrap();
+    assert!(!format!("{client:?}").contains("secret"), "{client:?}");
+    let Err(CommandError::Config(text)) = with("eyas\nX: y") else { panic!("it was taken") };
+    assert!(text.contains("EYAS_TOKEN") && !text.contains("X: y"), "{text}");
+}
+
 #[tokio::test]
 async fn an_address_that_cannot_work_is_refused_with_the_fix() {
     for (url, why) in [
@@ -46,10 +62,10 @@ async fn an_address_that_cannot_work_is_refused_with_the_fix() {
         ("http://a?b", "has a query"),
         ("", "cannot be read"),
     ] {
-        let Err(CommandError::Config(text)) = Client::new(url) else { panic!("{url} was taken") };
+        let Err(CommandError::Config(text)) = client(url) else { panic!("{url} was taken") };
         assert!(text.contains(why) && text.contains("http://127.0.0.1:8080"), "{url}: {text}");
     }
     for url in ["http://127.0.0.1:8080", "http://[::1]:1/", "http://eyas.example/behind/a/proxy"] {
-        assert!(Client::new(url).is_ok(), "{url}");
+        assert!(client(url).is_ok(), "{url}");
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::client::Client;
+use crate::client::{Client, Server};
 use crate::commands::delivery::{Delivery, Undelivered};
 
 /// Status and body of an answer.
@@ -20,10 +20,15 @@ const REFUSED: Scripted = ("422 No", r#"{"title":"No","code":"bad_label"}"#);
 /// The connection breaks without an answer.
 const LOST: Scripted = ("", "");
 
+fn client(listener: &TcpListener) -> Client {
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    Client::new(&Server { url, token: None }).unwrap()
+}
+
 /// Delivers `body` to a server that gives one answer per connection. The end, and how many requests came.
 async fn deliver(is_repeatable: bool, script: &[Scripted]) -> (Result<u16, Undelivered>, usize) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = Client::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let client = client(&listener);
     let said = Mutex::new(Vec::new());
     let delivery = Delivery {
         client: &client,
@@ -96,7 +101,7 @@ async fn a_refusal_is_final() {
 #[tokio::test]
 async fn a_server_that_is_not_there_is_not_waited_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = Client::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let client = client(&listener);
     drop(listener);
     let delivery = Delivery {
         client: &client,

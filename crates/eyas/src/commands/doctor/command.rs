@@ -6,14 +6,21 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use serde_json::json;
 
+use crate::client::Server;
 use crate::commands::doctor::finding::{Finding, Level};
 use crate::commands::doctor::{folder, fsync, log, machine, server};
 use crate::config::{Config, Survey};
 use crate::exit::CommandError;
 use crate::lock;
 
-/// Examines the configured data directory and the server on it, or the one at `url`. Fails when something does.
-pub(crate) async fn run(survey: Survey, url: Option<&str>, json: bool) -> Result<(), CommandError> {
+/// Examines the configured data directory and the server on it, or the one at `url`, asked with `token`. Fails when
+/// something does.
+pub(crate) async fn run(
+    survey: Survey,
+    url: Option<&str>,
+    token: Option<String>,
+    json: bool,
+) -> Result<(), CommandError> {
     let mut findings = Vec::new();
     match &survey.outcome {
         Ok(config) => {
@@ -28,7 +35,7 @@ pub(crate) async fn run(survey: Survey, url: Option<&str>, json: bool) -> Result
             let here = std::env::current_dir().context("no current folder")?;
             let data_dir = here.join(&config.data_dir);
             let config = Config { data_dir, ..config.clone() };
-            examine(&config, url, &mut findings).await?;
+            examine(&config, url, token, &mut findings).await?;
         }
         Err(error) => {
             let text = error.problems.join("; ");
@@ -61,6 +68,7 @@ pub(crate) async fn run(survey: Survey, url: Option<&str>, json: bool) -> Result
 async fn examine(
     config: &Config,
     url: Option<&str>,
+    token: Option<String>,
     findings: &mut Vec<Finding>,
 ) -> Result<(), CommandError> {
     let holder = lock::holder(&config.data_dir).unwrap_or_default();
@@ -70,7 +78,7 @@ async fn examine(
         (None, Some(note)) if !note.url.is_empty() => note.url.clone(),
         (None, _) => format!("http://{}", config.listen),
     };
-    let served = server::ask(&url).await;
+    let served = server::ask(&Server { url, token }).await;
     let folder = folder::existing(&config.data_dir).to_owned();
     let measured = tokio::task::spawn_blocking(move || fsync::check(&folder));
     findings.extend([

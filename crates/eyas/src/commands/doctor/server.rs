@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use hyper::header::DATE;
 use serde::Deserialize;
 
-use crate::client::{Answer, Client};
+use crate::client::{Answer, Client, Problem, Server};
 use crate::commands::doctor::finding::Finding;
 use crate::config::Config;
 
@@ -22,7 +22,8 @@ pub(crate) struct Served {
     pub(crate) url: String,
     /// What time it says that it is.
     pub(crate) time: Option<SystemTime>,
-    status: Status,
+    /// Or why it does not say.
+    status: Result<Status, String>,
 }
 
 /// The part of `/status` that matters here.
@@ -51,17 +52,20 @@ struct Consumer {
     reason: Option<String>,
 }
 
-/// Asks the server at `url`. `None` when no Eyas answers there.
-pub(crate) async fn ask(url: &str) -> Option<Served> {
-    let client = Client::new(url).ok()?;
+/// Asks the server. `None` when no Eyas answers there.
+pub(crate) async fn ask(server: &Server) -> Option<Served> {
+    let client = Client::new(server).ok()?;
     let asked = async {
         let response = client.open("/status", "application/json").await.ok()?;
         let date =
             response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
         let answer = Answer::read(response).await.ok()?;
-        let status: Status = serde_json::from_slice(&answer.body).ok()?;
+        let status = match answer.status.as_u16() {
+            401 | 403 => Err(Problem::of(&answer).text()),
+            _ => Ok(serde_json::from_slice(&answer.body).ok()?),
+        };
         let time = date.as_deref().and_then(http_date);
-        Some(Served { url: url.to_owned(), time, status })
+        Some(Served { url: server.url.clone(), time, status })
     };
     tokio::time::timeout(ANSWER_WAIT, asked).await.ok()?
 }
@@ -75,7 +79,14 @@ pub(crate) fn http_date(text: &str) -> Option<SystemTime> {
 /// What it says of its log and its database.
 pub(crate) fn log(served: &Served) -> Finding {
     let check = "log";
-    let Status { log, applied_seq, lag, consumer, .. } = &served.status;
+    let status = match &served.status {
+        Ok(status) => status,
+        Err(why) => {
+            let text = format!("not looked at: the server does not say how far it is: {why}");
+            return Finding::warn(check, text, "set EYAS_TOKEN to a token with the scope read");
+        }
+    };
+    let Status { log, applied_seq, lag, consumer, .. } = status;
     let reason = consumer.reason.as_deref().unwrap_or("no reason given");
     if *applied_seq >= log.next {
         let text =
@@ -111,8 +122,11 @@ pub(crate) fn log(served: &Served) -> Finding {
 pub(crate) fn port(config: &Config, served: Option<&Served>, holder: Option<i32>) -> Finding {
     let (check, listen) = ("port", config.listen);
     if let Some(served) = served {
-        let version = &served.status.version;
-        return Finding::ok(check, format!("an eyas {version} answers at {}", served.url));
+        let who = match &served.status {
+            Ok(status) => format!("an eyas {}", status.version),
+            Err(_) => "a server that wants a token".to_owned(),
+        };
+        return Finding::ok(check, format!("{who} answers at {}", served.url));
     }
     if let Some(pid) = holder {
         let text = format!("process {pid} has the data directory, but does not answer");

@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow, ensure};
 use tokio::task::JoinSet;
 
 use crate::cli::LoadArgs;
-use crate::client::Client;
+use crate::client::{Client, Server};
 use crate::commands::load::event::Shape;
 use crate::commands::load::ledger::Ledger;
 use crate::commands::load::pace::Pace;
@@ -23,9 +23,9 @@ const DRAW_EVERY: Duration = Duration::from_millis(200);
 /// Most events of one run: each takes a byte of memory until the proof.
 const EVENTS_MAX: u64 = 200_000_000;
 
-/// Loads the server at `base_url` as `args` say. The report goes to stdout, as JSON with `json`.
-pub(crate) async fn run(args: &LoadArgs, base_url: &str, json: bool) -> Result<(), CommandError> {
-    let client = Client::new(base_url)?;
+/// Loads `server` as `args` say. The report goes to stdout, as JSON with `json`.
+pub(crate) async fn run(args: &LoadArgs, server: &Server, json: bool) -> Result<(), CommandError> {
+    let client = Client::new(server)?;
     let n_per_request = args.events_per_request;
     let interval_s = n_per_request as f64 / args.rate as f64;
     let n_requests = ((args.duration.as_secs_f64() / interval_s).round() as u64).max(1);
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &LoadArgs, base_url: &str, json: bool) -> Result<(
             "{n_events} events are more than one run can prove ({EVENTS_MAX}): a lower --rate or a shorter --duration"
         )));
     }
-    proof::applied(&client).await.map_err(|error| client.unreachable(error.cause()))?;
+    proof::may_read(&client).await?;
     let n_senders = usize::from(args.connections);
     let run = Arc::new(Run {
         client,

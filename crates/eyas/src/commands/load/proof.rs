@@ -17,6 +17,7 @@ use crate::commands::backoff::Backoff;
 use crate::commands::load::ledger::Verdict;
 use crate::commands::load::sender::Run;
 use crate::commands::query::{encode, query};
+use crate::exit::CommandError;
 
 /// How long the server may be away, or its database may stand still.
 const STILL_MAX: Duration = Duration::from_mins(1);
@@ -45,8 +46,18 @@ struct Line<'a> {
     data: &'a RawValue,
 }
 
+/// Whether the server is there, and lets us read back what we shall send.
+pub(crate) async fn may_read(client: &Client) -> Result<(), CommandError> {
+    let unreachable = |error: ClientError| client.unreachable(error.cause());
+    let answer = client.get("/events?limit=1").await.map_err(unreachable)?;
+    if answer.status.is_client_error() {
+        return Err(CommandError::Refused(Problem::of(&answer).text()));
+    }
+    applied(client).await.map(drop).map_err(unreachable)
+}
+
 /// How far the database came.
-pub(crate) async fn applied(client: &Client) -> Result<u64, ClientError> {
+async fn applied(client: &Client) -> Result<u64, ClientError> {
     let answer = client.get("/status").await?;
     let status: Result<Status, _> = serde_json::from_slice(&answer.body);
     status.map(|status| status.applied_seq).map_err(|_| {
