@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::cli_admin::AdminCommand;
 use crate::units;
 
 /// One binary that takes JSON events over HTTP, never loses one, keeps them in a database that people can
@@ -114,6 +115,8 @@ pub(crate) enum Command {
     /// Look at the log, check it, mend it
     #[command(subcommand)]
     Log(LogCommand),
+    #[command(flatten)]
+    Admin(AdminCommand),
 }
 
 /// What to do with the log. `--json` answers as JSON.
