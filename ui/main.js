@@ -45,7 +45,10 @@ async function fetchScreen(screen) {
   broken.value = null;
   try {
     const shown = await load();
+    // Whoever went here by a link stands on the heading of `Fetching`, which is about to be gone.
+    const isOnHeading = document.activeElement?.tagName === 'H1';
     here.value = new Map(here.peek()).set(screen, shown);
+    if (isOnHeading) requestAnimationFrame(() => document.querySelector('h1')?.focus({ preventScroll: true }));
   } catch (error) {
     broken.value = error;
   }

@@ -9,6 +9,7 @@ import { root, pathTo } from '../lib/json-tree.js';
 import { dataText, eventText } from '../lib/raw-json.js';
 import { eventHref, isAddressable, liveHref, sessionHref } from '../lib/route.js';
 import { delta, skewMs } from '../lib/time.js';
+import { session } from '../frame/auth.js';
 import { copy } from '../frame/say.js';
 import { count, Time, Untrusted } from '../frame/text.js';
 import { StateMark } from '../live/row.js';
@@ -40,6 +41,8 @@ export function Facts({ event, state, nWaiting, now, narrow }) {
       ${label('Category', 'category', envelope.category)}
       ${label('Name', 'name', envelope.name)}
       ${label('Session', 'session_id', session, session !== null && isAddressable(session) ? html`<a href=${sessionHref(session)} title="All events of this session"><${Untrusted} text=${session} /></a>` : undefined)}
+      <dt>Schema</dt>
+      <dd>${typeof envelope.schema_version === 'number' ? `version ${envelope.schema_version}` : html`<span class="none">judged by none</span>`}</dd>
       <dt>Sequence</dt>
       <dd>${envelope.seq} <span class="none"><${Untrusted} text=${envelope.cursor} /></span></dd>
     </dl>
@@ -116,7 +119,7 @@ const link = ({ envelope: { id, stream } }) => eventHref(id, stream === 'events'
 /** @param {RawEvent} event */
 export const copyJson = (event) => copy(eventText(event), 'The event');
 /** @param {RawEvent} event */
-export const copyCurl = (event) => copy(curl(event, location.origin), 'The curl command');
+export const copyCurl = (event) => copy(curl(event, location.origin, session.value?.required), 'The curl command');
 /** @param {RawEvent} event */
 export const copyLink = (event) => copy(location.origin + link(event), 'The link');
 

@@ -4,7 +4,9 @@
 import { html, useState } from '../vendor/preact.js';
 
 import { request } from '../lib/api.js';
-import { filterQuery, fromField, getCurl, LIMITS, PRESETS, toField } from '../lib/explore.js';
+import { getCurl } from '../lib/curl.js';
+import { filterQuery, fromField, LIMITS, PRESETS, toField } from '../lib/explore.js';
+import { session } from '../frame/auth.js';
 import { download } from '../frame/download.js';
 import { Failure } from '../frame/failure.js';
 import { copy } from '../frame/say.js';
@@ -93,7 +95,7 @@ function Export({ question }) {
     <div class="menu-items" onClick=${onClick}>
       <button onClick=${() => download(`/events?${query}`, 'application/x-ndjson', 'eyas-events.ndjson')}>Export NDJSON</button>
       <button onClick=${() => download(`/events?${query}`, 'text/csv', 'eyas-events.csv')}>Export CSV</button>
-      <button onClick=${() => copy(getCurl(location.origin, query), 'The curl command')}>Copy as curl</button>
+      <button onClick=${() => copy(getCurl(location.origin, `/events?${query}`, session.value?.required), 'The curl command')}>Copy as curl</button>
       <button onClick=${() => copy(location.origin + pinnedHref(question), 'The link')}>Copy link</button>
     </div>
   </details>

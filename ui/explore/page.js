@@ -5,16 +5,20 @@
 
 import { html, useEffect, useState } from '../vendor/preact.js';
 
-import { request } from '../lib/api.js';
+import { copyJson } from '../event/facts.js';
+import { request, words } from '../lib/api.js';
 import { changed, pageQuery, pinned } from '../lib/explore.js';
-import { splitPage } from '../lib/raw-json.js';
+import { withTerm } from '../lib/filter.js';
+import { splitEvent, splitPage } from '../lib/raw-json.js';
+import { eventPath } from '../lib/route.js';
 import { Failure } from '../frame/failure.js';
+import { say } from '../frame/say.js';
 import { nowMs } from '../live/live.js';
 import { COLUMNS } from '../live/list.js';
-import { ListRow } from '../live/row.js';
+import { actOf, ListRow } from '../live/row.js';
 import { useAsked } from './asked.js';
 import { NoRows } from './no-rows.js';
-import { show } from './state.js';
+import { change, show } from './state.js';
 
 /** Times that a short page is gone on with. */
 const PAGES_MAX = 8;
@@ -56,6 +60,15 @@ async function read({ wanted, range }, signal) {
   };
 }
 
+/** A row has a preview only. @param {Row} row */
+async function copyWhole({ envelope: { id, stream } }) {
+  try {
+    copyJson(splitEvent(await request(`${eventPath(id)}?${new URLSearchParams({ stream })}`)));
+  } catch (error) {
+    say(`The event could not be read: ${words(error)}`);
+  }
+}
+
 /** Gives the keyboard to a row. @param {number} n */
 export function focusRow(n) {
   const element = document.querySelector(`.explore [data-n="${n}"]`);
@@ -90,7 +103,8 @@ export function Page({ question, page: { answer, failure, isAsking, again }, ope
   ]);
   /** @param {KeyboardEvent} event */
   const onKeyDown = (event) => {
-    const act = event.ctrlKey || event.metaKey || event.altKey ? undefined : keys.get(event.key);
+    const isOurs = !event.ctrlKey && !event.metaKey && !event.altKey && !(event.target instanceof HTMLButtonElement);
+    const act = isOurs ? keys.get(event.key) : undefined;
     if (act === undefined) return;
     event.preventDefault();
     act();
@@ -110,14 +124,18 @@ export function Page({ question, page: { answer, failure, isAsking, again }, ope
   /** @param {MouseEvent} event */
   const onClick = (event) => {
     const row = rowOf(event);
-    if (row !== undefined && getSelection()?.isCollapsed !== false) onOpen(row);
+    if (row === undefined) return;
+    const act = actOf(event.target, row);
+    if (act === 'copy') copyWhole(row);
+    else if (act !== null) change({ terms: withTerm(question.wanted.terms, act) });
+    else if (getSelection()?.isCollapsed !== false) onOpen(row);
   };
   return html`
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${again} />`}
     <div class="list-box" aria-busy=${String(isAsking)}>
       ${rows.length === 0
         ? html`<${NoRows} question=${question} answer=${answer} />`
-        : html`<div class="list" role="grid" aria-label="Events, newest first" aria-rowcount="-1" aria-colcount=${COLUMNS.length} data-test="list">
+        : html`<div class="list" role="grid" aria-label="Events, newest first" aria-rowcount="-1" aria-colcount=${COLUMNS.length + 1} data-test="list">
             <div class="list-head" role="rowgroup">
               <div class="row row-head" role="row" aria-rowindex="1">${COLUMNS.map((name) => html`<span role="columnheader" class="cell">${name}</span>`)}</div>
             </div>

@@ -2,7 +2,7 @@
 // handed over as a file; the file's name is ours and never made of data.
 
 import { bytes } from '../lib/amount.js';
-import { ApiError, request } from '../lib/api.js';
+import { requestFile, words } from '../lib/api.js';
 import { say } from './say.js';
 
 /** @typedef {'eyas-event.json' | 'eyas-data.json' | 'eyas-session.ndjson' | 'eyas-session.csv' | 'eyas-events.ndjson' | 'eyas-events.csv'} FileName */
@@ -13,7 +13,11 @@ import { say } from './say.js';
  * @param {FileName} name
  */
 export function save(text, type, name) {
-  const blob = new Blob([text], { type });
+  saveFile(new Blob([text], { type }), name);
+}
+
+/** @param {Blob} blob @param {FileName} name */
+function saveFile(blob, name) {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
   link.download = name;
@@ -31,8 +35,8 @@ export function save(text, type, name) {
 export async function download(path, type, name) {
   say('The export is being read…');
   try {
-    save(await request(path, { headers: { accept: type } }), type, name);
+    saveFile(await requestFile(path, { headers: { accept: type } }), name);
   } catch (error) {
-    say(`The export failed: ${error instanceof ApiError ? error.message : String(error)}`);
+    say(`The export failed: ${words(error)}`);
   }
 }

@@ -1,6 +1,6 @@
 // Goes to what an id names: an event, else a session.
 
-import { ApiError, request } from '../lib/api.js';
+import { ApiError, request, words } from '../lib/api.js';
 import { splitPage } from '../lib/raw-json.js';
 import { eventHref, eventPath, pathPart, sessionHref } from '../lib/route.js';
 import { go } from './navigate.js';
@@ -16,7 +16,7 @@ export async function goToId(id) {
     else return `No event and no session has the id ${id}.`;
     return null;
   } catch (error) {
-    return `The id could not be looked up: ${error instanceof Error ? error.message : String(error)}`;
+    return `The id could not be looked up: ${words(error)}`;
   }
 }
 

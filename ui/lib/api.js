@@ -32,23 +32,43 @@ export function whenSignedOut(tell) {
  * @param {RequestInit} [init]
  * @returns {Promise<string>}
  */
-export async function request(path, init) {
+export function request(path, init) {
+  return answered(path, init, (response) => response.text());
+}
+
+/**
+ * The same as a file, which browsers keep on disk where it is large.
+ * @param {string} path
+ * @param {RequestInit} init
+ */
+export function requestFile(path, init) {
+  return answered(path, init, (response) => response.blob());
+}
+
+/**
+ * @template {string | Blob} T
+ * @param {string} path
+ * @param {RequestInit | undefined} init
+ * @param {(response: Response) => Promise<T>} read
+ * @returns {Promise<T>}
+ */
+async function answered(path, init, read) {
   /** @type {Response} */
   let response;
-  /** @type {string} */
-  let text;
+  /** @type {T} */
+  let body;
   try {
     response = await fetch(path, init);
-    text = await response.text();
+    body = await read(response);
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
     throw new ApiError(0, '', 'The server cannot be reached.');
   }
   const requestId = response.headers.get('x-request-id') ?? '';
   const form = new Headers(init?.headers).get('accept') ?? '';
-  if (response.ok && (response.headers.get('content-type') ?? '').startsWith(form)) return text;
+  if (response.ok && (response.headers.get('content-type') ?? '').startsWith(form)) return body;
   if (response.ok) throw new ApiError(response.status, requestId, `The server does not give ${form} here.`);
-  const { detail, streams, code } = problemOf(text, response.statusText);
+  const { detail, streams, code } = problemOf(typeof body === 'string' ? body : await body.text(), response.statusText);
   if (response.status === 401 && path !== '/session') tellSignedOut();
   throw new ApiError(response.status, requestId, detail, streams, code);
 }

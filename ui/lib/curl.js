@@ -7,20 +7,24 @@ import { dataText } from './raw-json.js';
 
 /** @typedef {import('./raw-json.js').RawEvent} RawEvent */
 
+/** In double quotes, so that the shell puts the token in. */
+const AUTHORIZATION = '-H "Authorization: Bearer $TOKEN" \\\n  ';
+
 /** @param {string} text */
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
  * @param {RawEvent} event
  * @param {string} origin `http://host:port`
+ * @param {boolean} [needsToken] the token itself is never written, only where it goes
  */
-export function curl(event, origin) {
+export function curl(event, origin, needsToken = false) {
   const { stream } = event.envelope;
   const [path, body] = stream === 'events' ? ['/events', envelopeText(event)] : [`/streams/${stream}`, dataText(event)];
   // An array would be many events, a line of NDJSON is always one.
   const type = body.startsWith('[') ? 'application/x-ndjson' : 'application/json';
   const line = type === 'application/json' ? body : body.replace(/[\r\n]+/g, ' ');
-  return `curl -X POST ${quoted(origin + path)} \\\n  -H 'Content-Type: ${type}' \\\n  --data-binary ${quoted(line)}`;
+  return `curl -X POST ${quoted(origin + path)} \\\n  ${needsToken ? AUTHORIZATION : ''}-H 'Content-Type: ${type}' \\\n  --data-binary ${quoted(line)}`;
 }
 
 /** What a client sends: the fields that it may set. @param {RawEvent} event */
@@ -30,4 +34,14 @@ function envelopeText(event) {
     .filter(([, value]) => value !== null)
     .map(([field, value]) => `"${field}":${JSON.stringify(value)}`);
   return `{${fields.join(',')},"data":${dataText(event)}}`;
+}
+
+/**
+ * What was asked on a screen, as the command that asks it.
+ * @param {string} origin
+ * @param {string} path with its query
+ * @param {boolean} [needsToken]
+ */
+export function getCurl(origin, path, needsToken = false) {
+  return `curl ${needsToken ? AUTHORIZATION : ''}${quoted(origin + path)}`;
 }

@@ -143,23 +143,19 @@ export function pageQuery(wanted, range) {
   return query;
 }
 
+/** Fields by which groups of invalid events are filtered. */
+export const INVALID_FIELDS = ['application', 'category', 'name'];
+
 /**
- * What `GET /invalid` takes: it knows fewer labels, and each once.
+ * What `GET /invalid` takes: it knows fewer labels.
  * @param {Wanted} wanted
  * @param {Range} range
  */
 export function invalidQuery({ terms }, { from, to }) {
-  const query = new URLSearchParams();
-  for (const { field, value } of terms) if (['application', 'category', 'name'].includes(field)) query.set(field, value);
+  const query = toQuery(terms.filter(({ field }) => INVALID_FIELDS.includes(field)));
   if (from !== null) query.set('from', from);
   if (to !== null) query.set('to', to);
   return query;
-}
-
-/** The exact request as a command. @param {string} origin @param {URLSearchParams} query */
-export function getCurl(origin, query) {
-  // Of what stays unencoded nothing ends a text in single quotes but the quote itself.
-  return `curl '${origin}/events?${query.toString().replaceAll("'", '%27')}'`;
 }
 
 /**

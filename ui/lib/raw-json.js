@@ -21,6 +21,7 @@
  * @property {string | null} timestamp
  * @property {string} received_at
  * @property {boolean} valid
+ * @property {number | null} [schema_version] of the schema that judged it
  * @property {State} [state] only where one event was asked for
  * @property {{ pointer?: string, rule?: string, message?: string }[]} errors
  */

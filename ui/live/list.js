@@ -12,8 +12,10 @@
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from '../vendor/preact.js';
 
-import { active, drawing, frame, grown, indexOf, model, moveActive, nowMs, open, openRow, pause, togglePause, toTop } from './live.js';
-import { ListRow } from './row.js';
+import { copyJson } from '../event/facts.js';
+import { withTerm } from '../lib/filter.js';
+import { active, commitFilter, drawing, frame, grown, indexOf, model, moveActive, nowMs, open, openRow, pause, terms, togglePause, toTop } from './live.js';
+import { actOf, ListRow } from './row.js';
 
 const POOL = 256;
 const WINDOW_MAX = 200;
@@ -67,7 +69,7 @@ export function List() {
 
   return html`
     <div class="list" role="grid" aria-label="Events, newest first" aria-live="off"
-      aria-rowcount=${model.nShown + 1} aria-colcount=${COLUMNS.length} data-test="list">
+      aria-rowcount=${model.nShown + 1} aria-colcount=${COLUMNS.length + 1} data-test="list">
       <div class="list-head" role="rowgroup">
         <div class="row row-head" role="row" aria-rowindex="1">
           ${COLUMNS.map((name) => html`<span role="columnheader" class="cell">${name}</span>`)}
@@ -94,8 +96,11 @@ const POINTER = {
   /** @param {MouseEvent} event */
   onClick: (event) => {
     const row = rowOf(event.target);
-    const isSelecting = getSelection()?.isCollapsed === false;
-    if (row !== undefined && !isSelecting) open(row);
+    if (row === undefined) return;
+    const act = actOf(event.target, row);
+    if (act === 'copy') copyJson(row);
+    else if (act !== null) commitFilter(withTerm(terms.value, act));
+    else if (getSelection()?.isCollapsed !== false) open(row);
   },
 };
 
@@ -127,7 +132,8 @@ const KEYS = new Map([
 
 /** @param {KeyboardEvent} event */
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  // A button on the row has keys of its own.
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLButtonElement) return;
   const action = KEYS.get(event.key);
   if (action === undefined) return;
   event.preventDefault();

@@ -22,6 +22,9 @@ const DRAW_MS = 100;
 const DRAW_MS_CALM = 500;
 const NUMBERS_MS = 250;
 const CHART_MS = 1000;
+const AWAY_MS = 60_000;
+/** Rows a second while nobody looks. */
+const AWAY_RATE = 10;
 const ANNOUNCE_MS = 10_000;
 /** A connection may have been dead for so long before that was noticed. */
 const LOSS_MS_MAX = 60_000;
@@ -61,6 +64,9 @@ export const active = signal({ n: /** @type {number | null} */ (null), focus: fa
 export const grown = signal({ rows: 0 });
 /** Rises when the list shall scroll to its top. */
 export const toTop = signal(0);
+
+/** Nobody has looked at the page for a while, so a few rows are enough; the counts stay exact. */
+const isAway = signal(false);
 
 /** The server's time, as far as we know it. */
 export const nowMs = () => Date.now() + model.clockOffsetMs;
@@ -222,7 +228,14 @@ export function startLive() {
     const { screen, query } = route.value;
     if (screen === 'live') untracked(() => follow(query));
   });
-  effect(() => feed.setRate(Number(liveRate.value)));
+  effect(() => feed.setRate(isAway.value ? AWAY_RATE : Number(liveRate.value)));
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  document.addEventListener('visibilitychange', () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(() => (isAway.value = true), AWAY_MS);
+    else isAway.value = false;
+  });
   setInterval(() => {
     feed.tick();
     drawing.invalidate();

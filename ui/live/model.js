@@ -172,6 +172,8 @@ export class Model {
   /** @param {Gap} gap */
   addGap(gap) {
     this.gaps = [...this.gaps, gap].slice(-3);
+    // What is still kept in such a gap comes all the same.
+    if (gap.why === 'retention') return;
     // What lies in the gap may not even exist, so it is not counted.
     this.nBase += Math.max(0, position(this.cursor ?? '').seq - this.baseSeq);
     this.baseSeq = position(gap.to).seq;

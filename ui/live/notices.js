@@ -67,6 +67,7 @@ function GapText({ gap }) {
   /** @type {Map<string, string>} */
   const reasons = new Map([
     ['trimmed', 'they are no longer kept'],
+    ['retention', 'some of them were deleted by age'],
     ['other_log', 'the server has another log now'],
     ['ahead_of_log', 'the server’s log ends before them'],
   ]);

@@ -56,6 +56,20 @@ function brokenRule([{ rule = '', pointer = '' } = {}, ...more]) {
   return `${rule} ${pointer}${more.length > 0 ? ` +${more.length}` : ''}`;
 }
 
+/**
+ * What a button that shows itself on a row wants: one term more for the filter, or the event itself.
+ * @param {EventTarget | null} target
+ * @param {Row} row
+ * @returns {import('../lib/filter.js').Term | 'copy' | null} null where no button was meant
+ */
+export function actOf(target, { envelope }) {
+  const button = target instanceof Element ? target.closest('[data-act]') : null;
+  const act = button instanceof HTMLElement ? button.dataset.act : undefined;
+  if (act === 'name') return { field: act, value: envelope.name ?? '' };
+  if (act === 'session_id') return { field: act, value: envelope.session_id ?? '' };
+  return act === 'copy' ? act : null;
+}
+
 export class ListRow extends Component {
   /** @param {Props} next */
   shouldComponentUpdate(next) {
@@ -85,6 +99,11 @@ export class ListRow extends Component {
         <span class="cell cell-data" role="gridcell">
           ${envelope.errors[0] !== undefined && html`<span class="bad" data-test="rule"><${Untrusted} text=${brokenRule(envelope.errors)} charsMax=${120} /></span> `}
           <${Untrusted} text=${dataText(row, PREVIEW_CHARS + 1)} charsMax=${PREVIEW_CHARS} layout />
+        </span>
+        <span class="row-acts" role="gridcell">
+          ${envelope.name !== null && html`<button data-act="name">Only this name</button>`}
+          ${envelope.session_id !== null && html`<button data-act="session_id">Only this session</button>`}
+          <button data-act="copy">Copy</button>
         </span>
       </div>
     `;

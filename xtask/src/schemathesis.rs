@@ -5,7 +5,8 @@
 //! this API lie in `xtask/schemathesis/`.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -45,15 +46,18 @@ pub(crate) fn run(
     let own = target.join("schemathesis");
     let st = install(root, &own)?;
     let mut server = Server::start(eyas, &own.join("data"))?;
+    let Token { text, id } = server.token()?;
     let mut command = Command::new(st);
     let settings = root.join("xtask/schemathesis");
     command
         // What it writes belongs below `target/`.
         .current_dir(&own)
         .env("SCHEMATHESIS_HOOKS", settings.join("hooks.py"))
+        .env("SCHEMATHESIS_OWN_TOKEN", id)
         .arg("--config-file")
         .arg(settings.join("schemathesis.toml"))
         .args(["--no-color", "run", &format!("{}/openapi.json", server.url)])
+        .args(["--header", &format!("Authorization: Bearer {text}")])
         .args(["--checks", "all", "--continue-on-failure", "--warnings", "off"])
         .args(["--max-examples", &args.examples.to_string()]);
     match args.seed {
@@ -93,6 +97,12 @@ fn install(root: &Path, own: &Path) -> anyhow::Result<PathBuf> {
     Ok(st)
 }
 
+/// What the questions are asked with.
+struct Token {
+    text: String,
+    id: String,
+}
+
 /// A server with an empty folder, killed when dropped.
 struct Server {
     child: Child,
@@ -120,6 +130,32 @@ impl Server {
         let Some(url) = url else { bail!("the server did not say where it listens: {line:?}") };
         url.clone_into(&mut server.url);
         Ok(server)
+    }
+
+    /// One that may everything: among the questions are some that make tokens, and from the first one on everybody
+    /// needs one.
+    fn token(&self) -> anyhow::Result<Token> {
+        self.post("/applications", r#"{"name":"xtask"}"#)?;
+        let made = self.post("/tokens", r#"{"application":"xtask","scopes":["admin"]}"#)?;
+        let member = |name: &str| {
+            let found = made.split(&format!("\"{name}\":\"")).nth(1);
+            let found = found.and_then(|rest| rest.split('"').next()).map(str::to_owned);
+            found.with_context(|| format!("no token was made: {made}"))
+        };
+        Ok(Token { text: member("token")?, id: member("id")? })
+    }
+
+    fn post(&self, path: &str, body: &str) -> anyhow::Result<String> {
+        let address = self.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address)?;
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 }
 

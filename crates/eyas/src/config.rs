@@ -4,21 +4,23 @@
 //! Every key stands in [`KEYS`] with its environment name; all that is wrong is reported at once.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gateway::{Quota, Rates};
+use pipeline::RetentionRules;
 use queue::RESERVE_BYTES_MAX;
-use serde::Serialize;
 use store::ConfiguredSchema;
 
+use crate::address::{host_of, masked};
+use crate::ages::{self, Ages};
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
 use crate::rates::{RateFault, quota};
 use crate::schema_files;
+use crate::shown::{ConfigError, Shown};
 use crate::spelling::nearest;
 use crate::units;
 
@@ -35,6 +37,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("otlp.ratio", "EYAS_OTLP_RATIO", "0.01"),
     ("disk.reserve", "EYAS_DISK_RESERVE", "512MiB"),
     ("drain.delay", "EYAS_DRAIN_DELAY", "0"),
+    ("retention.default", "EYAS_RETENTION_DEFAULT", "forever"),
     ("limits.rate", "EYAS_LIMITS_RATE", "0"),
     ("limits.burst", "EYAS_LIMITS_BURST", "0"),
     ("limits.address_rate", "EYAS_LIMITS_ADDRESS_RATE", "0"),
@@ -77,6 +80,8 @@ pub(crate) struct Config {
     pub(crate) disk_reserve_bytes: u64,
     /// After SIGTERM: how long `/readyz` is red before new connections are refused.
     pub(crate) drain_delay: Duration,
+    /// How long events are kept.
+    pub(crate) retention: RetentionRules,
     /// How often somebody may ask.
     pub(crate) rates: Rates,
     /// Pause between two tries of a consumer that stopped because the database refuses nearly everything.
@@ -91,33 +96,6 @@ pub(crate) struct Config {
     pub(crate) file: Option<PathBuf>,
     /// What seems wrong but stops nothing.
     pub(crate) warnings: Vec<String>,
-}
-
-/// Everything that is wrong, each with where it stands and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ConfigError {
-    /// One a line.
-    pub(crate) problems: Vec<String>,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the configuration is wrong:")?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
-    }
-}
-
-/// One key as `config show` prints it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Shown {
-    /// Its name in the file.
-    pub(crate) key: &'static str,
-    /// Its value, secrets as `***`.
-    pub(crate) value: String,
-    /// Where that came from: a file, a variable, a flag, or `default`.
-    pub(crate) source: String,
-    /// The variable that would set it.
-    pub(crate) variable: &'static str,
 }
 
 /// Everything that can be said about a configuration.
@@ -171,6 +149,8 @@ struct Layers {
     settings: BTreeMap<&'static str, Setting>,
     schemas: Vec<ConfiguredSchema>,
     file: Option<PathBuf>,
+    /// Ages of single streams.
+    ages: Ages,
     problems: Vec<String>,
     warnings: Vec<String>,
 }
@@ -212,6 +192,9 @@ impl Layers {
                 }
                 (None, toml::Value::Table(inner)) if is_section(&key) => {
                     self.read_table(inner, &format!("{key}."), path);
+                }
+                (None, value) if prefix == ages::SECTION => {
+                    self.problems.extend(self.ages.set(name, value, path).err());
                 }
                 (None, _) => {
                     let nearest = nearest(&key, KEYS.iter().map(|(known, ..)| *known));
@@ -265,9 +248,15 @@ impl Layers {
                 ),
                 Some(setting) => (masked(key, &setting.values.join(", ")), setting.source.clone()),
             };
-            Shown { key, value, source, variable }
+            Shown { key: (*key).to_owned(), value, source, variable }
         };
-        KEYS.iter().map(show).collect()
+        let ages = self.ages.shown().map(|(key, value, source)| Shown {
+            key,
+            value: value.to_owned(),
+            source: source.to_owned(),
+            variable: "",
+        });
+        KEYS.iter().map(show).chain(ages).collect()
     }
 
     fn check(mut self) -> Result<Config, ConfigError> {
@@ -291,6 +280,7 @@ impl Layers {
         let events_file = self.events_file();
         let disk_reserve_bytes = self.disk_reserve();
         let drain_delay = self.drain_delay();
+        let retention = self.retention();
         let rates = self.rates();
         let refused_retry = self.refused_retry();
         let log_format = self.log_format();
@@ -305,6 +295,7 @@ impl Layers {
                 events_file,
                 disk_reserve_bytes,
                 drain_delay,
+                retention,
                 rates,
                 refused_retry,
                 log_format,
@@ -377,6 +368,17 @@ impl Layers {
             None => self.problem("drain.delay", "is not a time with its unit, like 500ms or 5s"),
         }
         Duration::ZERO
+    }
+
+    fn retention(&mut self) -> RetentionRules {
+        let text = self.settings.get("retention.default").map_or(ages::FOREVER, Setting::text);
+        let default = ages::parse(text).unwrap_or_else(|words| {
+            self.problem("retention.default", words);
+            None
+        });
+        let (streams, problems) = self.ages.check();
+        self.problems.extend(problems);
+        RetentionRules { default, streams }
     }
 
     fn rates(&mut self) -> Rates {
@@ -462,21 +464,6 @@ impl Layers {
     }
 }
 
-/// Whatever may be a secret, as `***`: the password of an address, and all of a key that is called one.
-fn masked(key: &str, text: &str) -> String {
-    let is_secret = ["token", "secret", "password", "key"].iter().any(|end| key.ends_with(end));
-    if is_secret && !text.is_empty() {
-        return "***".to_owned();
-    }
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    // A password may have an @ or a / in it; the last @ before the host is the one that counts.
-    let Some((user, host)) = rest.rsplit_once('@') else { return text.to_owned() };
-    match user.split_once(':') {
-        Some((name, _)) => format!("{scheme}://{name}:***@{host}"),
-        None => text.to_owned(),
-    }
-}
-
 fn is_section(key: &str) -> bool {
     let prefix = format!("{key}.");
     KEYS.iter().any(|(known, ..)| known.starts_with(&prefix))
@@ -491,14 +478,4 @@ fn texts(value: &toml::Value) -> Option<Vec<String>> {
         }
         _ => None,
     }
-}
-
-/// The host of an origin, without its port.
-fn host_of(origin: &str) -> Option<&str> {
-    let authority = origin.split_once("://")?.1;
-    let end = match authority.rfind(']') {
-        Some(bracket) => bracket + 1,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    Some(&authority[..end])
 }

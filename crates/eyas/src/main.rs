@@ -23,7 +23,9 @@
 //! | [`banner`] | what a person sees when the server is ready |
 //! | [`exit`] | how a command ends |
 
+mod address;
 mod admin_socket;
+mod ages;
 mod banner;
 mod cli;
 mod cli_admin;
@@ -43,6 +45,7 @@ mod otlp;
 mod printable;
 mod rates;
 mod schema_files;
+mod shown;
 mod signals;
 mod spelling;
 mod units;

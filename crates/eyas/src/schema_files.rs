@@ -3,8 +3,8 @@
 //! ```toml
 //! [[schemas]]
 //! stream = "events"                       # the default
-//! category = "page interaction"           # left out: the whole stream
-//! name = "cta click"                      # left out: the whole category
+//! category = "page interaction"           # left out: all categories
+//! name = "cta click"                      # left out: all names
 //! file = "schemas/cta-click.json"         # relative to the configuration
 //! mode = "keep"                           # the default; or "reject", or "off"
 //! ```
@@ -77,9 +77,6 @@ fn read_one(table: &toml::Table, base: &Path) -> Result<ConfiguredSchema, String
                 .map_err(|error| format!("{member} = {label:?} {error}"))?;
         }
     }
-    if name.is_some() && category.is_none() {
-        return Err("a name wants a category beside it".to_owned());
-    }
     let mode = text("mode")?.unwrap_or_else(|| SchemaMode::Keep.as_str().to_owned());
     let mode = SchemaMode::parse(&mode)
         .ok_or_else(|| format!("mode = {mode:?} is none; there are off, keep and reject"))?;
@@ -95,7 +92,7 @@ fn read_one(table: &toml::Table, base: &Path) -> Result<ConfiguredSchema, String
     let schema =
         std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let accepted =
-        Compiled::new(schema.trim()).map_err(|error| format!("{}: {error}", file.display()))?;
+        Compiled::compile(schema.trim()).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(ConfiguredSchema { key: SchemaKey { stream, category, name }, mode, text: accepted.text })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// `500ms`, `5s`, `2m`, `1h`; a bare `0` needs no unit.
+/// `500ms`, `5s`, `2m`, `1h`, `90d`; a bare `0` needs no unit.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -11,6 +11,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
         "s" => 1000,
         "m" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         "" if number == "0" => 1,
         _ => return None,
     };

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use live::Live;
 use meter::Commits;
 use model::{StreamName, Timestamp};
-use pipeline::{Intake, Meters};
+use pipeline::{Intake, Jobs, Meters, Retention};
 use store::{EventStore, Stores};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -50,7 +50,9 @@ pub(crate) struct Edge {
     pub(crate) store: Arc<dyn EventStore>,
     /// The same database by its other contracts.
     pub(crate) stores: Stores,
+    pub(crate) jobs: Jobs,
     pub(crate) meters: Arc<Meters>,
+    pub(crate) retention: Arc<Retention>,
     pub(crate) data_dir: PathBuf,
     pub(crate) options: GatewayOptions,
     pub(crate) hosts: Hosts,

@@ -46,6 +46,8 @@ pub(crate) enum Kind {
     ApplicationExists,
     TokenEnded,
     TooManyKept,
+    JobRunning,
+    JobOver,
     OtherLog,
     EventTooLarge,
     BodyTooLarge,
@@ -107,9 +109,8 @@ impl Kind {
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
-        Self::RateLimited,
         Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
-        Self::RateLimited, Self::BadCode, Self::Csrf,
+        Self::RateLimited, Self::BadCode, Self::Csrf, Self::JobRunning, Self::JobOver,
     ];
 
     /// Status, code, hint.
@@ -151,6 +152,8 @@ impl Kind {
             Self::ApplicationExists => (409, "application_exists", "choose another name, or change the one that is there"),
             Self::TokenEnded => (409, "token_ended", "make a new token with POST /tokens"),
             Self::TooManyKept => (409, "too_many_kept", "revoke tokens that nobody uses; use one application for each client"),
+            Self::JobRunning => (409, "job_running", "wait for the job that is named, or cancel it: POST /jobs/{id}/cancel"),
+            Self::JobOver => (409, "job_over", "start a new job"),
             Self::OtherLog => (410, "other_log", "this server's log began anew: read again from the beginning, without the cursor"),
             Self::EventTooLarge => (413, "event_too_large", "send a smaller event, or keep the large part elsewhere and send its address"),
             Self::BodyTooLarge => (413, "body_too_large", "send fewer events in one request"),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use axum::Router;
 use live::Live;
 use model::StreamName;
-use pipeline::{Intake, Meters};
+use pipeline::{Intake, Jobs, Meters, Retention};
 use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -46,8 +46,12 @@ pub struct GatewayParts {
     pub registry: Registry,
     /// Who has signed in.
     pub sessions: Sessions,
+    /// Long work; somebody runs it.
+    pub jobs: Jobs,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
+    /// What is deleted by age.
+    pub retention: Arc<Retention>,
     /// Whose disk `/status` reports.
     pub data_dir: PathBuf,
     /// Settings.
@@ -63,8 +67,18 @@ pub struct Gateway {
 impl Gateway {
     /// Puts the edge together; nothing runs yet.
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { intake, live, stores, registry, sessions, meters, data_dir, options } =
-            parts;
+        let GatewayParts {
+            intake,
+            live,
+            stores,
+            registry,
+            sessions,
+            jobs,
+            retention,
+            meters,
+            data_dir,
+            options,
+        } = parts;
         let edge = Arc::new(Edge {
             hosts: Hosts::new(&options.allowed_hosts, &options.public_url, registry.is_public()),
             budget: Budget::new(options.limits.budget_bytes_max),
@@ -96,7 +110,9 @@ impl Gateway {
             sessions,
             codes: Codes::default(),
             cookie: Cookie::at(&options.public_url),
+            jobs,
             meters,
+            retention,
             data_dir,
             options,
         });

@@ -44,6 +44,9 @@ pub(crate) struct Facts {
     /// Position of the event that has this id already (`id_conflict`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seq: Option<u64>,
+    /// The unfinished job (`job_running`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) job: Option<String>,
     /// Where an id is found more than once (`ambiguous_id`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) streams: Vec<String>,
@@ -120,6 +123,7 @@ impl Problem {
             hint,
             outcome: None,
             seq: None,
+            job: None,
             streams: Vec::new(),
             rejected: Vec::new(),
             retry_after_s: None,

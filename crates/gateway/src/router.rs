@@ -17,8 +17,8 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
-    applications, audit, console, event, events, explore, history, invalid, live, metrics, schemas,
-    session, sessions, status, tokens,
+    applications, audit, console, dead_letters, event, events, explore, history, invalid, jobs,
+    live, metrics, schemas, session, sessions, status, tokens,
 };
 
 /// One path.
@@ -32,13 +32,14 @@ pub(crate) struct Route {
 
 const READ: &str = "GET, HEAD";
 const READ_WRITE: &str = "GET, HEAD, POST";
+const WRITE: &str = "POST";
 
 const ADMIN: Needs = Needs::all(Need::Admin);
 const OPEN: Needs = Needs::all(Need::Nothing);
-/// The writes of events are let through by the service.
-const LOOK: Needs = Needs { look: Need::ReadSome, change: Need::Admin };
-/// For the whole server, not for some of its streams.
-const WHOLE: Needs = Needs { look: Need::Read, change: Need::Admin };
+/// Of everything. The writes of events are let through by the service.
+const LOOK: Needs = Needs { look: Need::Read, change: Need::Admin };
+/// Of some streams, where the handler shows no others.
+const NARROW: Needs = Needs { look: Need::ReadSome, change: Need::Admin };
 
 /// All paths.
 #[rustfmt::skip]
@@ -53,33 +54,44 @@ pub(crate) fn routes() -> Vec<Route> {
     };
     vec![
         bare("/", READ, OPEN, get(status::index)),
-        route("/events", READ_WRITE, LOOK, get(events::events)),
-        route("/events/{id}", READ, LOOK, get(event::event)),
-        route("/streams/{stream}", READ_WRITE, LOOK, get(events::stream)),
+        route("/events", READ_WRITE, NARROW, get(events::events)),
+        route("/events/{id}", READ, NARROW, get(event::event)),
+        route("/streams/{stream}", READ_WRITE, NARROW, get(events::stream)),
         // A literal path goes before a parameter: an event with such an id is read as `/events/%66acets`.
-        route("/events/facets", READ, LOOK, get(explore::facets)),
-        route("/events/histogram", READ, LOOK, get(explore::histogram)),
-        route("/events/count", READ, LOOK, get(explore::count)),
-        route("/streams/{stream}/facets", READ, LOOK, get(explore::facets)),
-        route("/streams/{stream}/histogram", READ, LOOK, get(explore::histogram)),
-        route("/streams/{stream}/count", READ, LOOK, get(explore::count)),
-        route("/sessions/{id}", READ, LOOK, get(sessions::session)),
-        route("/live", READ, LOOK, get(live::live)),
-        bare("/status", READ, LOOK, get(status::status)),
-        route("/status/history", READ, WHOLE, get(history::history)),
+        route("/events/facets", READ, NARROW, get(explore::facets)),
+        route("/events/histogram", READ, NARROW, get(explore::histogram)),
+        route("/events/count", READ, NARROW, get(explore::count)),
+        route("/streams/{stream}/facets", READ, NARROW, get(explore::facets)),
+        route("/streams/{stream}/histogram", READ, NARROW, get(explore::histogram)),
+        route("/streams/{stream}/count", READ, NARROW, get(explore::count)),
+        route("/sessions/{id}", READ, NARROW, get(sessions::session)),
+        route("/live", READ, NARROW, get(live::live)),
+        bare("/status", READ, NARROW, get(status::status)),
+        route("/status/history", READ, LOOK, get(history::history)),
         route("/audit", READ, ADMIN, get(audit::audit)),
         bare("/applications", READ_WRITE, ADMIN, get(applications::list).post(applications::create)),
         bare("/applications/{name}", "PATCH", ADMIN, patch(applications::change)),
         route("/tokens", READ_WRITE, ADMIN, get(tokens::list).post(tokens::create)),
         bare("/tokens/{id}", "DELETE", ADMIN, delete(tokens::revoke)),
-        bare("/tokens/{id}/rotate", "POST", ADMIN, post(tokens::rotate)),
+        bare("/tokens/{id}/rotate", WRITE, ADMIN, post(tokens::rotate)),
         bare("/session", "GET, HEAD, POST, DELETE", OPEN, get(session::look).post(session::sign_in).delete(session::sign_out)),
-        bare("/session/codes", "POST", ADMIN, post(session::make_code)),
-        route("/invalid", READ, WHOLE, get(invalid::invalid)),
-        route("/schemas", "GET, HEAD, PUT, DELETE", WHOLE, get(schemas::list).put(schemas::put).delete(schemas::turn_off)),
-        route("/schemas/versions", READ, WHOLE, get(schemas::versions)),
-        bare("/schemas/activate", "POST", ADMIN, post(schemas::activate)),
-        bare("/schemas/test", "POST", Needs::all(Need::Read), post(schemas::test)),
+        bare("/session/codes", WRITE, ADMIN, post(session::make_code)),
+        route("/invalid", READ, LOOK, get(invalid::invalid)),
+        route("/schemas", "GET, HEAD, PUT, DELETE", LOOK, get(schemas::list).put(schemas::put).delete(schemas::turn_off)),
+        route("/schemas/versions", READ, LOOK, get(schemas::versions)),
+        bare("/schemas/activate", WRITE, ADMIN, post(schemas::activate)),
+        bare("/schemas/test", WRITE, Needs::all(Need::Read), post(schemas::test)),
+        route("/dead-letters", READ, ADMIN, get(dead_letters::groups)),
+        route("/dead-letters/events", READ, ADMIN, get(dead_letters::list)),
+        bare("/dead-letters/replay", WRITE, ADMIN, post(dead_letters::replay)),
+        bare("/dead-letters/discard", WRITE, ADMIN, post(dead_letters::discard)),
+        bare("/dead-letters/restore", WRITE, ADMIN, post(dead_letters::restore)),
+        bare("/dead-letters/{seq}", READ, ADMIN, get(dead_letters::one)),
+        bare("/jobs", READ, ADMIN, get(jobs::list)),
+        bare("/jobs/{id}", READ, ADMIN, get(jobs::one)),
+        bare("/jobs/{id}/pause", WRITE, ADMIN, post(jobs::pause)),
+        bare("/jobs/{id}/resume", WRITE, ADMIN, post(jobs::resume)),
+        bare("/jobs/{id}/cancel", WRITE, ADMIN, post(jobs::cancel)),
         bare("/metrics", READ, Needs::all(Need::ReadIfPublic), get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),

@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
+use crate::auth::uses;
 use crate::door::{Door, LOCAL_CONNECTIONS_MAX, Place};
 use crate::edge::Edge;
 use crate::ending::{Ending, Order};
@@ -76,6 +77,7 @@ pub async fn run(
     let door = Door::new(&edge);
     edge.tasks.spawn(monitor::sample(Arc::clone(&edge)));
     edge.tasks.spawn(monitor::keep(Arc::clone(&edge)));
+    edge.tasks.spawn(uses::keep(Arc::clone(&edge)));
     let order = accept_until(&listeners, &gateway, &door, ending.order()).await;
     edge.is_stopping.store(order == Order::Stop, Ordering::Relaxed);
     edge.is_closing.store(true, Ordering::Relaxed);

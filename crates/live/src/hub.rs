@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use model::{Cursor, LogId, Seq};
 use queue::Queue;
-use store::EventStore;
-use tokio::sync::{Semaphore, watch};
+use store::{Changed, EventStore, Horizons};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::time::Instant;
 
 use crate::ring::Ring;
@@ -42,18 +42,25 @@ pub struct LiveOptions {
 /// The smallest share: below it the system calls cost more than the memory.
 pub const SHARE_BYTES_MIN: usize = 8 << 10;
 
+/// Batches of changes that wait for the slowest subscriber. Whoever is further behind is told that it missed some.
+pub(crate) const CHANGES_MAX: usize = 64;
+
 /// One per process, shared by counting.
 pub(crate) struct Hub {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) store: Arc<dyn EventStore>,
     /// Everything up to here is in the database. It may lag behind the database, never lead.
     pub(crate) applied: watch::Receiver<Seq>,
+    /// What has been deleted by age, or is about to be: said before it is done.
+    pub(crate) horizons: watch::Receiver<Horizons>,
     pub(crate) options: LiveOptions,
     pub(crate) ring: Ring,
     pub(crate) pushed_us: AtomicU64,
     pub(crate) n_pushed: AtomicU64,
     /// Places for reads that are not shared.
     pub(crate) reads: Semaphore,
+    /// A broadcast, because a change is news to whoever listens now and to nobody else.
+    pub(crate) changed: broadcast::Sender<Changed>,
     /// A watch, because the tail sleeps until somebody listens.
     pub(crate) n_subscriptions: watch::Sender<usize>,
 }

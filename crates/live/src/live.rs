@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use model::{Cursor, Filter, Seq};
 use queue::Queue;
-use store::EventStore;
-use tokio::sync::{Semaphore, watch};
+use store::{Changed, EventStore, Horizons};
+use tokio::sync::{Semaphore, broadcast, watch};
 
-use crate::hub::{Hub, LiveOptions};
+use crate::hub::{CHANGES_MAX, Hub, LiveOptions};
 use crate::message::Since;
 use crate::ring::Ring;
 use crate::subscription::Subscription;
@@ -32,11 +32,12 @@ pub struct Live {
 
 impl Live {
     /// The handle, and the service behind it, which the caller runs. `applied` says how far the database
-    /// is; it is moved only after the commit.
+    /// is; it is moved only after the commit. `horizons` say what has been deleted; they are moved before the deletion.
     pub fn new(
         queue: Arc<dyn Queue>,
         store: Arc<dyn EventStore>,
         applied: watch::Receiver<Seq>,
+        horizons: watch::Receiver<Horizons>,
         options: LiveOptions,
     ) -> (Self, Tail) {
         let ring = Ring::new(options.ring_bytes_max);
@@ -47,15 +48,22 @@ impl Live {
             queue,
             store,
             applied,
+            horizons,
             options,
             ring,
             pushed_us,
             n_pushed,
             reads,
+            changed: broadcast::Sender::new(CHANGES_MAX),
             n_subscriptions,
         };
         let hub = Arc::new(hub);
         (Self { hub: Arc::clone(&hub) }, Tail::new(hub))
+    }
+
+    /// Where to put events whose state has changed, after the commit: subscribers are told.
+    pub fn changed(&self) -> broadcast::Sender<Changed> {
+        self.hub.changed.clone()
     }
 
     /// Begins to listen. Nothing is read before the first [`Subscription::next`].

@@ -23,6 +23,9 @@ pub enum GapReason {
     AheadOfLog,
     /// No longer kept.
     Trimmed,
+    /// Deleted by age, of at least one stream. What is still kept of the others comes all the same, and the subscription
+    /// stands where it stood: resume after `from`.
+    Retention,
 }
 
 impl GapReason {
@@ -32,6 +35,7 @@ impl GapReason {
             Self::OtherLog => "other_log",
             Self::AheadOfLog => "ahead_of_log",
             Self::Trimmed => "trimmed",
+            Self::Retention => "retention",
         }
     }
 }
@@ -63,6 +67,16 @@ pub enum Message {
         /// How far the subscription has come.
         cursor: Cursor,
     },
+    /// An event of the filter that was a dead letter is in the database after all. It is no new event, and tells nothing
+    /// about where the subscription stands; it may come twice.
+    Status {
+        /// Where the event stands.
+        cursor: Cursor,
+        /// Whether it is valid.
+        is_valid: bool,
+    },
+    /// Some of those were missed: they came faster than they were passed on.
+    StatusGap,
     /// Everything up to `head` has been shown; what follows is new. Said once.
     CaughtUp {
         /// The head at that moment.

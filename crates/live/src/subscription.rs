@@ -12,20 +12,25 @@
 //! Which of them comes next is derived from the position at every step and never remembered, so every border can be
 //! crossed at any moment and in both directions.
 //!
+//! What retention deletes is announced before it is gone. Each step looks at that first, and after each read of the
+//! database again, before anything that was read is handed out: so a subscription is told of a hole before it crosses it.
+//!
 //! Invariant: `position` moves only past events that are handed out, do not match, or do not exist. Between
 //! moving it for a message and returning that message nothing waits, so dropping `next` loses nothing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Cursor, Filter, Seq};
 use queue::{QueueError, QueueReader};
-use store::{Order, PageQuery, StoreError};
+use store::{Changed, Horizons, Order, PageQuery, StoreError};
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::error::LiveError;
-use crate::frame::Batch;
+use crate::frame::{Batch, Frame};
 use crate::hub::{Hub, LiveOptions, Presence};
 use crate::message::{GapReason, Message, Since};
 use crate::ring::{Place, Ring};
@@ -58,6 +63,12 @@ pub struct Subscription {
     /// Since when nothing that was read has got us further.
     failing_since: Option<Instant>,
     ring_head: watch::Receiver<Seq>,
+    horizons: watch::Receiver<Horizons>,
+    /// Up to where something that the filter wants has been deleted, as far as the subscriber knows.
+    horizon: Seq,
+    changed: broadcast::Receiver<Changed>,
+    /// Of at most one batch of changes.
+    statuses: VecDeque<Message>,
     _presence: Presence,
 }
 
@@ -84,6 +95,8 @@ impl From<StoreError> for Failure {
 
 struct Fetched {
     batch: Batch,
+    /// From the database, which holds only what is kept.
+    is_kept: bool,
     /// Until when undecided events may wait; `None` when they need not (any more).
     settle_by: Option<Instant>,
 }
@@ -92,6 +105,8 @@ impl Subscription {
     pub(crate) fn new(hub: Arc<Hub>, since: Since, filter: Filter) -> Self {
         let presence = Presence::new(Arc::clone(&hub));
         let head = hub.queue.bounds().last;
+        let mut horizons = hub.horizons.clone();
+        let horizon = horizons.borrow_and_update().of(&filter);
         let (position, why) = match since {
             Since::Now => (head, None),
             Since::Beginning => (Seq::ZERO, None),
@@ -103,11 +118,18 @@ impl Subscription {
             }
             Since::After(cursor) => (cursor.seq, None),
         };
-        let to = hub.cursor(position);
+        let gap = match (why, since) {
+            (Some((from, why)), _) => Some(Message::Gap { from, to: hub.cursor(position), why }),
+            (None, Since::After(from)) if position < horizon => {
+                let (to, why) = (hub.cursor(horizon), GapReason::Retention);
+                Some(Message::Gap { from, to, why })
+            }
+            (None, _) => None,
+        };
         Self {
             filter,
             position,
-            gap: why.map(|(from, why)| Message::Gap { from, to, why }),
+            gap,
             target: head,
             is_caught_up: false,
             fetched: None,
@@ -117,6 +139,10 @@ impl Subscription {
             told: (position, Instant::now()),
             failing_since: None,
             ring_head: hub.ring.head(),
+            horizons,
+            horizon,
+            changed: hub.changed.subscribe(),
+            statuses: VecDeque::new(),
             _presence: presence,
             hub,
         }
@@ -131,6 +157,11 @@ impl Subscription {
         }
     }
 
+    /// Whoever resumes here or later misses nothing.
+    pub fn oldest(&self) -> Cursor {
+        self.hub.cursor(self.horizon)
+    }
+
     /// The next messages, at least one: waits for it. Either events, or one message that is none. Their texts are
     /// at most `batch_bytes_max` bytes together, or one event. Dropping the future loses nothing.
     ///
@@ -141,7 +172,10 @@ impl Subscription {
             Some(gap) => vec![gap],
             None => self.find_messages().await?,
         };
-        self.told = (self.position, Instant::now());
+        // These do not say where the subscription stands.
+        if !matches!(messages[..], [Message::Status { .. } | Message::StatusGap]) {
+            self.told = (self.position, Instant::now());
+        }
         Ok(messages)
     }
 
@@ -149,8 +183,9 @@ impl Subscription {
         loop {
             // A scan that matches nothing must let others run.
             tokio::task::consume_budget().await;
-            if let Some(progress) = self.progress() {
-                return Ok(vec![progress]);
+            let message = self.look_at_horizons().or_else(|| self.status());
+            if let Some(message) = message.or_else(|| self.progress()) {
+                return Ok(vec![message]);
             }
             if self.fetched.is_some() {
                 let messages = self.take_fetched().await;
@@ -176,8 +211,15 @@ impl Subscription {
                     if is_there && !std::mem::replace(&mut self.is_caught_up, true) {
                         return Ok(vec![Message::CaughtUp { head: self.cursor() }]);
                     }
-                    // The tail is on its way, also where it is just starting. The sender lives in the hub, so this cannot fail.
-                    let _ = self.ring_head.changed().await;
+                    // The tail is on its way, also where it is just starting. Both senders live in the hub, so neither can fail.
+                    tokio::select! {
+                        _ = self.ring_head.changed() => {}
+                        changed = self.changed.recv() => match changed {
+                            Ok(changed) => self.take_changes(&changed),
+                            Err(RecvError::Lagged(_)) => self.statuses.push_back(Message::StatusGap),
+                            Err(RecvError::Closed) => {}
+                        },
+                    }
                 }
                 Place::Before => {
                     if let Some(gap) = self.fetch().await? {
@@ -190,7 +232,7 @@ impl Subscription {
 
     /// Messages of what has been fetched, after undecided events have had their wait.
     async fn take_fetched(&mut self) -> Vec<Message> {
-        if let Some(Fetched { batch, settle_by }) = &mut self.fetched
+        if let Some(Fetched { batch, settle_by, .. }) = &mut self.fetched
             && let Some(by) = *settle_by
         {
             self.settle.settle(batch, by).await;
@@ -198,7 +240,7 @@ impl Subscription {
         }
         let Some(fetched) = self.fetched.take() else { return Vec::new() };
         let mut handful = self.handful();
-        self.hand_out(&fetched.batch, &mut handful);
+        self.hand_out(&fetched.batch, fetched.is_kept, &mut handful);
         if self.position < fetched.batch.through {
             self.fetched = Some(fetched);
         }
@@ -209,7 +251,7 @@ impl Subscription {
     /// passes them on in one go.
     fn take_from_ring(&mut self, mut batch: Arc<Batch>) -> Vec<Message> {
         let mut handful = self.handful();
-        while self.hand_out(&batch, &mut handful)
+        while self.hand_out(&batch, false, &mut handful)
             && let Ok(Place::Here(next)) = self.ring().find(self.position.next())
         {
             batch = next;
@@ -218,10 +260,11 @@ impl Subscription {
     }
 
     /// Moves over the batch, up to its end (then `true`) or until the handful is full.
-    fn hand_out(&mut self, batch: &Batch, handful: &mut Handful) -> bool {
+    fn hand_out(&mut self, batch: &Batch, is_kept: bool, handful: &mut Handful) -> bool {
         let mut pushing = self.hub.pushing();
         for frame in batch.after(self.position) {
-            if self.filter.matches(&frame.event) {
+            let is_gone = !is_kept && self.is_gone(frame);
+            if !is_gone && self.filter.matches(&frame.event) {
                 let text = frame.text(self.hub.log());
                 if text.len() > handful.n_bytes_left && !handful.messages.is_empty() {
                     return false;
@@ -234,6 +277,45 @@ impl Subscription {
         }
         self.position = self.position.max(batch.through);
         true
+    }
+
+    /// Says what has been deleted ahead of the position since the last look.
+    fn look_at_horizons(&mut self) -> Option<Message> {
+        // The sender lives as long as the server.
+        if !self.horizons.has_changed().unwrap_or(false) {
+            return None;
+        }
+        let horizon = self.horizons.borrow_and_update().of(&self.filter);
+        let is_news = horizon > self.horizon && horizon > self.position;
+        self.horizon = horizon;
+        let (from, to) = (self.hub.cursor(self.position), self.hub.cursor(horizon));
+        is_news.then_some(Message::Gap { from, to, why: GapReason::Retention })
+    }
+
+    /// The log and the ring may still have what the database has deleted.
+    fn is_gone(&self, frame: &Frame) -> bool {
+        frame.seq <= self.horizon
+            && frame.seq <= self.horizons.borrow().of_stream(frame.event.stream())
+    }
+
+    /// The next event of the filter whose state has changed, if any.
+    fn status(&mut self) -> Option<Message> {
+        while self.statuses.is_empty() {
+            match self.changed.try_recv() {
+                Ok(changed) => self.take_changes(&changed),
+                Err(TryRecvError::Lagged(_)) => self.statuses.push_back(Message::StatusGap),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+            }
+        }
+        self.statuses.pop_front()
+    }
+
+    fn take_changes(&mut self, changed: &Changed) {
+        let wanted = changed.iter().filter(|stored| self.filter.matches(&stored.event));
+        self.statuses.extend(wanted.map(|stored| Message::Status {
+            cursor: self.hub.cursor(stored.seq),
+            is_valid: stored.event.valid(),
+        }));
     }
 
     /// Where the subscription stands, when nothing has been said for long although it has moved.
@@ -302,7 +384,7 @@ impl Subscription {
             let limit_max = self.hub.options.history_page.min(2 * self.page_limit);
             self.page_limit = n_fitting.min(limit_max).max(1);
         }
-        self.fetched = Some(Fetched { batch, settle_by: None });
+        self.fetched = Some(Fetched { batch, is_kept: true, settle_by: None });
         Ok(())
     }
 
@@ -314,7 +396,7 @@ impl Subscription {
             Ok(records) => match Batch::from_records(records) {
                 Ok(batch) => {
                     let settle_by = Some(Instant::now() + options.settle_wait);
-                    self.fetched = Some(Fetched { batch, settle_by });
+                    self.fetched = Some(Fetched { batch, is_kept: false, settle_by });
                     self.failing_since = None;
                     return Ok(None);
                 }

@@ -217,6 +217,7 @@ impl Intake {
 
     /// All ids are ours: nothing can be a repetition.
     async fn append_new(&self, entries: Vec<Entry>) -> Result<Accepted, IntakeError> {
+        let hashes = entries.iter().map(|entry| entry.hash).collect();
         let mut ids = Vec::with_capacity(entries.len());
         let mut records = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -226,7 +227,7 @@ impl Intake {
         let range = self.append_records(records).await?;
         self.meters.accepted.fetch_add(ids.len() as u64, Ordering::Relaxed);
         let place = |(at, id)| Item::Appended { id, seq: range.first.plus(at as u64) };
-        Ok(self.accepted(ids.into_iter().enumerate().map(place).collect()))
+        Ok(self.accepted(ids.into_iter().enumerate().map(place).collect(), hashes))
     }
 
     /// Appends what is new, or says whose append has to be over first. Then it holds no id, so two requests
@@ -385,11 +386,11 @@ impl Intake {
         let n_duplicate =
             items.iter().filter(|item| matches!(item, Item::Duplicate { .. })).count();
         self.meters.duplicate.fetch_add(n_duplicate as u64, Ordering::Relaxed);
-        self.accepted(items)
+        self.accepted(items, entries.iter().map(|entry| entry.hash).collect())
     }
 
-    fn accepted(&self, items: Vec<Item>) -> Accepted {
-        Accepted { items, durability: self.queue.durability().as_str() }
+    fn accepted(&self, items: Vec<Item>, hashes: Vec<ContentHash>) -> Accepted {
+        Accepted { items, hashes, durability: self.queue.durability().as_str() }
     }
 }
 

@@ -1,18 +1,22 @@
 //! Floor 3: the write path.
 //!
 //! [`batch`] turns what the edge parsed into records, by the [`rules`]; [`intake`] appends them, with an [`outcome`];
-//! [`schemas`] is what their data has to look like; [`recent`] remembers the ids that the database does not know yet; [`consumer`] applies the log to the
-//! database; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`meters`] counts at the seams,
+//! [`schemas`] is what their data has to look like; [`recent`] remembers the ids that the database does not know yet;
+//! [`consumer`] applies the log to the database; [`retention`] deletes there what is older than it may be; [`jobs`] work over
+//! many events at leisure, such as replays of dead letters; [`queued`] finds an event between the two; [`wait`] tells what
+//! became of one; [`meters`] counts at the seams,
 //! [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
 mod clock;
 mod consumer;
 mod intake;
+mod jobs;
 mod meters;
 mod outcome;
 mod queued;
 mod recent;
+mod retention;
 mod rules;
 mod schemas;
 mod traces;
@@ -25,9 +29,14 @@ pub use batch::Batch;
 pub use clock::now;
 pub use consumer::{Consumer, ConsumerOptions, StartError};
 pub use intake::{Intake, IntakeOptions, LogFacts};
+pub use jobs::desk::{JobWish, Jobs};
+pub use jobs::redrive::{ATTEMPTS_MAX, REPLAY, Redrive, ReplayPlan, plan_replay};
+pub use jobs::runner::JobRunner;
+pub use jobs::work::{Work, Worked};
 pub use meters::{ConsumerState, Counts, Lag, Meters};
 pub use outcome::{Accepted, IntakeError, Item, OnConflict};
 pub use queued::QueuedError;
+pub use retention::{Retention, RetentionRules};
 pub use rules::{Fault, NewEvent};
 pub use schemas::compiled::{Accepted as AcceptedSchema, Compiled};
 pub use schemas::dry_run::{DRY_RUN_EVENTS_MAX, DryRun, DryRunGroup, dry_run};

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use meter::{Busy, Histogram};
 use model::{Seq, Timestamp};
@@ -23,8 +24,11 @@ pub struct Counts {
     pub invalid: u64,
     /// Repetitions: found at the edge, or dropped by the consumer.
     pub duplicate: u64,
-    /// Dead letters written.
+    /// Dead letters written. Accepted events, once they are applied, are `stored`, `dead`, or `duplicate` ones that the
+    /// consumer dropped; a replay changes none of the three.
     pub dead: u64,
+    /// Dead letters that became rows after all.
+    pub replayed: u64,
 }
 
 /// How far the database is behind the log.
@@ -46,7 +50,8 @@ pub enum ConsumerState {
         /// Why it has to.
         reason: String,
     },
-    /// Stopped for good, with an alarm: a person has to look. The log goes on and keeps everything.
+    /// Stopped with an alarm: a person has to look. The log goes on and keeps everything. The reason says whether it tries
+    /// again by itself.
     Stopped {
         /// Why.
         reason: String,
@@ -61,6 +66,7 @@ pub struct Meters {
     pub(crate) invalid: AtomicU64,
     pub(crate) duplicate: AtomicU64,
     pub(crate) dead: AtomicU64,
+    pub(crate) replayed: AtomicU64,
     /// Microseconds that an append took, from handing it over to its answer; only those that succeeded.
     pub append_us: Histogram,
     /// The time in which the consumer had a transaction with the database.
@@ -90,6 +96,7 @@ impl Meters {
             invalid: AtomicU64::new(0),
             duplicate: AtomicU64::new(0),
             dead: AtomicU64::new(0),
+            replayed: AtomicU64::new(0),
             append_us: Histogram::default(),
             apply_busy: Busy::default(),
             apply_us: Histogram::default(),
@@ -117,6 +124,7 @@ impl Meters {
             invalid: read(&self.invalid),
             duplicate: read(&self.duplicate),
             dead: read(&self.dead),
+            replayed: read(&self.replayed),
         }
     }
 
@@ -137,6 +145,13 @@ impl Meters {
         let is_behind = records > 0 && since_us != 0;
         let age_us = if is_behind { (now.micros() - since_us).max(0) } else { 0 };
         Lag { records, seconds: age_us as f64 / 1e6 }
+    }
+
+    /// How long the oldest event that is known to wait for the database has waited.
+    pub(crate) fn waiting_for(&self, now: Timestamp) -> Duration {
+        let since = known(self.waiting_since_us.load(Ordering::Relaxed));
+        let waited_us = since.map_or(0, |since| now.micros() - since.micros());
+        Duration::from_micros(u64::try_from(waited_us).unwrap_or(0))
     }
 
     /// What the consumer does.

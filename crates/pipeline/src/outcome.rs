@@ -1,6 +1,6 @@
 //! What becomes of a request.
 
-use model::Seq;
+use model::{ContentHash, Seq};
 use queue::QueueError;
 use thiserror::Error;
 
@@ -66,8 +66,20 @@ impl Item {
 pub struct Accepted {
     /// One for each pushed event, in order.
     pub items: Vec<Item>,
+    /// The content of each of them.
+    pub(crate) hashes: Vec<ContentHash>,
     /// `disk` or `memory`.
     pub durability: &'static str,
+}
+
+impl Accepted {
+    /// Leaves out what is not wanted.
+    pub fn retain(&mut self, mut is_wanted: impl FnMut(&Item) -> bool) {
+        let kept: Vec<bool> = self.items.iter().map(&mut is_wanted).collect();
+        let (mut of_items, mut of_hashes) = (kept.iter(), kept.iter());
+        self.items.retain(|_| of_items.next() == Some(&true));
+        self.hashes.retain(|_| of_hashes.next() == Some(&true));
+    }
 }
 
 /// Why a request is not (known to be) durable.

@@ -1,6 +1,6 @@
 //! For those who want to know more than that their events are durable: what the database made of them.
 
-use model::{Seq, StreamName};
+use model::{ContentHash, Seq, StreamName};
 use store::{Fate, IdKey, StoreError};
 
 use crate::intake::Intake;
@@ -16,7 +16,7 @@ impl Intake {
     }
 
     /// What became of each event that was accepted for a stream; `None` for those that the database does not
-    /// have yet. A repetition that the consumer dropped shares the fate of the first.
+    /// have yet. A repetition that the consumer dropped shares the fate of the first, be it a row or a dead letter.
     pub async fn fates(
         &self,
         accepted: &Accepted,
@@ -36,10 +36,15 @@ impl Intake {
             id: accepted.items[*at].id().to_owned(),
         };
         let firsts = self.store.find(dropped.iter().map(key).collect()).await?;
+        let is_same = |at: usize, hash: ContentHash| accepted.hashes.get(at) == Some(&hash);
+        // Where the id names other content, what was dropped repeats a dead letter.
+        let conflicts: Vec<bool> = (dropped.iter().zip(&firsts))
+            .map(|(&at, first)| first.is_some_and(|(_, hash)| !is_same(at, hash)))
+            .collect();
         let firsts = firsts.into_iter().map(|first| first.map_or(Seq::ZERO, |(seq, _)| seq));
         let found = self.store.fates(firsts.collect()).await?;
-        for (at, fate) in dropped.into_iter().zip(found) {
-            fates[at] = fate;
+        for ((at, fate), is_conflict) in dropped.into_iter().zip(found).zip(conflicts) {
+            fates[at] = if is_conflict { Some(Fate::Dead) } else { fate };
         }
         Ok(fates)
     }

@@ -10,6 +10,8 @@
 //! Invariant: a dead letter is never deleted by these calls, and its `Seq` never changes. Where a row stands at the
 //! same `Seq`, the row is what readers see; everywhere else the dead letter stands in its place in history.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use model::{Seq, Timestamp};
 
@@ -187,6 +189,9 @@ pub enum Replayed {
         detail: String,
     },
 }
+
+/// Events whose state has changed, as those who listen are told: in rising order, without their data and errors.
+pub type Changed = Arc<Vec<Stored>>;
 
 /// A change of state by a person.
 #[derive(Clone, Debug)]

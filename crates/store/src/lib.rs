@@ -1,6 +1,6 @@
 //! Floor 1: the database behind a few traits.
 //!
-//! [`events`] is the contract of the events lane, [`explore`] sums them up, [`control`] is that of the small settled things,
+//! [`events`] is the contract of the events lane, [`explore`] sums them up, [`retention`] deletes them, [`control`] is that of the small settled things,
 //! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens, [`sessions`] that of who has
 //! signed in to the console, [`schemas`] that of what events have to look like, [`dead_letters`] that of what the database
 //! refused, [`jobs`] that of long work. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
@@ -16,6 +16,7 @@ mod events;
 mod explore;
 mod invalid;
 mod jobs;
+mod retention;
 mod schemas;
 mod sessions;
 mod sqlite;
@@ -28,8 +29,8 @@ mod tests;
 pub use audit::{AuditEntry, AuditStore, Audited};
 pub use control::{ControlStore, History, HistoryMark, HistoryPoint, HistorySave};
 pub use dead_letters::{
-    DEAD_GROUPS_MAX, DeadAct, DeadCounts, DeadFilter, DeadGroup, DeadLetter, DeadLetterStore,
-    DeadState, DeadSum, ID_CONFLICT, LabelIs, REFUSED, Replay, Replayed,
+    Changed, DEAD_GROUPS_MAX, DeadAct, DeadCounts, DeadFilter, DeadGroup, DeadLetter,
+    DeadLetterStore, DeadState, DeadSum, ID_CONFLICT, LabelIs, REFUSED, Replay, Replayed,
 };
 pub use error::StoreError;
 pub use events::{
@@ -39,6 +40,7 @@ pub use events::{
 pub use explore::{Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment};
 pub use invalid::{InvalidGroup, InvalidGroups, InvalidSample, invalid_groups};
 pub use jobs::{Begun, JOBS_KEPT_MAX, Job, JobProgress, JobState, JobStore, JobTurn, NewJob};
+pub use retention::{Forget, Horizons, RetentionStore};
 pub use schemas::{
     ConfiguredSchema, SCHEMA_VERSIONS_MAX, SCHEMAS_MAX, SchemaAct, SchemaChange, SchemaKey,
     SchemaMode, SchemaRefusal, SchemaSource, SchemaState, SchemaStates, SchemaStore, SchemaText,

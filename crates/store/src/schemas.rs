@@ -14,7 +14,7 @@ pub const SCHEMA_VERSIONS_MAX: u32 = 1_000;
 /// Most bytes of schemas in one answer with versions; the newest come first.
 pub const VERSIONS_BYTES_MAX: usize = 4 << 20;
 
-/// Which events a schema is for. A name stands only beside a category.
+/// Which events a schema is for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SchemaKey {
     /// Exactly this stream.

@@ -8,6 +8,7 @@ use crate::dead_letters::DeadLetterStore;
 use crate::events::EventStore;
 use crate::explore::ExploreStore;
 use crate::jobs::JobStore;
+use crate::retention::RetentionStore;
 use crate::schemas::SchemaStore;
 use crate::sessions::SessionStore;
 use crate::trust::TrustStore;
@@ -19,6 +20,8 @@ pub struct Stores {
     pub events: Arc<dyn EventStore>,
     /// Summaries of many events.
     pub explore: Arc<dyn ExploreStore>,
+    /// Deleting by age.
+    pub retention: Arc<dyn RetentionStore>,
     /// The settled things.
     pub control: Arc<dyn ControlStore>,
     /// Who did what.
@@ -41,8 +44,10 @@ impl Stores {
     where
         S: EventStore
             + ExploreStore
+            + RetentionStore
             + ControlStore
             + AuditStore
+            + SchemaStore
             + TrustStore
             + SchemaStore
             + SessionStore
@@ -53,6 +58,7 @@ impl Stores {
         Self {
             events: Arc::clone(store) as _,
             explore: Arc::clone(store) as _,
+            retention: Arc::clone(store) as _,
             control: Arc::clone(store) as _,
             audit: Arc::clone(store) as _,
             trust: Arc::clone(store) as _,

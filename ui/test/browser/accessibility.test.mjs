@@ -54,7 +54,7 @@ const PLACES = [
   ['Events, groups of invalid ones', '/ui/events?tab=invalid', async (page) => {
     await page.route(/\/invalid\?/, (route) => route.fulfill({ json: { complete: false, groups: [INVALID] } }));
     await page.reload();
-    await page.waitForSelector('[data-test=group]');
+    await page.waitForSelector('[data-test=groups-row]');
     await page.unrouteAll({ behavior: 'ignoreErrors' });
   }],
   ['Events, a part fails', '/ui/events', async (page) => {

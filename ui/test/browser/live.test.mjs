@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { BIN, eachTestHasAServerAndAPage, rows, says, server, watched } from './support.mjs';
+import { BIN, eachTestHasAServerAndAPage, rows, says, server, waitFor, watched } from './support.mjs';
 
 eachTestHasAServerAndAPage();
 
@@ -230,6 +230,32 @@ test('the filter comes from the address, goes into it, and back undoes it', asyn
   await page.click('text=Clear filter');
   await says(page, 'matched', '5');
   assert.equal(new URL(page.url()).search, '');
+  await watched.assertClean();
+});
+
+test('a row offers what can be done with it, to the mouse and to the keyboard', async () => {
+  await watched.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.origin });
+  await server.send({ id: 'one', category: 'a', name: 'x', session_id: 's1', data: 1.0 });
+  await server.send({ category: 'a', name: 'y', session_id: 's1' });
+  await server.send({ category: 'a', name: 'x', session_id: 's2' });
+  const page = await openLive();
+  await says(page, 'matched', '3');
+  assert.ok(await page.isHidden('[data-act=copy] >> nth=2'));
+  await page.hover('[data-test=row] >> nth=2');
+  await page.click('[data-act=copy] >> nth=2');
+  await waitFor('the event is copied', 5000, async () => (await page.evaluate(() => navigator.clipboard.readText())).includes('"id":"one"'));
+  assert.equal(new URL(page.url()).search, '', 'the row stays closed');
+  await page.hover('[data-test=row] >> nth=2');
+  await page.click('[data-act=session_id] >> nth=2');
+  await says(page, 'matched', '2');
+  assert.equal(new URL(page.url()).search, '?session_id=s1');
+  await page.keyboard.press('j');
+  await page.waitForFunction(() => document.activeElement?.hasAttribute('data-n'));
+  await page.keyboard.press('Tab');
+  await page.waitForFunction(() => document.activeElement?.getAttribute('data-act') === 'name');
+  await page.keyboard.press('Enter');
+  await says(page, 'matched', '1');
+  assert.equal(new URL(page.url()).search, '?session_id=s1&name=y');
   await watched.assertClean();
 });
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 
-import { curl } from '../../lib/curl.js';
+import { curl, getCurl } from '../../lib/curl.js';
 import { splitEvent } from '../../lib/raw-json.js';
 
 /** What curl would be given. @param {string} command */
@@ -31,4 +31,15 @@ test('an array sent to a stream is one line of NDJSON, because as JSON it would 
   const words = argumentsOf(curl(event({ stream: 'sensors' }, '[1.0,\n 2]'), 'http://h'));
   assert.deepEqual(words.slice(2), ['http://h/streams/sensors', '-H', 'Content-Type: application/x-ndjson', '--data-binary', '[1.0,  2]']);
   assert.equal(argumentsOf(curl(event({ stream: 'sensors' }, '1.0'), 'http://h'))[6], '1.0');
+});
+
+test('where tokens are required the command says where one goes, and never which', () => {
+  const words = argumentsOf(`TOKEN=t; ${curl(event({}, '1'), 'http://h', true)}`);
+  assert.deepEqual(words.slice(0, 7), ['-X', 'POST', 'http://h/events', '-H', 'Authorization: Bearer t', '-H', 'Content-Type: application/json']);
+});
+
+test('a question is its address, and a token is a place for one', () => {
+  const path = "/events?name=it's+%26+$(x)+`y`+%5C&stream=*";
+  assert.deepEqual(argumentsOf(getCurl('http://h:1', path)), [`http://h:1${path}`]);
+  assert.deepEqual(argumentsOf(`TOKEN=eyas_x\n${getCurl('http://h', '/events', true)}`), ['-H', 'Authorization: Bearer eyas_x', 'http://h/events']);
 });

@@ -19,7 +19,10 @@ use gateway::{
     Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Registry, Sessions,
 };
 use live::{Live, LiveError, LiveOptions};
-use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters, Schemas};
+use pipeline::{
+    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
+    Schemas,
+};
 use queue::{Queue, QueueError};
 use store::Stores;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -135,6 +138,7 @@ struct Server {
     meters: Arc<Meters>,
     intake: Intake,
     consumer: Consumer,
+    retention: Arc<Retention>,
     exporter: Option<Exporter>,
     tasks: TaskTracker,
 }
@@ -185,6 +189,9 @@ impl Server {
         };
         let consumer = Consumer::start(&intake, options).await;
         let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
+        let (store, rules) = (Arc::clone(&stores.retention), config.retention.clone());
+        let retention = Retention::open(store, Arc::clone(&meters), rules).await;
+        let retention = retention.map_err(anyhow::Error::from)?;
         Ok(Self {
             config,
             instance,
@@ -195,6 +202,7 @@ impl Server {
             meters,
             intake,
             consumer,
+            retention,
             exporter,
             tasks,
         })
@@ -217,15 +225,19 @@ impl Server {
             Arc::clone(&self.queue),
             Arc::clone(&self.stores.events),
             self.meters.applied_changes(),
+            self.retention.horizons(),
             LIVE,
         );
+        let (jobs, runner) = jobs(&self.stores, &self.meters, &live);
         let gateway = Arc::new(Gateway::new(GatewayParts {
             intake: self.intake.clone(),
             live,
             stores: self.stores.clone(),
             registry: self.registry,
             sessions: self.sessions,
+            jobs,
             meters: Arc::clone(&self.meters),
+            retention: Arc::clone(&self.retention),
             options: edge_options(&self.config, &self.instance, &url),
             data_dir: self.config.data_dir.clone(),
         }));
@@ -233,6 +245,8 @@ impl Server {
         let mut parts = Parts {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
             consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
+            retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
+            jobs: self.tasks.spawn(runner.run(stop_rest.clone())),
             edge: self.tasks.spawn(edge),
         };
         let ready = Ready {
@@ -268,9 +282,9 @@ impl Server {
         if time::timeout(apply_max, parts.consumer).await.is_err() {
             info!("the database is still behind; the rest is applied after the next start");
         }
-        if !parts.tail.is_finished() {
-            let _ = time::timeout(STOP_APPLY_MAX, parts.tail).await;
-        }
+        // A slice under way is committed or it is not: the next start goes on from there.
+        let _ = time::timeout(STOP_APPLY_MAX, parts.jobs).await;
+        finish_readers(parts.retention, parts.tail).await;
         otlp::finish(self.exporter).await;
         let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
@@ -335,10 +349,28 @@ async fn open_schemas(config: &Config, stores: &Stores) -> anyhow::Result<Arc<Sc
     Ok(schemas)
 }
 
+/// What SIGHUP does.
+fn reload(config: &Config, stores: &Stores, schemas: &Arc<Schemas>) -> impl AsyncFn() + 'static {
+    let (file, audit) = (config.file.clone(), Arc::clone(&stores.audit));
+    let schemas = Arc::clone(schemas);
+    async move || schema_files::reload(file.as_deref(), &schemas, &*audit).await
+}
+
+/// The desk of long work, and who does it.
+fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner) {
+    let desk = Jobs::new(Arc::clone(&stores.jobs));
+    let dead_letters = Arc::clone(&stores.dead_letters);
+    let redrive = Redrive::new(dead_letters, Arc::clone(meters), live.changed());
+    let runner = JobRunner::new(desk.clone(), Arc::clone(&stores.jobs), vec![Box::new(redrive)]);
+    (desk, runner)
+}
+
 /// The tasks of a running server.
 struct Parts {
     edge: JoinHandle<Option<TcpListener>>,
     consumer: JoinHandle<()>,
+    retention: JoinHandle<()>,
+    jobs: JoinHandle<()>,
     tail: JoinHandle<Result<(), LiveError>>,
 }
 
@@ -348,9 +380,19 @@ impl Parts {
         tokio::select! {
             ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
             ended = &mut self.consumer => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
+            ended = &mut self.retention => anyhow::anyhow!("retention ended by itself: {ended:?}"),
+            ended = &mut self.jobs => anyhow::anyhow!("the jobs ended by themselves: {ended:?}"),
             // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
             Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
         }
+    }
+}
+
+/// Waits for those that only read the log, or only delete: a slice under way is finished by the database.
+async fn finish_readers(retention: JoinHandle<()>, tail: JoinHandle<Result<(), LiveError>>) {
+    let _ = time::timeout(STOP_APPLY_MAX, retention).await;
+    if !tail.is_finished() {
+        let _ = time::timeout(STOP_APPLY_MAX, tail).await;
     }
 }
 
@@ -363,8 +405,7 @@ impl Process {
         let ready_at = pipeline::now().to_string();
         let (pid, url) = (std::process::id() as i32, url.to_owned());
         self.tell(&Note { pid, url, ready_at, ..Note::default() });
-        let file = config.file.as_deref();
-        self.wanted(&async || schema_files::reload(file, schemas, &*stores.audit).await).await
+        self.wanted(&reload(config, stores, schemas)).await
     }
 
     /// Waits for a signal that is to be obeyed: a hand-over only to a program that is fit for it.

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::config::Survey;
 use crate::exit::CommandError;
 use crate::printable::printable;
+use crate::shown::Shown;
 
 /// Says whether the configuration can be used. Warnings are no failure.
 pub(crate) fn check(survey: Survey, json: bool) -> Result<(), CommandError> {
@@ -36,12 +37,12 @@ pub(crate) fn show(survey: Survey, json: bool) -> Result<(), CommandError> {
     if json {
         print(&json!(survey.shown).to_string())?;
     } else {
-        let width = |part: fn(&crate::config::Shown) -> &str| {
+        let width = |part: fn(&Shown) -> &str| {
             survey.shown.iter().map(|shown| part(shown).chars().count()).max().unwrap_or(0)
         };
-        let (keys, values) = (width(|shown| shown.key), width(|shown| &shown.value));
+        let (keys, values) = (width(|shown| &shown.key), width(|shown| &shown.value));
         for shown in &survey.shown {
-            let (key, value) = (shown.key, printable(&shown.value));
+            let (key, value) = (&shown.key, printable(&shown.value));
             print(&format!("{key:keys$}  {value:values$}  {}", printable(&shown.source)))?;
         }
     }

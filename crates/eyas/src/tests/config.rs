@@ -135,7 +135,7 @@ fn every_key_is_shown_with_where_it_comes_from_and_without_its_secrets() {
     assert!(survey.outcome.unwrap_err().problems.iter().all(|problem| !problem.contains("p@w")));
     for shown in survey.shown {
         let (value, source) = (shown.value.as_str(), shown.source.as_str());
-        match shown.key {
+        match shown.key.as_str() {
             "store.url" => assert_eq!((value, source), ("x://u:***@h/d", "EYAS_STORE_URL")),
             _ => assert_eq!(source, "default", "{value}"),
         }
@@ -150,8 +150,52 @@ fn the_defaults_that_are_shown_are_those_that_hold() {
     let shown = config::survey(None, &none, &Overrides::default(), dir.path()).shown;
     // `public_url` and `data_dir` are shown in words that depend on other things.
     let is_literal = |key: &str| !matches!(key, "public_url" | "data_dir");
-    let said: Vec<(&str, &str)> = (shown.iter().filter(|one| is_literal(one.key)))
+    let said: Vec<(&str, &str)> = (shown.iter().filter(|one| is_literal(&one.key)))
         .map(|one| (one.variable, one.value.as_str()))
         .collect();
     assert_eq!(load(None, &said), load(None, &[]));
+}
+
+#[test]
+fn each_stream_has_an_age_in_words() {
+    let file = "[retention]\nevents = \"90d\"\n\"sensors.eu\" = \"12h\"\norders = \"forever\"\ndefault = \"2s\"\n";
+    let rules = load(Some(file), &[]).unwrap().retention;
+    let seconds = |stream| rules.age_of(stream).map(|age| age.as_secs());
+    assert_eq!(seconds("events"), Some(90 * 86_400));
+    assert_eq!(
+        (seconds("sensors.eu"), seconds("orders"), seconds("others")),
+        (Some(43_200), None, Some(2))
+    );
+    let rules = load(Some(file), &[("EYAS_RETENTION_DEFAULT", "forever")]).unwrap().retention;
+    assert_eq!(rules.default, None);
+    assert!(!load(None, &[]).unwrap().retention.is_on(), "off by default");
+}
+
+#[test]
+fn a_wrong_age_is_named_with_what_is_allowed() {
+    for (line, words) in [
+        ("events = \"soon\"", "retention.events = \"soon\" is not an age with its unit, like 90d"),
+        ("events = \"0\"", "retention.events = \"0\" is not between 1s and 36500d"),
+        ("events = \"999ms\"", "is not between"),
+        ("events = 90", "`retention.events` must be a stream and its age"),
+        ("a.b = \"1d\"", "a name with a dot wants quotes"),
+        ("Events = \"1d\"", "`retention.Events` must be a stream"),
+        ("default = \"1y\"", "retention.default = \"1y\" is not an age"),
+        ("default = 7", "retention.default = \"7\" is not an age"),
+    ] {
+        let error = load(Some(&format!("[retention]\n{line}\n")), &[]).unwrap_err();
+        assert!(error.contains(words), "{line}: {error}");
+    }
+}
+
+#[test]
+fn ages_of_streams_are_shown_with_the_other_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("eyas.toml"), "[retention]\norders = \"7d\"\n").unwrap();
+    let survey = config::survey(None, &BTreeMap::new(), &Overrides::default(), dir.path());
+    let shown = |key: &str| survey.shown.iter().find(|shown| shown.key == key).cloned().unwrap();
+    assert_eq!(shown("retention.default").value, "forever");
+    let orders = shown("retention.orders");
+    assert_eq!(orders.value, "7d");
+    assert!(orders.source.ends_with("eyas.toml"), "{}", orders.source);
 }

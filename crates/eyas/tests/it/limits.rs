@@ -104,6 +104,10 @@ async fn a_flood_with_one_token_is_told_to_wait_and_another_token_is_not() {
     assert_eq!(limited["token"], n_refused, "{limited}");
     let applications = serde_json::json!([{ "application": "noisy", "count": n_refused }]);
     assert_eq!(limited["applications"], applications);
+    let (_, narrow) = app.make_token("quiet", &["read:events"]).await;
+    let narrow = app.http.another().bearing(&narrow).get("/status").await.json();
+    assert_eq!(narrow["rate_limited"]["token"], n_refused);
+    assert_eq!(narrow["rate_limited"]["applications"], serde_json::json!([]), "no names for some");
     let metrics = app.get("/metrics").await;
     let series = "eyas_rate_limited_application_total{application=\"noisy\"}";
     assert_eq!(metric(metrics.text(), series), n_refused);

@@ -1,8 +1,8 @@
 //! The integration tests: they speak HTTP to the real binary on a free port, in a folder of their own.
 //!
 //! They would survive a rewrite of everything below the boundary. What each part proves stands in
-//! docs/testing.md. Invariant: nothing here reaches into a crate to see an answer; the two tests that
-//! open the database file do it to break it, or to read dead letters, which have no page yet. One room
+//! docs/testing.md. Invariant: nothing here reaches into a crate to see an answer; the tests that
+//! open the database file do it to break it, to make it refuse records, or to read it whole. One room
 //! is of another kind: `seeded_defects` runs the crates in this process, to break them on purpose.
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +18,7 @@ mod checker;
 mod cli;
 mod command;
 mod config;
+mod dead_letters;
 mod disk;
 mod doctor;
 mod events;
@@ -39,11 +40,14 @@ mod live_pause;
 mod load;
 mod log_commands;
 mod logs;
+mod make_token;
 mod malformed;
 mod metrics;
 mod paging;
 mod producers;
 mod reading;
+mod retention;
+mod schemas;
 mod seeded;
 mod seeded_defects;
 mod sign_in;
@@ -54,5 +58,6 @@ mod tcp;
 mod tokens;
 mod torture;
 mod traces;
+mod trusted;
 mod two_truths;
 mod ways_in;

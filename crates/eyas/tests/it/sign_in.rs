@@ -1,10 +1,14 @@
 //! Signing in to the console: what a cookie may, when it ends, and that no other page can use it.
 
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+
 use hyper::Method;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::app::{DEADLINE, TestApp};
+use crate::app::{DEADLINE, Launch, TestApp, binary};
 use crate::follow::{Follower, Heard, knock};
 use crate::http::{Answer, Http};
 
@@ -215,13 +219,59 @@ async fn live_events_end_with_signing_out() {
     assert_eq!(end, Some(1008));
 }
 
+/// Starts the server as a person does, in a terminal: what that shows, to the end of the banner.
+async fn banner_on_a_terminal(launch: &Launch) -> String {
+    let serve = format!(
+        "echo pid $$; exec {} serve --listen 127.0.0.1:0 --data-dir {}",
+        binary(),
+        launch.dir().display()
+    );
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--flush", "--command", &serve, "/dev/null"]);
+    terminal.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut terminal = terminal.spawn().expect("script(1) of util-linux makes a terminal");
+    let mut screen = terminal.stdout.take().expect("its screen is piped");
+    let reading = tokio::task::spawn_blocking(move || {
+        let (mut shown, mut chunk) = (String::new(), [0; 4096]);
+        while let Ok(n @ 1..) = screen.read(&mut chunk) {
+            shown.push_str(&String::from_utf8_lossy(&chunk[..n]));
+            if shown.contains("Ctrl-C") {
+                break;
+            }
+        }
+        shown
+    });
+    let shown = timeout(DEADLINE, reading).await.expect("a banner").unwrap();
+    let pid = shown.split_once("pid ").and_then(|(_, rest)| rest.lines().next());
+    let pid = pid.and_then(|pid| Pid::from_raw(pid.trim().parse().unwrap())).expect("a pid");
+    kill_process(pid, Signal::KILL).unwrap();
+    terminal.wait().unwrap();
+    shown
+}
+
 #[tokio::test]
-async fn a_code_is_shown_to_a_terminal_only() {
-    let (app, _) = guarded().await;
+async fn a_code_is_shown_to_a_terminal_and_where_one_is_needed() {
+    let app = TestApp::start().await;
     let launch = app.terminate().await;
+    let shown = banner_on_a_terminal(&launch).await;
+    assert!(
+        shown.contains("/ui/\r\n") && !shown.contains("code="),
+        "nobody has to sign in: {shown}"
+    );
+
     let app = launch.start().await;
-    let said = format!("{}{:?}", app.stderr(), app.lines());
-    assert!(!said.contains("code="), "{said}");
+    app.make_token("admin", &["admin"]).await;
+    let launch = app.terminate().await;
+    let shown = banner_on_a_terminal(&launch).await;
+    let code = shown.split("/ui/#code=").nth(1).and_then(|rest| rest.get(..32));
+    assert!(code.is_some_and(|code| code.bytes().all(|b| b.is_ascii_hexdigit())), "{shown}");
+    let (mut child, banner) = launch.start_for_people().await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        banner.contains("/ui/\n") && !banner.contains("code="),
+        "kept by whoever reads: {banner}"
+    );
 }
 
 #[tokio::test]

@@ -141,7 +141,9 @@ impl Subscriber {
 /// What the database gave up on. There is no page for it yet, so its table is read.
 pub(crate) fn dead_letters(database: &Path) -> Vec<Kept> {
     let database = Connection::open(database).unwrap();
-    let mut select = database.prepare("SELECT seq, record FROM dead_letters ORDER BY seq").unwrap();
+    // A replayed one is an event at its old place.
+    let sql = "SELECT seq, record FROM dead_letters WHERE seq NOT IN (SELECT seq FROM events) ORDER BY seq";
+    let mut select = database.prepare(sql).unwrap();
     let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)));
     rows.unwrap()
         .map(|row| {

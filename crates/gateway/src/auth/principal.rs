@@ -19,7 +19,8 @@ use crate::rate::bucket::Bucket;
 pub(crate) enum Need {
     /// Anybody may.
     Nothing,
-    /// Scope `read`, for one stream at least: the handler sees to it that nothing else is shown ([`Principal::narrow`]).
+    /// Scope `read`, for one stream at least: the handler sees to it that nothing else is shown ([`Principal::narrow`],
+    /// [`Principal::may_read`]).
     ReadSome,
     /// The same as `Read` where other machines can reach the server, else nothing.
     ReadIfPublic,

@@ -88,6 +88,12 @@ impl Registry {
         found.unwrap_or(Err(Refusal::Unknown { is_whole: true }))
     }
 
+    /// Whether whoever came with a token may go on.
+    pub(crate) fn still(&self, principal: &Principal) -> Result<(), Refusal> {
+        let token_id = principal.identity().and_then(|identity| identity.token_id.as_deref());
+        token_id.map_or(Ok(()), |id| self.by_id(id).map(drop))
+    }
+
     /// Whether any application allows pages of this origin.
     pub(crate) fn allows_origin(&self, origin: &str) -> bool {
         self.look().allows_origin(origin)

@@ -27,16 +27,15 @@ enum By {
     Openness,
     /// The administrator of this machine.
     Machine,
-    /// The token of this id.
-    Token(String),
+    /// Whoever came with a token.
+    Token(Principal),
 }
 
 impl Standing {
     /// Of somebody who was let in. What has changed since then is only seen by a [`look`](Self::look).
     pub(crate) fn new(edge: Arc<Edge>, principal: &Principal) -> Self {
-        let token_id = principal.identity().and_then(|identity| identity.token_id.clone());
-        let by = match token_id {
-            Some(id) => By::Token(id),
+        let by = match principal.identity() {
+            Some(_) => By::Token(principal.clone()),
             None if edge.registry.is_open() => By::Openness,
             None => By::Machine,
         };
@@ -69,7 +68,7 @@ impl Standing {
             By::Machine => Ok(()),
             By::Openness if self.edge.registry.is_open() => Ok(()),
             By::Openness => Err(Refusal::Missing),
-            By::Token(id) => self.edge.registry.by_id(id).map(drop),
+            By::Token(principal) => self.edge.registry.still(principal),
         }
     }
 }

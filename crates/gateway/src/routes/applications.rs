@@ -14,7 +14,7 @@ use crate::auth::wish::{NewApplication, check_change};
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
-use crate::routes::document::{self, Given};
+use crate::routes::document::{self, Given, Object};
 use crate::routes::event::segment;
 use crate::routes::status::json;
 
@@ -49,7 +49,7 @@ struct Wanted {
     #[serde(default)]
     allowed_origins: Option<Vec<String>>,
     #[serde(default)]
-    rate: Option<WrittenRate>,
+    rate: Option<Object<WrittenRate>>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +58,7 @@ struct Changed {
     #[serde(default)]
     allowed_origins: Option<Vec<String>>,
     #[serde(default)]
-    rate: Given<WrittenRate>,
+    rate: Given<Object<WrittenRate>>,
     #[serde(default)]
     disabled: Option<bool>,
 }
@@ -108,7 +108,7 @@ pub(crate) async fn change(
     Ok(json(&shown(&changed, &edge.registry.table())))
 }
 
-fn read(WrittenRate { events_per_s, burst }: WrittenRate) -> Rate {
+fn read(Object(WrittenRate { events_per_s, burst }): Object<WrittenRate>) -> Rate {
     Rate { events_per_s, burst }
 }
 

@@ -1,4 +1,4 @@
-//! `GET /audit`: who did what, newest first.
+//! `GET /audit`: who did what, newest first; and how a line gets there.
 
 use std::sync::Arc;
 
@@ -6,12 +6,16 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use store::AuditEntry;
 
+use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::status::json;
 
+/// Largest number of a line: beyond it JSON numbers are not exact.
+const ID_MAX: u64 = (1 << 53) - 1;
 /// Lines in an answer that does not say.
 const LINES: usize = 100;
 
@@ -38,7 +42,9 @@ pub(crate) async fn audit(
     request: Request,
 ) -> Result<Response, Problem> {
     let mut query = Query::parse(request.uri().query())?;
-    let before = query.take_as("before", "the number of a line", |text| text.parse().ok())?;
+    let before = query.take_as("before", "the number of a line", |text| {
+        text.parse().ok().filter(|id| *id <= ID_MAX)
+    })?;
     let limit = query.limit()?.unwrap_or(LINES);
     query.end("before, limit")?;
     let lines = edge.stores.audit.audited(before, limit).await?;
@@ -52,4 +58,17 @@ pub(crate) async fn audit(
         detail: RawValue::from_string(line.entry.detail).unwrap_or_default(),
     };
     Ok(json(&Answer { audit: lines.into_iter().map(line).collect(), next }))
+}
+
+/// Adds a line about an act that was carried out.
+pub(crate) async fn note(
+    edge: &Edge,
+    principal: &Principal,
+    act: &str,
+    object: &str,
+    detail: String,
+) -> Result<(), Problem> {
+    let (actor, object) = (principal.actor().to_owned(), object.to_owned());
+    let entry = AuditEntry { at: pipeline::now(), actor, act: act.to_owned(), object, detail };
+    Ok(edge.stores.audit.audit(entry).await?)
 }

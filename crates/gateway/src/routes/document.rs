@@ -1,8 +1,12 @@
 //! Bodies of administration: one small JSON object, each member known.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::body::Body;
 use hyper::http::request::Parts;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
 
 use crate::auth::wish::WishError;
@@ -49,7 +53,8 @@ pub(crate) async fn read_any<T: DeserializeOwned>(
             .hint("send Content-Type: application/json"));
     }
     text::no_byte_order_mark(&bytes)?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| fault(&bytes, &error))
+    let read = serde_json::from_slice::<Object<T>>(&bytes);
+    read.map(|Object(read)| Some(read)).map_err(|error| fault(&bytes, &error))
 }
 
 /// What is wrong, by the words of the parser: it has no other way to say which rule was broken.
@@ -77,6 +82,29 @@ impl From<WishError> for Problem {
     fn from(WishError { pointer, why }: WishError) -> Self {
         let member = pointer.trim_start_matches('/').replace('/', ".");
         Kind::BadValue.problem(format!("{member} {why}.")).pointer(pointer)
+    }
+}
+
+/// A struct that is written as an object. Left to itself serde also reads a list as its members in their order.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
     }
 }
 

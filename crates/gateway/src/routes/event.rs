@@ -32,18 +32,18 @@ pub(crate) async fn event(
     if let Some(stream) = &stream {
         principal.narrow(vec![Pattern::Exact(stream.to_string())])?;
     }
-    let (mut found, is_queued) =
-        find(&edge, &id, application.as_deref(), stream.as_deref()).await?;
+    let (mut found, place) = find(&edge, &id, application.as_deref(), stream.as_deref()).await?;
     found.retain(|stored| principal.may_read(stored.event.stream()));
     let stored = match found.as_slice() {
-        [] => return Err(Kind::NotFound.problem(format!("There is no event with the id {id:?}."))),
+        [] => return Err(missing(&edge, &id)),
         [stored] => stored,
         several => return Err(ambiguous(&id, several)),
     };
-    let state = match (is_queued, stored.event.valid()) {
-        (true, _) => "\"state\":\"queued\",",
-        (false, true) => "\"state\":\"stored\",",
-        (false, false) => "\"state\":\"invalid\",",
+    let state = match (place, stored.event.valid()) {
+        (Place::Log, _) => "\"state\":\"queued\",",
+        (Place::Database, true) => "\"state\":\"stored\",",
+        (Place::Database, false) => "\"state\":\"invalid\",",
+        (Place::Dead, _) => "\"state\":\"dead\",",
     };
     let mut out = Vec::new();
     let log = edge.intake.log().log;
@@ -53,23 +53,51 @@ pub(crate) async fn event(
     Ok(response)
 }
 
+/// Where an event was found.
+#[derive(Clone, Copy)]
+enum Place {
+    Database,
+    Log,
+    Dead,
+}
+
 /// Database, then what waits for it, then the database again: between the first two looks the event may
-/// have moved from the one to the other.
+/// have moved from the one to the other. What is in neither may be dead.
 async fn find(
     edge: &Edge,
     id: &str,
     application: Option<&str>,
     stream: Option<&str>,
-) -> Result<(Vec<Stored>, bool), Problem> {
+) -> Result<(Vec<Stored>, Place), Problem> {
     let found = edge.store.get(id, application, stream).await?;
     if !found.is_empty() {
-        return Ok((found, false));
+        return Ok((found, Place::Database));
     }
     let queued = edge.intake.queued(id, application, stream).await?;
     if !queued.is_empty() {
-        return Ok((queued, true));
+        return Ok((queued, Place::Log));
     }
-    Ok((edge.store.get(id, application, stream).await?, false))
+    let found = edge.store.get(id, application, stream).await?;
+    if !found.is_empty() {
+        return Ok((found, Place::Database));
+    }
+    let dead = edge.stores.dead_letters.dead_by_id(id, application, stream).await?;
+    if !dead.is_empty() {
+        return Ok((dead, Place::Dead));
+    }
+    // Replayed between the last two looks.
+    Ok((edge.store.get(id, application, stream).await?, Place::Database))
+}
+
+fn missing(edge: &Edge, id: &str) -> Problem {
+    let problem = Kind::NotFound.problem(format!("There is no event with the id {id:?}."));
+    if edge.retention.rules().is_on() || edge.retention.horizons().borrow().iter().next().is_some()
+    {
+        return problem.hint(
+            "it may have been deleted: events are kept for as long as `retention` in GET /status says",
+        );
+    }
+    problem
 }
 
 fn ambiguous(id: &str, several: &[Stored]) -> Problem {

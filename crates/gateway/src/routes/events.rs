@@ -9,6 +9,7 @@ use model::{Cursor, Filter, Pattern, Seq, StreamName};
 use store::{Extent, Listed, Order, Page, PageQuery};
 
 use crate::auth::principal::Principal;
+use crate::auth::refusal::Refusal;
 use crate::edge::Edge;
 use crate::problem::Problem;
 use crate::query::{PAGE_LIMIT, Paging, Query};
@@ -33,7 +34,7 @@ pub(crate) async fn events(
     if streams.is_empty() {
         streams.push(Pattern::Exact(StreamName::EVENTS.to_owned()));
     }
-    list(edge, principal.narrow(streams)?, query, &parts, KNOWN_WITH_STREAM).await
+    list(edge, principal, streams, query, (&parts, KNOWN_WITH_STREAM)).await
 }
 
 /// `GET /streams/{stream}`.
@@ -45,19 +46,19 @@ pub(crate) async fn stream(
     let (parts, _) = request.into_parts();
     let name = stream_name(parts.uri.path().strip_prefix("/streams/").unwrap_or_default())?;
     let query = Query::parse(parts.uri.query())?;
-    let streams = principal.narrow(vec![Pattern::Exact(name.as_str().to_owned())])?;
-    list(edge, streams, query, &parts, KNOWN).await
+    let streams = vec![Pattern::Exact(name.as_str().to_owned())];
+    list(edge, principal, streams, query, (&parts, KNOWN)).await
 }
 
 async fn list(
     edge: Arc<Edge>,
+    principal: Principal,
     streams: Vec<Pattern>,
     mut query: Query<'_>,
-    parts: &Parts,
-    known: &str,
+    (parts, known): (&Parts, &str),
 ) -> Result<Response, Problem> {
     let log = edge.intake.log().log;
-    let filter = Filter { stream: streams, ..query.filter()? };
+    let filter = Filter { stream: principal.narrow(streams)?, ..query.filter()? };
     let Paging { after, order, limit } = query.paging(log)?;
     let data_bytes_max = query.data_bytes_max()?;
     query.end(known)?;
@@ -74,6 +75,7 @@ async fn list(
         let extent = export::extent(data_bytes_max);
         let pages = Export {
             edge: Arc::clone(&edge),
+            principal,
             query: wanted,
             extent,
             n_left: limit,
@@ -120,6 +122,7 @@ async fn add_named(
 /// An export under way.
 struct Export {
     edge: Arc<Edge>,
+    principal: Principal,
     query: PageQuery,
     extent: Extent,
     /// `limit` of the request, counted down.
@@ -134,6 +137,7 @@ impl Pages for Export {
         if self.is_over || self.n_left == Some(0) {
             return Ok(None);
         }
+        self.edge.registry.still(&self.principal).map_err(Refusal::problem)?;
         let limit = self.n_left.unwrap_or(export::PAGE_EVENTS).min(export::PAGE_EVENTS);
         let query = PageQuery { limit, ..self.query.clone() };
         let page = self.edge.store.page(query, self.extent).await?;

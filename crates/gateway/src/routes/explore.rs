@@ -7,8 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use hyper::Uri;
 use model::{Filter, Pattern, StreamName, Timestamp};
@@ -134,7 +133,7 @@ pub(crate) async fn histogram(
 }
 
 /// The query; the streams: that of the path, else those that `stream=` names, else `events`, as of a page; and the
-/// names that the query may have. Of the streams only those that the principal may read.
+/// names that the query may have. Only streams that `principal` may read.
 fn asked<'a>(
     uri: &'a Uri,
     principal: &Principal,

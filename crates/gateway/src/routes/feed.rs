@@ -74,7 +74,7 @@ impl Feed {
                 return Some(End::Refused(refusal));
             }
             out.retry(RETRY_MS);
-            out.put(None, message::hello(&self.edge).as_bytes());
+            out.put(None, message::hello(&self.edge, self.subscription.oldest()).as_bytes());
             return None;
         }
         loop {
@@ -141,7 +141,7 @@ impl Feed {
                 }
                 other => {
                     if let Some((text, cursor)) = message::mark(other) {
-                        out.put(Some(cursor), text.as_bytes());
+                        out.put(cursor, text.as_bytes());
                     }
                 }
             }

@@ -116,8 +116,8 @@ impl Frames {
             return Some(self.write_frame(now, out));
         }
         let (text, cursor) = message::mark(&self.held.take()?)?;
-        out.put(Some(cursor), text.as_bytes());
-        Some(cursor)
+        out.put(cursor, text.as_bytes());
+        cursor
     }
 
     fn write_frame(&mut self, now: Instant, out: &mut Outbox) -> Cursor {

@@ -175,7 +175,7 @@ impl Taken {
         }
         let mut accepted = edge.intake.append(self.batch, OnConflict::Skip).await?;
         let mut places = self.places.iter();
-        accepted.items.retain(|item| {
+        accepted.retain(|item| {
             let place = places.next().expect("each pushed event has its place");
             let Item::Conflict { id, seq } = item else { return true };
             self.rejected.push(place.rejected(error::id_conflict(id, *seq)));

@@ -1,10 +1,10 @@
 //! The live messages that are not events. Each is one line of JSON with a `type`.
 //!
 //! `hello` comes first and `bye` last; between them events, and where it applies `gap`, `progress`, `caught_up`
-//! and, once a second, `stats`.
+//! and, once a second, `stats`; `status` when a dead letter is stored after all.
 
-use live::{LiveError, Message};
-use model::{Cursor, Seq};
+use live::{GapReason, LiveError, Message};
+use model::Cursor;
 use serde::Serialize;
 
 use crate::auth::refusal::Refusal;
@@ -17,6 +17,8 @@ enum Written<'a> {
     Gap { from: String, to: String, why: &'static str },
     Progress { cursor: String },
     CaughtUp { head: String },
+    Status { seq: u64, cursor: String, state: &'static str },
+    StatusGap,
     Stats(Stats),
     Bye { reason: &'a str, cursor: String, retry_after_ms: u64, detail: Option<String> },
 }
@@ -54,16 +56,15 @@ impl End {
     }
 }
 
-/// Who we are, and what there is to resume from.
-pub(crate) fn hello(edge: &Edge) -> String {
+/// Who we are, and what there is to resume from. `oldest`: from there on nothing is missing.
+pub(crate) fn hello(edge: &Edge, oldest: Cursor) -> String {
     let head = edge.live.head();
     text(&Written::Hello {
         instance: &edge.options.instance,
         version: &edge.options.version,
         server_time: pipeline::now().to_string(),
         head: head.to_string(),
-        // Nothing is ever deleted yet, so every cursor of this log can be resumed.
-        oldest: Cursor { log: head.log, seq: Seq::ZERO }.to_string(),
+        oldest: oldest.to_string(),
     })
 }
 
@@ -95,21 +96,29 @@ pub(crate) fn bye(end: &End, cursor: Cursor, retry_after_ms: u64) -> String {
     text(&Written::Bye { reason, cursor: cursor.to_string(), retry_after_ms, detail })
 }
 
-/// A message that is no event, and the position that it stands for.
-pub(crate) fn mark(message: &Message) -> Option<(String, Cursor)> {
+/// A message that is no event, and the position that it stands for, if any: a reader may resume from there.
+pub(crate) fn mark(message: &Message) -> Option<(String, Option<Cursor>)> {
     match message {
         Message::Event { .. } => None,
         Message::Gap { from, to, why } => {
             let written =
                 Written::Gap { from: from.to_string(), to: to.to_string(), why: why.as_str() };
-            Some((text(&written), *to))
+            // Retention leaves something in its gaps: whoever resumed behind one would miss that.
+            let stands_at = if *why == GapReason::Retention { from } else { to };
+            Some((text(&written), Some(*stands_at)))
         }
         Message::Progress { cursor } => {
-            Some((text(&Written::Progress { cursor: cursor.to_string() }), *cursor))
+            Some((text(&Written::Progress { cursor: cursor.to_string() }), Some(*cursor)))
         }
         Message::CaughtUp { head } => {
-            Some((text(&Written::CaughtUp { head: head.to_string() }), *head))
+            Some((text(&Written::CaughtUp { head: head.to_string() }), Some(*head)))
         }
+        Message::Status { cursor, is_valid } => {
+            let state = if *is_valid { "stored" } else { "invalid" };
+            let (seq, cursor) = (cursor.seq.get(), cursor.to_string());
+            Some((text(&Written::Status { seq, cursor, state }), None))
+        }
+        Message::StatusGap => Some((text(&Written::StatusGap), None)),
     }
 }
 

@@ -77,9 +77,15 @@ fn write_path(edge: &Edge, out: &mut Exposition) {
         ("invalid", "Events among them that are not valid.", counts.invalid),
         ("duplicate", "Repetitions, which were stored once.", counts.duplicate),
         ("dead", "Events that became dead letters.", counts.dead),
+        ("replayed", "Dead letters that were stored after all.", counts.replayed),
     ] {
         out.counter(&format!("eyas_events_{name}_total"), help, n);
     }
+    out.counter(
+        "eyas_retention_deleted_rows_total",
+        "Events and dead letters that were deleted by age.",
+        edge.retention.n_deleted(),
+    );
     let mut durations = |name: &str, help: &str, counts: Snapshot| {
         out.durations(name, help, [(Vec::new(), counts)]);
     };

@@ -1,5 +1,6 @@
 //! The bodies that `/schemas` takes: one JSON object, each member known.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -8,7 +9,8 @@ use hyper::http::request::Parts;
 use model::StreamName;
 use model::names::{LABEL_BYTES_MAX, check_label};
 use pipeline::SCHEMA_BYTES_MAX;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use store::{SchemaKey, SchemaMode};
 
@@ -23,7 +25,7 @@ use crate::wire::text;
 /// Room for the other members beside a schema.
 const BYTES_MAX: usize = SCHEMA_BYTES_MAX + (16 << 10);
 
-/// All members that any of the bodies has.
+/// What is to be set.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Put {
@@ -42,6 +44,7 @@ pub(crate) struct Activate {
     stream: Option<String>,
     category: Option<String>,
     name: Option<String>,
+    #[serde(deserialize_with = "whole")]
     pub(crate) version: u32,
 }
 
@@ -53,7 +56,8 @@ pub(crate) struct Test {
     category: Option<String>,
     name: Option<String>,
     pub(crate) schema: Box<RawValue>,
-    pub(crate) last: Option<usize>,
+    #[serde(default, deserialize_with = "whole_or_none")]
+    pub(crate) last: Option<u32>,
 }
 
 /// A mode by its word.
@@ -76,24 +80,37 @@ impl From<Mode> for SchemaMode {
 }
 
 impl Put {
-    /// Which events.
-    pub(crate) fn key(&self) -> Result<SchemaKey, Problem> {
-        in_body(&self.stream, &self.category, &self.name)
+    /// Which events; asked once.
+    pub(crate) fn take_key(&mut self) -> Result<SchemaKey, Problem> {
+        in_body(self.stream.take(), self.category.take(), self.name.take())
     }
 }
 
 impl Activate {
-    /// Which events.
-    pub(crate) fn key(&self) -> Result<SchemaKey, Problem> {
-        in_body(&self.stream, &self.category, &self.name)
+    /// Which events; asked once.
+    pub(crate) fn take_key(&mut self) -> Result<SchemaKey, Problem> {
+        in_body(self.stream.take(), self.category.take(), self.name.take())
     }
 }
 
 impl Test {
-    /// Which events.
-    pub(crate) fn key(&self) -> Result<SchemaKey, Problem> {
-        in_body(&self.stream, &self.category, &self.name)
+    /// Which events; asked once.
+    pub(crate) fn take_key(&mut self) -> Result<SchemaKey, Problem> {
+        in_body(self.stream.take(), self.category.take(), self.name.take())
     }
+}
+
+/// A whole number, also one that is written `1.0`: JSON Schema calls both integers.
+fn whole<'de, D: Deserializer<'de>>(reader: D) -> Result<u32, D::Error> {
+    let number = f64::deserialize(reader)?;
+    let is_whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+    if is_whole { Ok(number as u32) } else { Err(D::Error::custom("a whole number is wanted")) }
+}
+
+fn whole_or_none<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    struct Whole(#[serde(deserialize_with = "whole")] u32);
+    Ok(Option::<Whole>::deserialize(reader)?.map(|Whole(number)| number))
 }
 
 /// Reads the body of a request.
@@ -141,47 +158,36 @@ pub(crate) async fn read<T: serde::de::DeserializeOwned>(
 
 /// The key that a query names: `stream`, `category` and `name`.
 pub(crate) fn in_query(query: &mut Query<'_>) -> Result<SchemaKey, Problem> {
-    let mut take = |name: &str| query.take(name).map(|value| value.map(|value| value.into_owned()));
+    let mut take = |name: &str| query.take(name).map(|value| value.map(Cow::into_owned));
     let (stream, category, name) = (take("stream")?, take("category")?, take("name")?);
-    query_key(&stream, &category, &name)
-}
-
-fn query_key(
-    stream: &Option<String>,
-    category: &Option<String>,
-    name: &Option<String>,
-) -> Result<SchemaKey, Problem> {
     key(stream, category, name).map_err(|(name, why)| bad(name, &why))
 }
 
 fn in_body(
-    stream: &Option<String>,
-    category: &Option<String>,
-    name: &Option<String>,
+    stream: Option<String>,
+    category: Option<String>,
+    name: Option<String>,
 ) -> Result<SchemaKey, Problem> {
     key(stream, category, name).map_err(|(name, why)| {
         Kind::WrongType
             .problem(format!("The field {name:?} {why}."))
             .pointer(format!("/{name}"))
-            .hint("a key is a stream (\"events\" if left out), a category or none, and a name or none beside it")
+            .hint("a key is a stream (\"events\" if left out), a category or none, and a name or none")
     })
 }
 
 /// A checked key, or the member at fault and the end of a sentence about it.
 fn key(
-    stream: &Option<String>,
-    category: &Option<String>,
-    name: &Option<String>,
+    stream: Option<String>,
+    category: Option<String>,
+    name: Option<String>,
 ) -> Result<SchemaKey, (&'static str, String)> {
-    let stream = stream.as_deref().unwrap_or(StreamName::EVENTS);
-    StreamName::new(stream).map_err(|error| ("stream", error.to_string()))?;
-    for (member, label) in [("category", category), ("name", name)] {
+    let stream = stream.unwrap_or_else(|| StreamName::EVENTS.to_owned());
+    StreamName::new(&stream).map_err(|error| ("stream", error.to_string()))?;
+    for (member, label) in [("category", &category), ("name", &name)] {
         if let Some(label) = label {
             check_label(label, LABEL_BYTES_MAX).map_err(|error| (member, error.to_string()))?;
         }
     }
-    if name.is_some() && category.is_none() {
-        return Err(("name", "wants a category beside it".to_owned()));
-    }
-    Ok(SchemaKey { stream: stream.to_owned(), category: category.clone(), name: name.clone() })
+    Ok(SchemaKey { stream, category, name })
 }

@@ -133,8 +133,8 @@ pub(crate) async fn put(
 ) -> Result<Response, Problem> {
     Query::parse(request.uri().query())?.end("")?;
     let (parts, body) = request.into_parts();
-    let put: Put = schema_body::read(&edge, &parts, body).await?;
-    let key = put.key()?;
+    let mut put: Put = schema_body::read(&edge, &parts, body).await?;
+    let key = put.take_key()?;
     let text = put.schema.map(|schema| schema.get().to_owned());
     let activate = put.activate.unwrap_or(true);
     let schemas = edge.intake.schemas();
@@ -163,8 +163,8 @@ pub(crate) async fn activate(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let wanted: Activate = schema_body::read(&edge, &parts, body).await?;
-    let key = wanted.key()?;
+    let mut wanted: Activate = schema_body::read(&edge, &parts, body).await?;
+    let key = wanted.take_key()?;
     let schemas = edge.intake.schemas();
     let changed = schemas.activate(key.clone(), wanted.version, principal.actor()).await;
     changed.map(|listed| json(&line(listed))).map_err(|error| refused(&key, error))
@@ -176,9 +176,9 @@ pub(crate) async fn test(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let test: Test = schema_body::read(&edge, &parts, body).await?;
-    let key = test.key()?;
-    let last = test.last.unwrap_or(LAST);
+    let mut test: Test = schema_body::read(&edge, &parts, body).await?;
+    let key = test.take_key()?;
+    let last = test.last.map_or(LAST, |last| last as usize);
     if !(1..=DRY_RUN_EVENTS_MAX).contains(&last) {
         return Err(Kind::WrongType
             .problem(format!("The field \"last\" is a number from 1 to {DRY_RUN_EVENTS_MAX}."))

@@ -12,6 +12,7 @@ use model::{LogId, Seq, Timestamp};
 use store::{Extent, Listed, SessionPosition, SessionQuery};
 
 use crate::auth::principal::Principal;
+use crate::auth::refusal::Refusal;
 use crate::edge::Edge;
 use crate::problem::Problem;
 use crate::query::{PAGE_LIMIT, Query, other_log};
@@ -87,6 +88,7 @@ impl Pages for Export {
         if self.is_over || self.n_left == Some(0) {
             return Ok(None);
         }
+        self.edge.registry.still(&self.principal).map_err(Refusal::problem)?;
         let limit = self.n_left.unwrap_or(export::PAGE_EVENTS).min(export::PAGE_EVENTS);
         let query = SessionQuery { limit, ..self.query.clone() };
         let mut page = self.edge.store.session(query, self.extent).await?;

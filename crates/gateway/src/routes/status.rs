@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use hyper::StatusCode;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION, VARY};
 use pipeline::ConsumerState;
 use serde::Serialize;
 
+use crate::auth::principal::{Need, Principal};
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::health::board::Percentiles;
 use crate::problem::Problem;
 use crate::rate::tally::{Reason, Tally};
+
+/// Most streams that `retention` lists.
+const RETAINED_MAX: usize = 100;
 
 #[derive(Serialize)]
 struct Status<'a> {
@@ -34,7 +38,24 @@ struct Status<'a> {
     disk: Option<Disk>,
     latency: Latency,
     requests: Requests,
+    retention: Retained,
     rate_limited: RateLimited,
+}
+
+/// At most [`RETAINED_MAX`] streams are listed.
+#[derive(Serialize)]
+struct Retained {
+    default_s: Option<u64>,
+    streams: Vec<RetainedStream>,
+    deleted_rows: u64,
+}
+
+#[derive(Serialize)]
+struct RetainedStream {
+    stream: String,
+    age_s: Option<u64>,
+    /// Nothing is left up to here; 0 where nothing was deleted.
+    horizon: u64,
 }
 
 #[derive(Serialize)]
@@ -152,8 +173,9 @@ struct LimitedApplication {
 const LIMITED_MAX: usize = 5;
 
 impl RateLimited {
-    fn of(tally: &Tally) -> Self {
-        let applications = tally.applications().into_iter();
+    /// Names of applications are for those who may read everything.
+    fn of(tally: &Tally, shows_names: bool) -> Self {
+        let applications = tally.applications().into_iter().filter(|_| shows_names);
         let mut applications: Vec<_> = applications
             .map(|(application, count)| LimitedApplication { application, count })
             .collect();
@@ -169,7 +191,11 @@ impl RateLimited {
 }
 
 /// What the server is doing, in numbers.
-pub(crate) async fn status(State(edge): State<Arc<Edge>>) -> Response {
+pub(crate) async fn status(
+    State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
+) -> Response {
+    let shows_names = principal.check(Need::Read).is_ok();
     let log = edge.intake.log();
     let lag = edge.meters.lag(log.last, pipeline::now());
     let counts = edge.meters.counts();
@@ -226,8 +252,28 @@ pub(crate) async fn status(State(edge): State<Arc<Edge>>) -> Response {
             failed: by_status[4],
             too_many: edge.requests.n_too_many(),
         },
-        rate_limited: RateLimited::of(&edge.limiter.tally),
+        retention: retained(&edge),
+        rate_limited: RateLimited::of(&edge.limiter.tally, shows_names),
     })
+}
+
+/// Streams with an age of their own, then those that have lost something.
+fn retained(edge: &Edge) -> Retained {
+    let (rules, horizons) = (edge.retention.rules(), edge.retention.horizons());
+    let horizons = horizons.borrow();
+    let others = horizons.iter().map(|(stream, _)| stream);
+    let others = others.filter(|stream| !rules.streams.contains_key(*stream));
+    let named = rules.streams.keys().map(String::as_str).chain(others);
+    let stream = |stream: &str| RetainedStream {
+        stream: stream.to_owned(),
+        age_s: rules.age_of(stream).map(|age| age.as_secs()),
+        horizon: horizons.of_stream(stream).get(),
+    };
+    Retained {
+        default_s: rules.default.map(|age| age.as_secs()),
+        streams: named.take(RETAINED_MAX).map(stream).collect(),
+        deleted_rows: edge.retention.n_deleted(),
+    }
 }
 
 fn consumer(edge: &Edge) -> Consumer {

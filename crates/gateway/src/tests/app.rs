@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use live::{Live, LiveOptions};
 use model::{LogId, Seq};
-use pipeline::{Consumer, ConsumerOptions, Intake, IntakeOptions, Meters};
+use pipeline::{
+    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
+    RetentionRules,
+};
 use queue::{MemoryQueue, Queue};
 use store::{EventStore, SqliteOptions, SqliteStore, Stores};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -64,6 +67,26 @@ impl Answer {
     }
 }
 
+fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner) {
+    let jobs = Jobs::new(Arc::clone(&stores.jobs));
+    let letters = Arc::clone(&stores.dead_letters);
+    let redrive = Redrive::new(letters, Arc::clone(meters), live.changed());
+    let runner = JobRunner::new(jobs.clone(), Arc::clone(&stores.jobs), vec![Box::new(redrive)]);
+    (jobs, runner)
+}
+const LIVE: LiveOptions = LiveOptions {
+    ring_bytes_max: 1 << 20,
+    batch_bytes_max: 256 << 10,
+    history_page: 100,
+    settle_wait: Duration::from_secs(2),
+    read_wait: Duration::from_secs(2),
+    shares_bytes_max: 64 << 20,
+    n_reads_max: 2,
+    warm_records: 100,
+    progress_wait: Duration::from_secs(1),
+    idle_progress_wait: Duration::from_secs(15),
+};
+
 /// The parts of a gateway, without a socket.
 pub(crate) async fn gateway(
     limits: Limits,
@@ -79,8 +102,7 @@ pub(crate) async fn gateway(
         wal_bytes_max: u64::MAX,
     };
     let sqlite = SqliteStore::open(options).unwrap();
-    let store: Arc<dyn EventStore> = Arc::clone(&sqlite) as _;
-    let meters = Arc::new(Meters::new());
+    let (store, meters): (Arc<dyn EventStore>, _) = (sqlite.clone(), Arc::new(Meters::new()));
     let intake_options =
         IntakeOptions { lookup_wait_max: Duration::from_secs(5), recent_bytes_max: 1 << 20 };
     let intake = Intake::new(
@@ -90,19 +112,11 @@ pub(crate) async fn gateway(
         TaskTracker::new(),
         &intake_options,
     );
-    let live_options = LiveOptions {
-        ring_bytes_max: 1 << 20,
-        batch_bytes_max: 256 << 10,
-        history_page: 100,
-        settle_wait: Duration::from_secs(2),
-        read_wait: Duration::from_secs(2),
-        shares_bytes_max: 64 << 20,
-        n_reads_max: 2,
-        warm_records: 100,
-        progress_wait: Duration::from_secs(1),
-        idle_progress_wait: Duration::from_secs(15),
-    };
-    let (live, tail) = Live::new(queue, Arc::clone(&store), meters.applied_changes(), live_options);
+    let rules = RetentionRules::default();
+    let opening = Retention::open(Arc::clone(&sqlite) as _, Arc::clone(&meters), rules);
+    let retention = opening.await.unwrap();
+    let (applied, horizons) = (meters.applied_changes(), retention.horizons());
+    let (live, tail) = Live::new(queue, Arc::clone(&store), applied, horizons, live_options);
     let consumer_options = ConsumerOptions {
         holder: "test".to_owned(),
         rows_max: 1000,
@@ -116,13 +130,18 @@ pub(crate) async fn gateway(
     let background = CancellationToken::new();
     tokio::spawn(consumer.run(background.clone()));
     tokio::spawn(tail.run(background.clone()));
+    let stores = Stores::of(&sqlite);
+    let (jobs, runner) = jobs(&stores, &meters, &live);
+    tokio::spawn(runner.run(background.clone()));
     let parts = GatewayParts {
         intake,
         live,
         registry: Registry::open(Arc::clone(&sqlite) as _, is_public).await.unwrap(),
         sessions: Sessions::open(Arc::clone(&sqlite) as _).await.unwrap(),
-        stores: Stores::of(&sqlite),
+        stores,
+        jobs,
         meters: Arc::clone(&meters),
+        retention,
         data_dir: dir.path().to_owned(),
         options: GatewayOptions {
             public_url: "http://127.0.0.1:8080".to_owned(),
@@ -187,6 +206,19 @@ impl App {
         let mut bytes = Vec::new();
         timeout(DEADLINE, stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
         answer(&bytes)
+    }
+
+    /// Sends raw bytes and reads no further than the head of the answer.
+    pub(crate) async fn head(&self, request: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(request).await.unwrap();
+        let mut head = Vec::new();
+        while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
+            let n_read = timeout(DEADLINE, stream.read_buf(&mut head)).await.unwrap().unwrap();
+            assert!(n_read > 0, "the connection ended");
+        }
+        let end = memchr::memmem::find(&head, b"\r\n\r\n").unwrap() + 2;
+        String::from_utf8(head[..end].to_vec()).unwrap()
     }
 
     /// `headers` are whole lines, each with its line break.

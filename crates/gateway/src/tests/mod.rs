@@ -7,6 +7,7 @@ mod cloud_event;
 mod codes;
 mod coding;
 mod corpus;
+mod cors;
 mod csv;
 mod edge;
 mod envelope;

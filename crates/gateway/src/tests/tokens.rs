@@ -207,6 +207,19 @@ async fn a_reader_of_some_streams_sees_nothing_else() {
     refused(&app.ask(&reader, "GET /events/s", "").await, 404, "not_found");
     assert_eq!(app.ask(&reader, "GET /events/o", "").await.status, 200);
     refused(&app.ask(&reader, "GET /status/history", "").await, 403, "wrong_stream");
+    for (path, status) in [
+        ("/events/count?stream=*", 200),
+        ("/events/facets?stream=*", 200),
+        ("/streams/orders/histogram", 200),
+        ("/streams/secret/count", 403),
+        ("/events/facets?stream=secret", 403),
+    ] {
+        let answer = app.ask(&reader, &format!("GET {path}"), "").await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert!(!answer.text().contains("\"secret\"}"), "{}", answer.text());
+    }
+    let count = app.ask(&reader, "GET /events/count?stream=*", "").await;
+    assert_eq!(count.json()["count"], 2);
     let (only, _) = app.scoped(&admin, &["read:orders"]).await;
     refused(&app.ask(&only, "GET /events", "").await, 403, "wrong_stream");
     assert_eq!(app.ask(&only, "GET /sessions/one", "").await.json()["events"], json!([]));
@@ -217,6 +230,134 @@ async fn a_reader_of_some_streams_sees_nothing_else() {
     assert_eq!(lines.lines().count(), 2);
     let lines = app.send("GET /sessions/one", &export, b"").await.text();
     assert!(!lines.contains("\"secret\""), "{lines}");
+}
+
+#[tokio::test]
+async fn uses_are_noted_and_kept_when_the_server_ends() {
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    let (writer, id) = app.scoped(&admin, &["write"]).await;
+    let last_used = async || {
+        let tokens = app.ask(&admin, "GET /tokens", "").await.json();
+        let tokens = tokens["tokens"].as_array().unwrap().clone();
+        let token = tokens.into_iter().find(|token| token["id"] == id.as_str()).unwrap();
+        token["last_used"].clone()
+    };
+    assert_eq!(last_used().await, Value::Null);
+    app.ask(&writer, "POST /events", EVENT).await;
+    let used = last_used().await;
+    assert!(used.as_str().is_some(), "{used}");
+    // A refused token was not used.
+    app.ask(&admin, &format!("DELETE /tokens/{id}"), "").await;
+    app.ask(&writer, "POST /events", EVENT).await;
+    assert_eq!(last_used().await, used);
+    let applications = app.ask(&admin, "GET /applications", "").await.json();
+    assert_eq!(applications["applications"][0]["n_tokens"], 1);
+    assert!(applications["applications"][0]["last_used"].is_string());
+
+    app.shutdown.cancel();
+    app.edge.tasks.wait().await;
+    let kept = app.edge.stores.trust.trust().await.unwrap();
+    let kept = kept.tokens.iter().find(|token| token.id == id).unwrap();
+    assert_eq!(kept.last_used.map(|at| at.to_string()).as_deref(), used.as_str());
+    // Twice the same is not saved twice.
+    app.edge.registry.save_uses().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_act_leaves_its_line_and_no_secret() {
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    let (writer, id) =
+        app.token(&admin, json!({"application":"shop","scopes":["write"],"label":"till 4"})).await;
+    let rotated = app.ask(&admin, &format!("POST /tokens/{id}/rotate"), "").await;
+    let heir = rotated.json();
+    assert_eq!(
+        (rotated.status, &heir["label"], &heir["scopes"]),
+        (201, &json!("till 4"), &json!(["write"]))
+    );
+    // Both work until the overlap is over.
+    for token in [writer.as_str(), heir["token"].as_str().unwrap()] {
+        assert_eq!(app.ask(token, "POST /events", EVENT).await.status, 202);
+    }
+    app.ask(&admin, &format!("DELETE /tokens/{id}"), "").await;
+    refused(&app.ask(&admin, &format!("POST /tokens/{id}/rotate"), "").await, 409, "token_ended");
+    app.ask(&admin, "PATCH /applications/shop", r#"{"rate":{"events_per_s":5,"burst":9}}"#).await;
+    let audit = app.ask(&admin, "GET /audit", "").await;
+    let lines = audit.json()["audit"].as_array().unwrap().clone();
+    let acts: Vec<_> = lines.iter().rev().map(|line| line["act"].as_str().unwrap()).collect();
+    assert_eq!(
+        acts,
+        [
+            "application.create",
+            "token.create",
+            "token.create",
+            "token.rotate",
+            "token.revoke",
+            "application.change"
+        ]
+    );
+    assert_eq!(lines[5]["actor"], "local");
+    assert!(lines[0]["actor"].as_str().unwrap().starts_with("shop, token "));
+    assert_eq!(lines[0]["detail"], json!({"rate":{"events_per_s":5,"burst":9}}));
+    assert_eq!((&lines[2]["object"], &lines[2]["detail"]["new"]), (&json!(id), &heir["id"]));
+    let listed = app.ask(&admin, "GET /tokens", "").await.text();
+    for secret in [&admin, &writer] {
+        assert!(!audit.text().contains(secret.as_str()) && !listed.contains(secret.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_with_its_place() {
+    let app = App::start().await;
+    assert_eq!(app.post("/applications", r#"{"name":"shop"}"#).await.status, 201);
+    for (path, body, status, code, pointer) in [
+        ("/applications", r#"{"name":"shop"}"#, 409, "application_exists", None),
+        ("/applications", r#"{"name":"a b"}"#, 422, "bad_value", Some("/name")),
+        ("/applications", r#"{"name":1}"#, 422, "wrong_type", None),
+        ("/applications", r#"{"nome":"a"}"#, 422, "unknown_field", None),
+        ("/applications", "{}", 422, "missing_field", None),
+        ("/applications", r#"{"name":"a","name":"b"}"#, 422, "duplicate_field", None),
+        (
+            "/applications",
+            r#"{"name":"a","rate":{"events_per_s":0,"burst":1}}"#,
+            422,
+            "bad_value",
+            Some("/rate/events_per_s"),
+        ),
+        ("/applications", "{", 400, "invalid_json", None),
+        ("/applications", "[]", 422, "wrong_type", None),
+        ("/applications", r#"["a"]"#, 422, "wrong_type", None),
+        ("/applications", r#"{"name":"a","rate":[1,2]}"#, 422, "wrong_type", None),
+        ("/tokens", r#" ["shop",["read"]]"#, 422, "wrong_type", None),
+        ("/applications", "", 400, "empty_body", None),
+        (
+            "/tokens",
+            r#"{"application":"nobody","scopes":["read"]}"#,
+            422,
+            "bad_value",
+            Some("/application"),
+        ),
+        (
+            "/tokens",
+            r#"{"application":"shop","scopes":["fly"]}"#,
+            422,
+            "bad_value",
+            Some("/scopes/0"),
+        ),
+        ("/tokens/none/rotate", "", 404, "not_found", None),
+    ] {
+        let answer = app.post(path, body).await;
+        refused(&answer, status, code);
+        assert_eq!(answer.json()["pointer"].as_str(), pointer, "{body}");
+    }
+    let large = format!("{{\"name\":\"{}\"}}", "a".repeat(70_000));
+    refused(&app.post("/applications", &large).await, 413, "body_too_large");
+    let text = app.send("POST /applications", "Content-Type: text/plain\r\n", b"{}").await;
+    refused(&text, 415, "unsupported_media_type");
+    let patch = app.send("PATCH /applications/none", "", b"{}").await;
+    refused(&patch, 404, "not_found");
+    refused(&app.send("DELETE /tokens/none", "", b"").await, 404, "not_found");
 }
 
 #[tokio::test]
@@ -247,6 +388,33 @@ async fn a_live_connection_ends_with_the_right_to_it() {
     let (short, _) = app.token(&admin, short).await;
     let mut live = follow(&app, &short).await;
     assert!(rest(&mut live).await.contains(r#""reason":"token_expired""#));
+}
+
+#[tokio::test]
+async fn an_export_breaks_off_when_its_token_is_revoked() {
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    // More than all buffers on the way hold, so that it is under way as long as nobody reads.
+    let n_events = 60;
+    let event = format!("\"{}\"", "a".repeat(500_000));
+    for _ in 0..n_events {
+        assert_eq!(app.ask(&admin, "POST /streams/large", &event).await.status, 202);
+    }
+    app.applied(n_events).await;
+    let (reader, id) = app.scoped(&admin, &["read"]).await;
+    let mut export = app.connect().await;
+    let head = format!(
+        "GET /streams/large HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+         Accept: application/x-ndjson\r\nAuthorization: Bearer {reader}\r\n\r\n",
+        app.address
+    );
+    export.write_all(head.as_bytes()).await.unwrap();
+    export.readable().await.unwrap();
+    app.ask(&admin, &format!("DELETE /tokens/{id}"), "").await;
+    let mut bytes = Vec::new();
+    timeout(DEADLINE, export.read_to_end(&mut bytes)).await.unwrap().unwrap();
+    assert!(bytes.starts_with(b"HTTP/1.1 200"));
+    assert!(!bytes.ends_with(b"\r\n0\r\n\r\n"), "it looks complete: {} bytes", bytes.len());
 }
 
 async fn follow(app: &App, token: &str) -> tokio::net::TcpStream {

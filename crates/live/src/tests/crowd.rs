@@ -137,7 +137,7 @@ async fn a_scan_that_finds_little_says_how_far_it_is_and_goes_on_from_there() {
                 }
                 Message::Event { seq, .. } => seen.push(seq),
                 Message::CaughtUp { .. } => break 'resume,
-                message @ Message::Gap { .. } => panic!("{message:?}"),
+                message => panic!("{message:?}"),
             }
         }
     }

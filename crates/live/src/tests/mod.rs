@@ -2,8 +2,10 @@
 
 mod crowd;
 mod model;
+mod retention;
 mod ring;
 mod settle;
+mod status;
 mod subscription;
 mod tail;
 mod world;

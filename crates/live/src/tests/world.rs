@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::{ContentHash, Cursor, Draft, Event, Filter, LogId, Pattern, Seq, Timestamp};
 use queue::{MemoryQueue, Queue};
-use store::{Apply, Claim, EventStore, SqliteOptions, SqliteStore, Stored};
+use store::{
+    Apply, Claim, EventStore, Forget, Horizons, RetentionStore, SqliteOptions, SqliteStore, Stored,
+};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -54,6 +56,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<SqliteStore>,
     options: LiveOptions,
     pub(crate) applied: watch::Sender<Seq>,
+    pub(crate) horizons: watch::Sender<Horizons>,
     pub(crate) live: Live,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tail: JoinHandle<Result<(), LiveError>>,
@@ -75,10 +78,12 @@ impl World {
         store.claim(Claim { holder: "test".to_owned(), log: log(), now, until }).await.unwrap();
         let applied = watch::Sender::new(Seq::ZERO);
         let shared: Arc<dyn Queue> = Arc::new(queue.clone());
-        let (live, tail) = Live::new(shared, store.clone(), applied.subscribe(), options.clone());
+        let horizons = watch::Sender::new(Horizons::default());
+        let told = (applied.subscribe(), horizons.subscribe());
+        let (live, tail) = Live::new(shared, store.clone(), told.0, told.1, options.clone());
         let shutdown = CancellationToken::new();
         let tail = tokio::spawn(tail.run(shutdown.clone()));
-        Self { queue, store, options, applied, live, shutdown, tail, _dir: dir }
+        Self { queue, store, options, applied, horizons, live, shutdown, tail, _dir: dir }
     }
 
     /// What a restart of the process does to the push path: nothing is left of it but the log and the database, and the
@@ -88,7 +93,9 @@ impl World {
         self.applied = watch::Sender::new(self.store.lease().await.unwrap().applied);
         let queue: Arc<dyn Queue> = Arc::new(self.queue.clone());
         let applied = self.applied.subscribe();
-        let (live, tail) = Live::new(queue, self.store.clone(), applied, self.options.clone());
+        self.horizons = watch::Sender::new(self.store.horizons().await.unwrap());
+        let (store, horizons) = (self.store.clone(), self.horizons.subscribe());
+        let (live, tail) = Live::new(queue, store, applied, horizons, self.options.clone());
         self.live = live;
         self.shutdown = CancellationToken::new();
         self.tail = tokio::spawn(tail.run(self.shutdown.clone()));
@@ -137,6 +144,14 @@ impl World {
         let apply = Apply { holder: "test".to_owned(), expected, events, applied: through };
         self.store.apply(apply).await.unwrap();
     }
+
+    /// Does what retention does: says that a stream ends at `through`, then deletes up to there.
+    pub(crate) async fn forget(&self, stream: &str, through: Seq) {
+        self.horizons.send_modify(|horizons| horizons.raise(stream, through));
+        let before = Timestamp::from_micros(i64::MAX);
+        let forget = Forget { stream: stream.to_owned(), before, rows_max: 10_000 };
+        self.store.forget(forget, through).await.unwrap();
+    }
 }
 
 pub(crate) fn log() -> LogId {
@@ -173,7 +188,6 @@ pub(crate) fn event_with(id: &str, stream: &str, undecided: bool, word: &str) ->
         timestamp: None,
         received_at: Timestamp::from_micros(0),
         valid: true,
-        schema_version: None,
         errors: "[]",
         hash: ContentHash::of(&[Some(data.as_bytes())]),
     })
@@ -199,7 +213,7 @@ pub(crate) async fn events_through(subscription: &mut Subscription, last: Seq) -
             match message {
                 Message::Event { seq, .. } => seqs.push(seq),
                 Message::CaughtUp { .. } | Message::Progress { .. } => {}
-                Message::Gap { .. } => panic!("unexpected {message:?}"),
+                _ => panic!("unexpected {message:?}"),
             }
         }
     }
@@ -218,6 +232,10 @@ pub(crate) async fn words_until_caught_up(subscription: &mut Subscription) -> Ve
                     words.push(format!("gap {} {from} {to}", why.as_str()));
                 }
                 Message::Progress { cursor } => words.push(format!("progress {cursor}")),
+                Message::Status { cursor, is_valid } => {
+                    words.push(format!("status {cursor} {is_valid}"));
+                }
+                Message::StatusGap => words.push("status gap".to_owned()),
                 Message::CaughtUp { head } => {
                     words.push(format!("caught up {head}"));
                     return words;

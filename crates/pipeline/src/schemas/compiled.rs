@@ -54,7 +54,7 @@ pub struct Accepted {
 
 impl Compiled {
     /// Compiles the text of a schema. Takes up to some tens of milliseconds.
-    pub fn new(text: &str) -> Result<Accepted, BadSchema> {
+    pub fn compile(text: &str) -> Result<Accepted, BadSchema> {
         if text.len() > SCHEMA_BYTES_MAX {
             let reason = format!("it has {} bytes, more than {SCHEMA_BYTES_MAX}", text.len());
             return Err(BadSchema::new("", reason));

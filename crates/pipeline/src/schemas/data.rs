@@ -124,15 +124,15 @@ impl Reader<'_> {
         let nearest: f64 = token.parse().unwrap_or(0.0);
         let mantissa = token.split(['e', 'E']).next().unwrap_or_default();
         let is_zero = !mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
-        let held = if nearest.is_infinite() {
-            f64::MAX.copysign(nearest)
+        let (held, is_replaced) = if nearest.is_infinite() {
+            (f64::MAX.copysign(nearest), true)
         } else if nearest == 0.0 && !is_zero {
-            f64::from_bits(1).copysign(nearest)
+            (f64::from_bits(1).copysign(nearest), true)
         } else {
-            nearest
+            (nearest, false)
         };
         // A whole number beyond 2^53 may be another one than the double that stands for it.
-        let is_exact = held == nearest && (held.abs() <= 9_007_199_254_740_992.0);
+        let is_exact = !is_replaced && held.abs() <= 9_007_199_254_740_992.0;
         if !is_exact {
             self.note();
         }

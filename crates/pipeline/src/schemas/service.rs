@@ -274,7 +274,7 @@ fn make_set(states: &SchemaStates, before: &InForce) -> Set {
         let same = known.filter(|judge| judge.version == *version);
         let compiled = match same {
             Some(judge) => Some(Arc::clone(&judge.compiled)),
-            None => match Compiled::new(text) {
+            None => match Compiled::compile(text) {
                 Ok(accepted) => Some(Arc::new(accepted.compiled)),
                 Err(error) => {
                     tracing::error!(?key, version, %error, "this program cannot use a stored schema: events of this key are not judged");
@@ -302,7 +302,7 @@ fn listed(state: &SchemaState, set: &Set) -> ListedSchema {
 
 /// Compiles off the async threads.
 pub(crate) async fn compile(text: String) -> Result<Accepted, SchemaError> {
-    let compiled = tokio::task::spawn_blocking(move || Compiled::new(&text)).await;
+    let compiled = tokio::task::spawn_blocking(move || Compiled::compile(&text)).await;
     let broke = |error| StoreError::Unavailable(format!("compiling broke off: {error}"));
     compiled.map_err(|error| SchemaError::Store(broke(error)))?.map_err(SchemaError::Bad)
 }

@@ -1,4 +1,5 @@
-//! Which schema judges which event: the one with the most exact key that fits.
+//! Which schema judges which event: the one with the most exact key that fits. Category and name go before category, that
+//! before name, and that before the stream.
 //!
 //! A set is made whole and never changed, so a request sees one set from its first event to its last.
 
@@ -52,6 +53,8 @@ pub(crate) struct Set {
 struct OfStream {
     all: Option<Entry>,
     categories: HashMap<String, OfCategory>,
+    /// Of any category.
+    names: HashMap<String, Entry>,
 }
 
 #[derive(Debug, Default)]
@@ -78,17 +81,14 @@ impl Set {
         if let Some(judge) = &entry {
             self.judges.insert(key.clone(), Arc::clone(judge));
         }
-        let stream = self.streams.entry(key.stream).or_default();
-        let Some(category) = key.category else {
-            stream.all = Some(entry);
-            return;
-        };
-        let category = stream.categories.entry(category).or_default();
-        match key.name {
-            Some(name) => {
-                category.names.insert(name, entry);
-            }
-            None => category.all = Some(entry),
+        let stream = self.streams.entry(key.stream.clone()).or_default();
+        let SchemaKey { category, name, .. } = key;
+        let category = category.map(|category| stream.categories.entry(category).or_default());
+        match (category, name) {
+            (Some(category), Some(name)) => drop(category.names.insert(name, entry)),
+            (Some(category), None) => category.all = Some(entry),
+            (None, Some(name)) => drop(stream.names.insert(name, entry)),
+            (None, None) => stream.all = Some(entry),
         }
     }
 
@@ -108,6 +108,7 @@ impl Set {
         let of_name = of_category.zip(name).and_then(|(category, name)| category.names.get(name));
         let entry = of_name
             .or_else(|| of_category.and_then(|category| category.all.as_ref()))
+            .or_else(|| name.and_then(|name| of_stream.names.get(name)))
             .or(of_stream.all.as_ref());
         match entry {
             Some(Some(judge)) => Found::Judge(judge),

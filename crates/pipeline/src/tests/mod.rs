@@ -3,6 +3,8 @@
 mod consumer;
 mod intake;
 mod recent;
+mod retention;
 mod rules;
+mod schema_data;
 mod schemas;
 mod traces;

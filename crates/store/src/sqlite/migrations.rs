@@ -44,6 +44,7 @@ pub(crate) const EVENTS: Schema = Schema {
             name: "schema_version",
             sql: include_str!("migrations/events/0005_schema_version.sql"),
         },
+        Migration { name: "explore", sql: include_str!("migrations/events/0006_explore.sql") },
     ],
 };
 

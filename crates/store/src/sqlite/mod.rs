@@ -19,6 +19,7 @@
 //! | [`explore`] | `ExploreStore`: walks that count |
 //! | [`session`] | pages of a session, in the order of things |
 //! | [`history`] | pages with the dead letters in their places |
+//! | [`retention`] | `RetentionStore`: deleting by age |
 //! | [`filter`] | a filter as SQL |
 //! | [`candidates`] | positions that the indexes offer for a filter |
 //! | [`labels`] | which labels exist |
@@ -54,6 +55,7 @@ pub(crate) mod migrations;
 pub(crate) mod page;
 mod readers;
 mod replay;
+pub(crate) mod retention;
 pub(crate) mod rows;
 mod schemas;
 pub(crate) mod session;

@@ -118,6 +118,20 @@ pub(crate) fn note_times(tx: &Transaction<'_>, events: &[Stored]) -> rusqlite::R
     Ok(())
 }
 
+/// Takes away the blocks that have no rows any more. The others may cover more time than their rows need, which is sound.
+/// `seqs` are those of deleted rows, rising.
+pub(crate) fn forget_times(tx: &Transaction<'_>, seqs: &[i64]) -> rusqlite::Result<()> {
+    let mut delete = tx.prepare_cached(
+        "DELETE FROM time_blocks WHERE block = ?1 \
+         AND NOT EXISTS (SELECT 1 FROM events WHERE seq >= ?2 AND seq < ?3)",
+    )?;
+    for seqs in seqs.chunk_by(|a, b| a >> BLOCK_BITS == b >> BLOCK_BITS) {
+        let block = seqs[0] >> BLOCK_BITS;
+        delete.execute(params![block, block << BLOCK_BITS, (block + 1) << BLOCK_BITS])?;
+    }
+    Ok(())
+}
+
 fn range(times: impl Iterator<Item = i64>) -> (i64, i64) {
     times.fold((i64::MAX, i64::MIN), |(min, max), time| (min.min(time), max.max(time)))
 }

@@ -14,7 +14,7 @@ use crate::sqlite::labels::{Of, jump_sql};
 use crate::sqlite::page::{self, ROWS_READ_MAX};
 use crate::sqlite::session::session_sql;
 use crate::sqlite::windows::window_sql;
-use crate::sqlite::{rows, walk};
+use crate::sqlite::{retention, rows, walk};
 use crate::tests::conformance::pages;
 use crate::tests::conformance::sample::{
     NOW_US, apply, at, claim, draft, positions, read_all, seq, stored,
@@ -84,6 +84,18 @@ async fn every_statement_walks_in_order_without_sorting() {
     let search = "SEARCH events USING INDEX events_session";
     check(&same_moment, &format!("{search} (session_id=? AND <expr>=? AND rowid>?)"));
     check(&later, &format!("{search} (session_id=? AND <expr>>?)"));
+    check(retention::OLDEST, "SEARCH events USING INDEX events_stream (stream=?)");
+    let dead = explain(&conn, retention::OLDEST_DEAD);
+    let search =
+        "SEARCH dead_letters USING COVERING INDEX dead_letters_age (stream=? AND dead_at_us<?)";
+    assert!(dead.contains(search), "{dead}");
+    let streams = explain(&conn, retention::NEXT_STREAM);
+    for search in [
+        "events USING COVERING INDEX events_stream (stream>?)",
+        "dead_letters USING COVERING INDEX dead_letters_age (stream>?)",
+    ] {
+        assert!(streams.contains(search) && !streams.contains("SCAN events"), "{streams}");
+    }
     store.close().await.unwrap();
 }
 

@@ -8,7 +8,7 @@ use crate::schemas::{
     ConfiguredSchema, SCHEMAS_MAX, SchemaAct, SchemaChange, SchemaKey, SchemaMode, SchemaRefusal,
     SchemaSource, SchemaStates, SchemaStore, SchemaText,
 };
-use crate::sqlite::SqliteStore;
+use crate::sqlite::store::SqliteStore;
 use crate::tests::sqlite::open;
 
 fn key(category: &str) -> SchemaKey {

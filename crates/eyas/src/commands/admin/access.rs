@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 use hyper::Method;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::admin_socket;
 use crate::client::{Answer, Client, ClientError, Problem, Server};
@@ -31,6 +31,9 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// After so long a person is told what is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(20);
+
+/// No body.
+pub(crate) const NOTHING: Option<&()> = None;
 
 /// Where to administer.
 pub(crate) enum Target {
@@ -139,9 +142,10 @@ impl Access {
         &self,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        body: Option<&(impl Serialize + ?Sized)>,
     ) -> Result<Reply, CommandError> {
-        let body = body.map(|body| Bytes::from(body.to_string()));
+        let body = body.map(serde_json::to_vec).transpose().context("a body is always JSON")?;
+        let body = body.map(Bytes::from);
         let answer = self.client.call(method, path, body).await;
         let answer = answer.map_err(|error| match error {
             ClientError::Connect(cause) => self.client.unreachable(&cause),
@@ -155,11 +159,15 @@ impl Access {
 
     /// Gets.
     pub(crate) async fn get(&self, path: &str) -> Result<Reply, CommandError> {
-        self.ask(Method::GET, path, None).await
+        self.ask(Method::GET, path, NOTHING).await
     }
 
     /// Posts.
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Reply, CommandError> {
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: &(impl Serialize + ?Sized),
+    ) -> Result<Reply, CommandError> {
         self.ask(Method::POST, path, Some(body)).await
     }
 }

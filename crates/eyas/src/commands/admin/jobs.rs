@@ -4,7 +4,7 @@ use hyper::Method;
 use serde::Deserialize;
 
 use crate::cli_admin::{JobsArgs, JobsCommand};
-use crate::commands::admin::access::{Access, Reply, print, say};
+use crate::commands::admin::access::{Access, NOTHING, Reply, print, say};
 use crate::commands::admin::table::{Table, time};
 use crate::commands::query::encode;
 use crate::exit::CommandError;
@@ -76,7 +76,7 @@ pub(crate) fn path(id: &str) -> String {
 }
 
 async fn change(access: &Access, id: &str, act: &str) -> Result<Reply, CommandError> {
-    access.ask(Method::POST, &format!("{}/{act}", path(id)), None).await
+    access.ask(Method::POST, &format!("{}/{act}", path(id)), NOTHING).await
 }
 
 fn table(jobs: Vec<Job>) -> String {

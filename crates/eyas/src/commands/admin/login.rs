@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::commands::admin::access::{Access, print, say};
+use crate::commands::admin::access::{Access, NOTHING, print, say};
 use crate::commands::admin::table::time;
 use crate::exit::CommandError;
 use crate::printable::printable;
@@ -21,7 +21,7 @@ pub(crate) async fn run(access: &Access) -> Result<(), CommandError> {
                 .to_owned(),
         ));
     }
-    let reply = access.ask(hyper::Method::POST, "/session/codes", None).await?;
+    let reply = access.ask(hyper::Method::POST, "/session/codes", NOTHING).await?;
     if access.json {
         return print(&reply.line());
     }

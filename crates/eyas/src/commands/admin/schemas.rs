@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use hyper::Method;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::cli_admin::{SchemaActivate, SchemaKey, SchemaOf, SchemaPut, SchemaTest};
-use crate::commands::admin::access::{Access, Reply, print, say};
+use crate::commands::admin::access::{Access, NOTHING, Reply, print, say};
 use crate::commands::admin::table::{Table, text, time};
 use crate::commands::query::query;
 use crate::exit::CommandError;
@@ -17,6 +17,36 @@ use crate::printable::printable;
 
 /// Longest file that is read; the server takes less.
 const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// What a request says; what it does not mean to say is left out. The schema goes as it stands in its file: numbers in it
+/// may be larger than any that we could read.
+#[derive(Default, Serialize)]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activate: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<u32>,
+}
+
+impl<'a> Body<'a> {
+    fn of(key: &'a SchemaKey) -> Self {
+        let SchemaKey { stream, category, name } = key;
+        let (stream, category) = (stream.as_deref(), category.as_deref());
+        Self { stream, category, name: name.as_deref(), ..Self::default() }
+    }
+}
 
 #[derive(Deserialize)]
 struct Schemas {
@@ -58,16 +88,16 @@ struct Version {
     created_at: String,
     created_by: String,
     active: bool,
-    schema: Value,
+    schema: Box<RawValue>,
 }
 
 #[derive(Deserialize)]
 struct Tested {
     examined: u64,
-    valid: u64,
     invalid: u64,
     newly_invalid: u64,
     newly_valid: u64,
+    complete: bool,
     groups: Vec<Group>,
 }
 
@@ -146,7 +176,7 @@ pub(crate) async fn versions(access: &Access, args: &SchemaOf) -> Result<(), Com
             if version.active { "yes" } else { "-" }.to_owned(),
             time(Some(&version.created_at)),
             version.created_by,
-            version.schema.to_string(),
+            version.schema.get().to_owned(),
         ]);
     }
     print(&table.lines())
@@ -154,44 +184,44 @@ pub(crate) async fn versions(access: &Access, args: &SchemaOf) -> Result<(), Com
 
 /// Stores one.
 pub(crate) async fn put(access: &Access, args: &SchemaPut) -> Result<(), CommandError> {
-    let mut body = members(&args.key);
-    body.insert("mode".to_owned(), json!(args.mode.word()));
-    body.insert("schema".to_owned(), schema(&args.file)?);
-    body.insert("activate".to_owned(), json!(!args.no_activate));
-    let reply = access.ask(Method::PUT, "/schemas", Some(&Value::Object(body))).await?;
+    let schema = Some(schema(&args.file)?);
+    let (mode, activate) = (Some(args.mode.word()), Some(!args.no_activate));
+    let body = Body { mode, schema, activate, ..Body::of(&args.key) };
+    let reply = access.ask(Method::PUT, "/schemas", Some(&body)).await?;
     tell(access, &reply)
 }
 
 /// Lets another version judge.
 pub(crate) async fn activate(access: &Access, args: &SchemaActivate) -> Result<(), CommandError> {
-    let mut body = members(&args.key);
-    body.insert("version".to_owned(), json!(args.version));
-    let reply = access.post("/schemas/activate", &Value::Object(body)).await?;
+    let body = Body { version: Some(args.version), ..Body::of(&args.key) };
+    let reply = access.post("/schemas/activate", &body).await?;
     tell(access, &reply)
 }
 
 /// Judges no more.
 pub(crate) async fn off(access: &Access, args: &SchemaOf) -> Result<(), CommandError> {
     let path = format!("/schemas{}", parameters(&args.key));
-    let reply = access.ask(Method::DELETE, &path, None).await?;
+    let reply = access.ask(Method::DELETE, &path, NOTHING).await?;
     tell(access, &reply)
 }
 
 /// Judges stored events, and changes nothing.
 pub(crate) async fn test(access: &Access, args: &SchemaTest) -> Result<(), CommandError> {
-    let mut body = members(&args.key);
-    body.insert("schema".to_owned(), schema(&args.file)?);
-    body.insert("last".to_owned(), json!(args.against));
-    let reply = access.post("/schemas/test", &Value::Object(body)).await?;
+    let schema = Some(schema(&args.file)?);
+    let body = Body { schema, last: Some(args.against), ..Body::of(&args.key) };
+    let reply = access.post("/schemas/test", &body).await?;
     let tested: Tested = reply.read()?;
     if access.json {
         print(&reply.line())?;
     } else {
-        let Tested { examined, valid, invalid, newly_invalid, newly_valid, .. } = &tested;
+        let Tested { examined, invalid, newly_invalid, newly_valid, .. } = &tested;
         let mut text = format!(
-            "{examined} events: {valid} valid ({newly_valid} of them invalid until now), {invalid} invalid ({newly_invalid} \
-            of them valid until now)\n"
+            "{examined} events examined: {invalid} would be invalid ({newly_invalid} of them are valid now), \
+            {newly_valid} would become valid\n"
         );
+        if !tested.complete {
+            say("the time was over before all of them were examined");
+        }
         if !tested.groups.is_empty() {
             let mut table = Table::new(&["count", "pointer", "rule", "message", "for instance"]);
             for group in &tested.groups {
@@ -225,7 +255,7 @@ fn tell(access: &Access, reply: &Reply) -> Result<(), CommandError> {
 }
 
 /// The schema in a file, or on standard input.
-fn schema(file: &Path) -> Result<Value, CommandError> {
+fn schema(file: &Path) -> Result<Box<RawValue>, CommandError> {
     let name = printable(&file.to_string_lossy());
     let mut text = String::new();
     let read = if file.as_os_str() == "-" {
@@ -242,10 +272,6 @@ fn schema(file: &Path) -> Result<Value, CommandError> {
 fn labels<'a>(key: &'a SchemaKey) -> impl Iterator<Item = (&'a str, &'a str)> {
     let labels = [("stream", &key.stream), ("category", &key.category), ("name", &key.name)];
     labels.into_iter().filter_map(|(label, value)| Some((label, value.as_deref()?)))
-}
-
-fn members(key: &SchemaKey) -> Map<String, Value> {
-    labels(key).map(|(label, value)| (label.to_owned(), json!(value))).collect()
 }
 
 fn parameters(key: &SchemaKey) -> String {

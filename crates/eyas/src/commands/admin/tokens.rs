@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::cli_admin::{TokenCreate, TokenId, TokenList, TokenRotate};
-use crate::commands::admin::access::{Access, Reply, print, say};
+use crate::commands::admin::access::{Access, NOTHING, Reply, print, say};
 use crate::commands::admin::table::{Table, text, time};
 use crate::commands::query::{encode, query};
 use crate::exit::CommandError;
@@ -99,7 +99,7 @@ pub(crate) async fn rotate(access: &Access, args: &TokenRotate) -> Result<(), Co
 
 /// Ends one.
 pub(crate) async fn revoke(access: &Access, args: &TokenId) -> Result<(), CommandError> {
-    let reply = access.ask(Method::DELETE, &path(&args.id), None).await?;
+    let reply = access.ask(Method::DELETE, &path(&args.id), NOTHING).await?;
     if access.json {
         return print(&reply.line());
     }

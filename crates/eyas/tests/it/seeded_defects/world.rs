@@ -18,7 +18,7 @@ use pipeline::{
 };
 use queue::{EmbeddedQueue, Queue};
 use seglog::{Call, Options, SimDisk};
-use store::{EventStore, Extent, Order, PageQuery, SqliteOptions, SqliteStore};
+use store::{EventStore, Extent, Horizons, Order, PageQuery, SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, yield_now};
@@ -120,7 +120,10 @@ async fn listen(mut subscription: Subscription, heard: Arc<Mutex<Heard>>) {
                     heard.transcript.shown.push(shown);
                 }
                 Message::Gap { .. } => heard.transcript.gaps.push(format!("{message:?}")),
-                Message::Progress { .. } | Message::CaughtUp { .. } => {}
+                Message::Progress { .. }
+                | Message::CaughtUp { .. }
+                | Message::Status { .. }
+                | Message::StatusGap => {}
             }
         }
         heard.cursor = Some(subscription.cursor());
@@ -225,7 +228,8 @@ impl World {
             }
         };
         let applied = meters.applied_changes();
-        let (live, tail) = Live::new(Arc::new(queue.for_push()), faulty, applied, LIVE);
+        let (_, horizons) = watch::channel(Horizons::default());
+        let (live, tail) = Live::new(Arc::new(queue.for_push()), faulty, applied, horizons, LIVE);
         let since = self.heard.lock().unwrap().cursor.map_or(Since::Beginning, Since::After);
         let subscription = live.subscribe(since, Filter::default());
         let never = CancellationToken::new();

@@ -14,6 +14,7 @@ pub(crate) mod pages;
 pub(crate) mod reading;
 pub(crate) mod refusal;
 pub(crate) mod reopen;
+pub(crate) mod retention;
 pub(crate) mod sample;
 pub(crate) mod sessions;
 pub(crate) mod sign_ins;

@@ -1,0 +1,146 @@
+//! `/jobs`: how long work stands, and pause, resume and cancel.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, Request, State};
+use axum::response::Response;
+use model::Timestamp;
+use serde::Serialize;
+use store::{Job, JobProgress, JobState, NewJob};
+
+use crate::auth::principal::Principal;
+use crate::edge::Edge;
+use crate::error::Kind;
+use crate::problem::Problem;
+use crate::routes::audit;
+use crate::routes::event::segment;
+use crate::routes::status::json;
+
+/// How many the list shows, the newest first.
+const JOBS_SHOWN: usize = 100;
+
+#[derive(Serialize)]
+struct List {
+    jobs: Vec<Shown>,
+}
+
+/// A job in answers.
+#[derive(Serialize)]
+pub(crate) struct Shown {
+    id: String,
+    kind: String,
+    state: &'static str,
+    created_at: String,
+    created_by: String,
+    ended_at: Option<String>,
+    total: u64,
+    done: u64,
+    ok: u64,
+    failed: u64,
+    skipped: u64,
+    rate: u32,
+    stop_after: u32,
+    detail: Option<String>,
+}
+
+impl Shown {
+    pub(crate) fn of(job: &Job) -> Self {
+        let Job { new, state, ended_at, progress, detail } = job;
+        let NewJob { id, kind, created_at, created_by, total, rate, stop_after, .. } = new.clone();
+        let JobProgress { ok, failed, skipped, .. } = *progress;
+        Self {
+            id,
+            kind,
+            state: state.as_str(),
+            created_at: created_at.to_string(),
+            created_by,
+            ended_at: ended_at.as_ref().map(Timestamp::to_string),
+            total,
+            done: ok + failed + skipped,
+            ok,
+            failed,
+            skipped,
+            rate,
+            stop_after,
+            detail: detail.clone(),
+        }
+    }
+}
+
+/// The newest first.
+pub(crate) async fn list(State(edge): State<Arc<Edge>>) -> Result<Response, Problem> {
+    let jobs = edge.jobs.list(JOBS_SHOWN).await?;
+    Ok(json(&List { jobs: jobs.iter().map(Shown::of).collect() }))
+}
+
+/// One.
+pub(crate) async fn one(
+    State(edge): State<Arc<Edge>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = segment(request.uri().path(), "/jobs/")?;
+    let job = edge.jobs.get(&id).await?.ok_or_else(|| not_found(&id))?;
+    Ok(json(&Shown::of(&job)))
+}
+
+/// Stands still until it is resumed.
+pub(crate) async fn pause(
+    State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = id_of(&request)?;
+    let turned = edge.jobs.pause(&id).await?;
+    answer(&edge, &principal, &id, turned, JobState::Paused, "job.pause").await
+}
+
+/// Goes on.
+pub(crate) async fn resume(
+    State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = id_of(&request)?;
+    let turned = edge.jobs.resume(&id).await?;
+    answer(&edge, &principal, &id, turned, JobState::Running, "job.resume").await
+}
+
+/// Ends it; what is done stays done.
+pub(crate) async fn cancel(
+    State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = id_of(&request)?;
+    let turned = edge.jobs.cancel(&id).await?;
+    answer(&edge, &principal, &id, turned, JobState::Cancelled, "job.cancel").await
+}
+
+/// What stands between `/jobs/` and the act.
+fn id_of(request: &Request) -> Result<String, Problem> {
+    let path = request.uri().path();
+    segment(path.rsplit_once('/').map_or(path, |(path, _)| path), "/jobs/")
+}
+
+/// A job that stands as wanted already is no mistake: whoever asks may have asked before.
+async fn answer(
+    edge: &Edge,
+    principal: &Principal,
+    id: &str,
+    turned: Option<(Job, bool)>,
+    wanted: JobState,
+    act: &str,
+) -> Result<Response, Problem> {
+    let (job, is_changed) = turned.ok_or_else(|| not_found(id))?;
+    if is_changed {
+        audit::note(edge, principal, act, id, "{}".to_owned()).await?;
+    } else if job.state != wanted {
+        let words = format!("The job {id} is {}.", job.state.as_str());
+        return Err(Kind::JobOver.problem(words));
+    }
+    Ok(json(&Shown::of(&job)))
+}
+
+fn not_found(id: &str) -> Problem {
+    Kind::NotFound.problem(format!("There is no job with the id {id:?}."))
+}
