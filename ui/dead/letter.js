@@ -13,7 +13,7 @@ import { Failure, failureOf } from '../frame/failure.js';
 import { useKeys } from '../frame/keys.js';
 import { say } from '../frame/say.js';
 import { count, Time, Untrusted } from '../frame/text.js';
-import { Jobs, jobsChanged } from '../jobs/jobs.js';
+import { jobBegun, Jobs, jobsChanged } from '../jobs/jobs.js';
 import { nowMs } from '../live/live.js';
 
 /** @typedef {import('./screen.js').Letter & { timestamp: string | null, received_at: string }} Whole */
@@ -108,13 +108,12 @@ export function AskAct({ kind, scope, nRoughly, onClose, again }) {
     if (kind === 'replay') {
       const body = { ...scope, rate: Number(form.get('rate')), stop_after: Number(form.get('stop_after')), include_repeated: isRepeated };
       try {
-        await send('POST', '/dead-letters/replay', body);
+        jobBegun((await send('POST', '/dead-letters/replay', body)).job);
       } catch (error) {
         // The job that runs stands on the screen behind this dialog.
         if (error instanceof ApiError && error.code === 'job_running') jobsChanged();
         throw error;
       }
-      jobsChanged();
     } else if (kind === 'discard') say(`${count((await send('POST', '/dead-letters/discard', { ...scope, note: String(form.get('note')).trim() })).discarded)} discarded.`);
     else say(`${count((await send('POST', '/dead-letters/restore', scope)).restored)} restored: they are open again.`);
     again();
@@ -123,7 +122,7 @@ export function AskAct({ kind, scope, nRoughly, onClose, again }) {
     ${fault !== '' && html`<p class="bad" role="alert"><${Untrusted} text=${fault} /></p>`}
     ${kind === 'replay' && html`<${ReplayFields} preview=${preview} isRepeated=${isRepeated} setIsRepeated=${setIsRepeated} />`}
     ${kind === 'discard' && html`<p><b>${count(n)}</b> will not be tried again. They are kept, and can be restored.</p>
-      <${Field} label="Why" hint="It stands beside each of them, and in the audit."><input name="note" required maxlength="500" autocomplete="off" /><//>`}
+      <${Field} label="Why" hint="It stands beside each of them, and in the audit."><input name="note" required maxlength="250" autocomplete="off" /><//>`}
     ${kind === 'restore' && html`<p><b>${count(n)}</b> become open again.</p>`}
     ${n > SURE_MAX && html`<${Field} label=${html`Type <b>${count(n)}</b> to go on`}>
       <input name="sure" value=${typed} inputmode="numeric" autocomplete="off" onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} /><//>`}
@@ -140,7 +139,7 @@ function ReplayFields({ preview, isRepeated, setIsRepeated }) {
     <p>They go the way that every event goes, to the same database. Id and sequence stay the same; an id that is stored already is skipped.</p>
     ${(leftOut > 0 || isRepeated) && html`<label class="check"><input type="checkbox" checked=${isRepeated} onChange=${() => setIsRepeated(!isRepeated)} data-test="repeated" /> Try those again, too, that were refused three times or more</label>`}
     <div class="fields-row">
-      <${Field} label="At most so many a second"><input name="rate" type="number" min="1" max="100000" defaultValue="200" required /><//>
+      <${Field} label="At most so many a second"><input name="rate" type="number" min="1" max="10000" defaultValue="200" required /><//>
       <${Field} label="Stop after so many failures"><input name="stop_after" type="number" min="1" max="1000000" defaultValue="50" required /><//>
     </div>
   `;

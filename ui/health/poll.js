@@ -4,6 +4,7 @@
 import { useEffect, useState } from '../vendor/preact.js';
 
 import { request } from '../lib/api.js';
+import { isOut, session } from '../frame/auth.js';
 import { failureOf } from '../frame/failure.js';
 
 /** @typedef {import('../frame/failure.js').FailureFacts} FailureFacts */
@@ -22,6 +23,8 @@ import { failureOf } from '../frame/failure.js';
  */
 export function usePolled(path, everyMs, what) {
   const [attempt, setAttempt] = useState(0);
+  // Nobody is answered while signed out, and the first answer afterwards is not waited for.
+  const isHeld = isOut(session.value);
   const [known, setKnown] = useState({
     value: /** @type {T | null} */ (null),
     failure: /** @type {FailureFacts | null} */ (null),
@@ -33,7 +36,7 @@ export function usePolled(path, everyMs, what) {
     let timer = 0;
     const ask = async () => {
       clearTimeout(timer);
-      if (isAsking || document.hidden || stop.signal.aborted) return;
+      if (isAsking || document.hidden || isHeld || stop.signal.aborted) return;
       isAsking = true;
       try {
         const value = JSON.parse(await request(path, { signal: stop.signal }));
@@ -52,6 +55,6 @@ export function usePolled(path, everyMs, what) {
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', ask);
     };
-  }, [path, everyMs, attempt]);
+  }, [path, everyMs, attempt, isHeld]);
   return { ...known, again: () => setAttempt((n) => n + 1) };
 }

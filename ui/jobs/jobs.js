@@ -32,8 +32,16 @@ const IDLE_MS = 10_000;
 const changes = signal(0);
 export const jobsChanged = () => void (changes.value += 1);
 
-/** Jobs that this page has seen running: their end is shown too. @type {Set<string>} */
+/** Jobs that this page has begun, or seen running: their end is shown too. @type {Set<string>} */
 const seen = new Set();
+/** Those of them whose end is known. @type {Set<string>} */
+const ended = new Set();
+
+/** @param {{ id: string }} job */
+export function jobBegun({ id }) {
+  seen.add(id);
+  jobsChanged();
+}
 
 /** @param {Job} job */
 const isActive = ({ state }) => state === 'running' || state === 'paused';
@@ -45,7 +53,6 @@ export function Jobs({ onEnd }) {
   useEffect(() => {
     const stop = new AbortController();
     let timer = 0;
-    let nActive = 0;
     const ask = async () => {
       let isRunning = false;
       try {
@@ -54,9 +61,11 @@ export function Jobs({ onEnd }) {
         if (stop.signal.aborted) return;
         const active = list.filter(isActive);
         for (const { id } of active) seen.add(id);
-        setJobs(list.filter(({ id }) => seen.has(id)));
-        if (active.length < nActive) onEnd();
-        nActive = active.length;
+        const shown = list.filter(({ id }) => seen.has(id));
+        setJobs(shown);
+        const over = shown.filter((job) => !isActive(job) && !ended.has(job.id));
+        for (const { id } of over) ended.add(id);
+        if (over.length > 0) onEnd();
         isRunning = active.some(({ state }) => state === 'running');
       } catch {
         // The screen around this says that the server cannot be asked.

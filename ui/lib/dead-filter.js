@@ -1,6 +1,6 @@
 // Which dead letters are meant: as an address, as a question to the server, as words. Pure.
 //
-// A label that an event does not have is an empty value everywhere; a label that may be anything is left out.
+// A label that an event does not have is empty in an address and null in a body; one that may be anything is left out.
 
 /** @typedef {'open' | 'replayed' | 'discarded'} State */
 /** @typedef {{ state: State, labels: [Label, string][] }} Filter */
@@ -29,7 +29,7 @@ export function filterQuery({ state, labels }) {
 
 /** @param {Filter} filter the same as a member of a body */
 export function filterBody({ state, labels }) {
-  return { state, ...Object.fromEntries(labels) };
+  return { state, ...Object.fromEntries(labels.map(([label, value]) => [label, value === '' ? null : value])) };
 }
 
 /** The letters of one group. @param {State} state @param {{ [label in Label]: string | null }} group @returns {Filter} */

@@ -4,6 +4,7 @@
 import { html, signal } from '../vendor/preact.js';
 
 import { ApiError } from '../lib/api.js';
+import { session } from '../frame/auth.js';
 import { Failure } from '../frame/failure.js';
 import { copy } from '../frame/say.js';
 import { count, Untrusted } from '../frame/text.js';
@@ -57,13 +58,16 @@ function exampleBody(ms) {
 /** @type {string | null} */
 let shownBody = null;
 
+/** A line where tokens are required, another or none where they are not. @param {string} line @param {string[]} otherwise */
+const ifToken = (line, ...otherwise) => (session.value?.required ? [line] : otherwise);
+
 /** The same event in four ways, each complete as it stands. @type {[string, (body: string) => string[]][]} */
 const WAYS = [
-  ['curl', (body) => [`curl -X POST ${location.origin}/events \\`, '  -H "Content-Type: application/json" \\', `  -d '${body}'`]],
+  ['curl', (body) => [`curl -X POST ${location.origin}/events \\`, ...ifToken('  -H "Authorization: Bearer $TOKEN" \\'), '  -H "Content-Type: application/json" \\', `  -d '${body}'`]],
   ['JavaScript', (body) => [
     `await fetch('${location.origin}/events', {`,
     "  method: 'POST',",
-    "  headers: { 'content-type': 'application/json' },",
+    ...ifToken("  headers: { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` },", "  headers: { 'content-type': 'application/json' },"),
     `  body: JSON.stringify(${body}),`,
     '});',
   ]],
@@ -71,10 +75,10 @@ const WAYS = [
     'import json, urllib.request',
     '',
     `event = ${body}`,
-    `request = urllib.request.Request('${location.origin}/events', json.dumps(event).encode(), {'Content-Type': 'application/json'})`,
+    `request = urllib.request.Request('${location.origin}/events', json.dumps(event).encode(), {'Content-Type': 'application/json'${ifToken(", 'Authorization': f'Bearer {TOKEN}'").join('')}})`,
     'print(urllib.request.urlopen(request).status)',
   ]],
-  ['eyas send', (body) => [`echo '${body}' |`, `  eyas send --url ${location.origin} -`]],
+  ['eyas send', (body) => [`echo '${body}' |`, `  ${ifToken('EYAS_TOKEN="$TOKEN" ').join('')}eyas send --url ${location.origin} -`]],
 ];
 
 export function First() {

@@ -155,7 +155,7 @@ export function Editor({ text, onText, fault }) {
 const LAST = [100, 1000, 10_000];
 
 /** @typedef {{ pointer: string, rule: string, message: string, count: number, sample: { seq: number, id: string } }} Group */
-/** @typedef {{ examined: number, valid: number, invalid: number, newly_invalid: number, newly_valid: number, groups: Group[] }} Result */
+/** @typedef {{ examined: number, valid: number, invalid: number, newly_invalid: number, newly_valid: number, complete?: boolean, groups: Group[] }} Result */
 
 /** @param {{ of: import('./screen.js').Key, text: string, isReady: boolean }} props */
 export function SchemaTest({ of, text, isReady }) {
@@ -188,12 +188,12 @@ export function SchemaTest({ of, text, isReady }) {
 }
 
 /** @param {{ result: Result, isOld: boolean, stream: string }} props */
-function Outcome({ result: { examined, valid, invalid, newly_invalid: newlyInvalid, newly_valid: newlyValid, groups }, isOld, stream }) {
+function Outcome({ result: { examined, valid, invalid, newly_invalid: newlyInvalid, newly_valid: newlyValid, complete, groups }, isOld, stream }) {
   if (examined === 0) return html`<p data-test="tested">No event of this kind is stored yet.</p>`;
   return html`
     <p data-test="tested">Of ${count(examined)} events <b class="ok">✓ ${count(valid)} would be valid</b> and <b class=${invalid > 0 ? 'bad' : ''}>✗ ${count(invalid)} invalid</b>.
       ${newlyInvalid > 0 && html` <b class="bad">${count(newlyInvalid)} of them are valid now.</b>`}${newlyValid > 0 && html` <b>${count(newlyValid)} that are invalid now would be valid.</b>`}
-      ${isOld && html` <span class="warn">The text was changed since.</span>`}</p>
+      ${complete === false && html` <span class="warn">Not all could be looked at in the time for it.</span>`}${isOld && html` <span class="warn">The text was changed since.</span>`}</p>
     ${groups.length > 0 && html`<${Table} caption="Why, most frequent first" test="test-groups" head=${['Where', 'Rule', 'Events', 'Message', 'One of them']}
       rows=${groups.map(({ pointer, rule, message, count: n, sample }) => [
         html`<code><${Untrusted} text=${pointer} charsMax=${200} /></code>`, html`<${Untrusted} text=${rule} />`, count(n), html`<${Untrusted} text=${message} charsMax=${300} />`,

@@ -71,7 +71,7 @@ function All({ list: { schemas, unmatched } }) {
             schema.source === 'config' ? 'configuration' : 'here',
             html`<${Time} at=${schema.changed_at} nowMs=${nowMs()} /> <span class="muted">by <${Untrusted} text=${schema.changed_by} charsMax=${40} /></span>`,
           ])} />`}
-    ${unmatched.length > 0 && html`<${Table} caption="Seen without a schema" test="unmatched" head=${['Events', 'Seen', 'Last', 'Then']}
+    ${unmatched.length > 0 && html`<${Table} caption="Seen without a schema, since there are schemas" test="unmatched" head=${['Events', 'Seen', 'Last', 'Then']}
       rows=${unmatched.map((key) => [
         html`<${KeyText} of=${key} />`, count(key.count), html`<${Time} at=${key.last_seen} nowMs=${nowMs()} />`,
         html`<a href=${`${schemaHref(key)}&draft=events`}>Draft a schema</a>`,
