@@ -13,7 +13,7 @@ use pipeline::RetentionRules;
 use queue::RESERVE_BYTES_MAX;
 use store::ConfiguredSchema;
 
-use crate::address::{host_of, masked};
+use crate::address::host_of;
 use crate::ages::{self, Ages};
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
