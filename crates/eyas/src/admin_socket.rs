@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
+use crate::client::Client;
+
 /// Its name in the data directory.
 pub(crate) const NAME: &str = "admin.sock";
 /// Connections that wait to be accepted.
@@ -52,6 +54,16 @@ pub(crate) async fn connect(data_dir: &Path) -> io::Result<UnixStream> {
     }
     let folder = File::open(data_dir)?;
     UnixStream::connect(through(&folder)).await
+}
+
+/// An HTTP client of who listens in `data_dir`.
+pub(crate) fn client(data_dir: &Path) -> Client {
+    let data_dir = data_dir.to_owned();
+    let shown = format!("the server on {}", data_dir.display());
+    Client::local(&shown, move || {
+        let data_dir = data_dir.clone();
+        Box::pin(async move { connect(&data_dir).await })
+    })
 }
 
 /// Calls `bind` with a name of `path` that fits into a socket's address.

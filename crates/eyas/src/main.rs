@@ -3,7 +3,7 @@
 //!
 //! | room | what |
 //! |---|---|
-//! | [`cli`], [`cli_admin`] | the command line |
+//! | [`cli`], [`cli_admin`], [`cli_schema`], [`cli_at`] | the command line |
 //! | [`config`] | file, environment, flags |
 //! | [`schema_files`] | the schemas that the configuration names |
 //! | [`wiring`] | the only place that names concrete drivers |
@@ -29,6 +29,8 @@ mod ages;
 mod banner;
 mod cli;
 mod cli_admin;
+mod cli_at;
+mod cli_schema;
 mod client;
 mod commands;
 mod config;

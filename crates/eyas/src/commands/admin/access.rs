@@ -78,12 +78,7 @@ pub(crate) async fn with(
     config.data_dir = data_dir::open(&config.data_dir)?;
     match find(&config.data_dir).await? {
         Found::Server(url) => {
-            let data_dir = config.data_dir;
-            let shown = format!("the server on {}", data_dir.display());
-            let client = Client::local(&shown, move || {
-                let data_dir = data_dir.clone();
-                Box::pin(async move { admin_socket::connect(&data_dir).await })
-            });
+            let client = admin_socket::client(&config.data_dir);
             command(&Access { client, url, json, is_lasting: true }).await
         }
         Found::Nobody(_lock) => {

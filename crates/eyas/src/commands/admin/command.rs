@@ -1,6 +1,8 @@
 //! Which command does what.
 
-use crate::cli_admin::{AdminCommand, AppCommand, At, JobsCommand, SchemaCommand, TokenCommand};
+use crate::cli_admin::{AdminCommand, AppCommand, JobsCommand, TokenCommand};
+use crate::cli_at::At;
+use crate::cli_schema::SchemaCommand;
 use crate::commands::admin::access::{self, Access, Target};
 use crate::commands::admin::{applications, audit, jobs, login, replay, schemas, tokens};
 use crate::exit::CommandError;

@@ -8,7 +8,7 @@ use hyper::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::cli_admin::{SchemaActivate, SchemaKey, SchemaOf, SchemaPut, SchemaTest};
+use crate::cli_schema::{SchemaActivate, SchemaKey, SchemaOf, SchemaPut, SchemaTest};
 use crate::commands::admin::access::{Access, NOTHING, Reply, print, say};
 use crate::commands::admin::table::{Table, text, time};
 use crate::commands::query::query;
