@@ -63,3 +63,11 @@ pub(crate) fn poison() -> CommandError {
             .to_owned(),
     )
 }
+
+/// Why the log was not closed.
+pub(crate) fn not_sealed(error: QueueError) -> CommandError {
+    match error {
+        QueueError::Poisoned(_) => poison(),
+        error => CommandError::Failed(error.into()),
+    }
+}

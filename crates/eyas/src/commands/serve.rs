@@ -23,7 +23,7 @@ use pipeline::{
     Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
     Schemas,
 };
-use queue::{Queue, QueueError};
+use queue::Queue;
 use store::Stores;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::task::JoinHandle;
@@ -35,7 +35,7 @@ use tracing::{error, info, warn};
 use crate::admin_socket::{self, Name};
 use crate::banner::Banner;
 use crate::client::Client;
-use crate::commands::refusals::{no_token, poison, refused_log, refused_pair};
+use crate::commands::refusals::{no_token, not_sealed, poison, refused_log, refused_pair};
 use crate::config::Config;
 use crate::descriptors;
 use crate::exit::CommandError;
@@ -215,9 +215,7 @@ impl Server {
         local: Option<(UnixListener, Name)>,
         until: impl AsyncFnOnce(Ready<'_>) -> Wanted,
     ) -> Result<Option<TcpListener>, CommandError> {
-        let address = network.as_ref().map(TcpListener::local_addr).transpose();
-        let address = address.context("no local address")?.unwrap_or(self.config.listen);
-        let url = self.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let url = url(&self.config, network.as_ref())?;
         let (local, name) = local.unzip();
         let ending = Ending { delay: self.config.drain_delay, ..Ending::default() };
         let stop_rest = CancellationToken::new();
@@ -277,22 +275,14 @@ impl Server {
         // Where a part of us is broken: what was acknowledged is in the log; the next start does the rest.
         let apply_max =
             if ended? == Wanted::HandOver { HANDOVER_APPLY_MAX } else { STOP_APPLY_MAX };
-        let kept = parts.edge.await.context("the HTTP edge panicked")?;
+        let kept = (&mut parts.edge).await.context("the HTTP edge panicked")?;
         stop_rest.cancel();
-        if time::timeout(apply_max, parts.consumer).await.is_err() {
-            info!("the database is still behind; the rest is applied after the next start");
-        }
-        // A slice under way is committed or it is not: the next start goes on from there.
-        let _ = time::timeout(STOP_APPLY_MAX, parts.jobs).await;
-        finish_readers(parts.retention, parts.tail).await;
+        parts.finish(apply_max).await;
         otlp::finish(self.exporter).await;
         let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
-        match sealed {
-            Ok(()) => Ok(kept),
-            Err(QueueError::Poisoned(_)) => Err(poison()),
-            Err(error) => Err(CommandError::Failed(error.into())),
-        }
+        sealed.map_err(not_sealed)?;
+        Ok(kept)
     }
 }
 
@@ -313,7 +303,7 @@ pub(crate) async fn briefly(
     config: Config,
     command: impl AsyncFnOnce(Client, &str) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
-    let config = Config { otlp: None, ..config };
+    let config = Config { otlp: None, drain_delay: Duration::ZERO, ..config };
     // Whom a public address would lock out is here to make a token.
     let server = Server::open(config, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let mut outcome = Ok(());
@@ -386,13 +376,18 @@ impl Parts {
             Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
         }
     }
-}
 
-/// Waits for those that only read the log, or only delete: a slice under way is finished by the database.
-async fn finish_readers(retention: JoinHandle<()>, tail: JoinHandle<Result<(), LiveError>>) {
-    let _ = time::timeout(STOP_APPLY_MAX, retention).await;
-    if !tail.is_finished() {
-        let _ = time::timeout(STOP_APPLY_MAX, tail).await;
+    /// Waits for all but the edge, which have been told to end. A slice under way is committed or it is not: the next start
+    /// goes on from there.
+    async fn finish(self, apply_max: Duration) {
+        if time::timeout(apply_max, self.consumer).await.is_err() {
+            info!("the database is still behind; the rest is applied after the next start");
+        }
+        let _ = time::timeout(STOP_APPLY_MAX, self.jobs).await;
+        let _ = time::timeout(STOP_APPLY_MAX, self.retention).await;
+        if !self.tail.is_finished() {
+            let _ = time::timeout(STOP_APPLY_MAX, self.tail).await;
+        }
     }
 }
 
@@ -440,6 +435,13 @@ impl Process {
             warn!("{error:#}");
         }
     }
+}
+
+/// How clients reach the server; without a socket, how they will.
+fn url(config: &Config, network: Option<&TcpListener>) -> anyhow::Result<String> {
+    let address = network.map(TcpListener::local_addr).transpose().context("no local address")?;
+    let address = address.unwrap_or(config.listen);
+    Ok(config.public_url.clone().unwrap_or_else(|| format!("http://{address}")))
 }
 
 fn edge_options(config: &Config, instance: &str, url: &str) -> GatewayOptions {

@@ -102,16 +102,16 @@ enum Found {
 async fn find(data_dir: &Path) -> Result<Found, CommandError> {
     let (begun, mut is_told) = (Instant::now(), false);
     loop {
-        let note = match lock::holder(data_dir)? {
-            Some(note) => note,
-            None => match Lock::take(data_dir).await {
+        let Some(note) = lock::holder(data_dir)? else {
+            match Lock::take(data_dir).await {
                 Ok(lock) => {
                     lock.tell_of_command()?;
                     return Ok(Found::Nobody(lock));
                 }
+                // Somebody was faster.
                 Err(CommandError::Locked(_)) => continue,
                 Err(error) => return Err(error),
-            },
+            }
         };
         if !note.url.is_empty() && admin_socket::connect(data_dir).await.is_ok() {
             return Ok(Found::Server(note.url));

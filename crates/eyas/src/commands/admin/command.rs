@@ -11,14 +11,15 @@ use crate::exit::CommandError;
 pub(crate) fn at(command: &AdminCommand) -> &At {
     match command {
         AdminCommand::App(AppCommand::Create(args)) => &args.at,
-        AdminCommand::App(AppCommand::List(at)) | AdminCommand::Login(at) => at,
+        AdminCommand::App(AppCommand::List(at))
+        | AdminCommand::Schema(SchemaCommand::List(at))
+        | AdminCommand::Login(at) => at,
         AdminCommand::App(AppCommand::Set(args)) => &args.at,
         AdminCommand::App(AppCommand::Disable(args)) => &args.at,
         AdminCommand::Token(TokenCommand::Create(args)) => &args.at,
         AdminCommand::Token(TokenCommand::List(args)) => &args.at,
         AdminCommand::Token(TokenCommand::Rotate(args)) => &args.at,
         AdminCommand::Token(TokenCommand::Revoke(args)) => &args.at,
-        AdminCommand::Schema(SchemaCommand::List(at)) => at,
         AdminCommand::Schema(SchemaCommand::Versions(args) | SchemaCommand::Off(args)) => &args.at,
         AdminCommand::Schema(SchemaCommand::Put(args)) => &args.at,
         AdminCommand::Schema(SchemaCommand::Activate(args)) => &args.at,

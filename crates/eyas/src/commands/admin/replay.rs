@@ -1,5 +1,6 @@
 //! `eyas replay`: a preview, a question, a job, and its progress.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -89,16 +90,16 @@ fn wish(args: &ReplayArgs) -> Value {
 
 fn words(preview: &Preview) -> String {
     let Preview { count, oldest, newest, left_out } = preview;
-    let mut words = match count {
-        0 => "no dead letter would be replayed".to_owned(),
-        _ => {
-            let (oldest, newest) = (time(oldest.as_deref()), time(newest.as_deref()));
-            let (oldest, newest) = (printable(&oldest), printable(&newest));
-            format!("{count} dead letters would be replayed, from {oldest} to {newest}")
-        }
+    let mut words = if *count == 0 {
+        "no dead letter would be replayed".to_owned()
+    } else {
+        let (oldest, newest) = (time(oldest.as_deref()), time(newest.as_deref()));
+        let (oldest, newest) = (printable(&oldest), printable(&newest));
+        format!("{count} dead letters would be replayed, from {oldest} to {newest}")
     };
     if *left_out > 0 {
-        words += &format!(
+        let _ = write!(
+            words,
             "; {left_out} that died three times or more are left out (--include-repeated takes them too)"
         );
     }

@@ -79,11 +79,11 @@ struct Unmatched {
 
 #[derive(Deserialize)]
 struct Versions {
-    versions: Vec<Version>,
+    versions: Vec<Line>,
 }
 
 #[derive(Deserialize)]
-struct Version {
+struct Line {
     version: u32,
     created_at: String,
     created_by: String,
@@ -269,7 +269,7 @@ fn schema(file: &Path) -> Result<Box<RawValue>, CommandError> {
         .map_err(|error| CommandError::Usage(format!("{name} is not JSON: {error}")))
 }
 
-fn labels<'a>(key: &'a SchemaKey) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn labels(key: &SchemaKey) -> impl Iterator<Item = (&str, &str)> {
     let labels = [("stream", &key.stream), ("category", &key.category), ("name", &key.name)];
     labels.into_iter().filter_map(|(label, value)| Some((label, value.as_deref()?)))
 }

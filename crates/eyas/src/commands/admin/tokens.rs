@@ -1,5 +1,7 @@
 //! `eyas token create | list | rotate | revoke`.
 
+use std::fmt::Write as _;
+
 use hyper::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -13,11 +15,11 @@ use crate::printable::printable;
 
 #[derive(Deserialize)]
 struct Tokens {
-    tokens: Vec<Token>,
+    tokens: Vec<Line>,
 }
 
 #[derive(Deserialize)]
-struct Token {
+struct Line {
     id: String,
     application: String,
     label: Option<String>,
@@ -103,7 +105,7 @@ pub(crate) async fn revoke(access: &Access, args: &TokenId) -> Result<(), Comman
     if access.json {
         return print(&reply.line());
     }
-    let token: Token = reply.read()?;
+    let token: Line = reply.read()?;
     print(&format!("{}\n", printable(&token.id)))?;
     let application = printable(&token.application);
     say(&format!("the token of {application} is revoked: it is refused from now on"));
@@ -114,7 +116,7 @@ fn show_once(access: &Access, reply: &Reply) -> Result<(), CommandError> {
     if access.json {
         return print(&reply.line());
     }
-    let made: Token = reply.read()?;
+    let made: Line = reply.read()?;
     let token = printable(made.token.as_deref().unwrap_or_default());
     print(&format!("{token}\n"))?;
     say(&words(&made, &token, &access.url));
@@ -122,20 +124,20 @@ fn show_once(access: &Access, reply: &Reply) -> Result<(), CommandError> {
 }
 
 /// What a person does with a new token.
-fn words(made: &Token, token: &str, url: &str) -> String {
+fn words(made: &Line, token: &str, url: &str) -> String {
     let (id, application) = (printable(&made.id), printable(&made.application));
     let scopes = printable(&made.scopes.join(" "));
     let mut words =
         format!("the token {id} of {application} may {scopes}. It is shown this once; keep it:\n");
-    words += &format!("\n  export EYAS_TOKEN={token}\n");
+    let _ = writeln!(words, "\n  export EYAS_TOKEN={token}");
     if made.kind == "browser" {
         return words + "\nIt works in pages of the application's origins only.";
     }
     let (path, data) = example(&made.scopes);
     let (url, path) = (printable(url), printable(&path));
-    words += &format!("  curl {url}{path} -H \"Authorization: Bearer $EYAS_TOKEN\"");
+    let _ = write!(words, "  curl {url}{path} -H \"Authorization: Bearer $EYAS_TOKEN\"");
     if let Some(data) = data {
-        words += &format!(" \\\n    -H 'Content-Type: application/json' -d '{data}'");
+        let _ = write!(words, " \\\n    -H 'Content-Type: application/json' -d '{data}'");
     }
     words.push('\n');
     words
