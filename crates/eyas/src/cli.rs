@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::schema_test::SchemaCommand;
+use crate::cli_admin::AdminCommand;
 use crate::units;
 
 /// One binary that takes JSON events over HTTP, never loses one, keeps them in a database that people can
@@ -112,12 +112,11 @@ pub(crate) enum Command {
         Exit codes: 0 ended by Ctrl-C, --count, or a closed stdout · 3 refused · 4 no server at the first try."
     )]
     Tail(TailArgs),
-    /// Try a schema on stored events
-    #[command(subcommand)]
-    Schema(SchemaCommand),
     /// Look at the log, check it, mend it
     #[command(subcommand)]
     Log(LogCommand),
+    #[command(flatten)]
+    Admin(AdminCommand),
 }
 
 /// What to do with the log. `--json` answers as JSON.

@@ -11,11 +11,12 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::Client as Pooled;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
+use crate::dial::{Dial, Dialling};
 use crate::exit::CommandError;
 use crate::printable::{printable, printable_start};
 
@@ -43,10 +44,19 @@ pub(crate) struct Server {
 /// A client of one server. Connections are kept and used again.
 #[derive(Debug)]
 pub(crate) struct Client {
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    pool: Pool,
     base: String,
+    /// How people know the server.
+    shown: String,
     /// Marked as sensitive, so that it is never printed.
     bearer: Option<HeaderValue>,
+}
+
+/// Connections that are kept.
+#[derive(Debug)]
+enum Pool {
+    Network(Pooled<HttpConnector, Full<Bytes>>),
+    Local(Pooled<Dial, Full<Bytes>>),
 }
 
 /// An answer, read to its end.
@@ -106,8 +116,39 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_WAIT));
         connector.set_nodelay(true);
-        let pool = Pool::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_MAX).build(connector);
-        Ok(Self { pool, base: base_url.trim_end_matches('/').to_owned(), bearer })
+        let mut pool = Pooled::builder(TokioExecutor::new());
+        let pool = Pool::Network(pool.pool_idle_timeout(IDLE_MAX).build(connector));
+        let base = base_url.trim_end_matches('/').to_owned();
+        Ok(Self { pool, shown: printable(&base), base, bearer })
+    }
+
+    /// A client of the server that `dial` connects to, without a token. Connects to nothing yet.
+    pub(crate) fn local(shown: &str, dial: impl Fn() -> Dialling + Send + Sync + 'static) -> Self {
+        let mut pool = Pooled::builder(TokioExecutor::new());
+        let pool = Pool::Local(pool.pool_idle_timeout(IDLE_MAX).build(Dial::new(dial)));
+        // Nobody looks at the host of a request that comes this way.
+        let base = "http://localhost".to_owned();
+        Self { pool, base, shown: printable(shown), bearer: None }
+    }
+
+    /// Asks with any method, with a JSON `body` or without, and reads the whole answer.
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Answer, ClientError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(ACCEPT, "application/json, application/problem+json");
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let request = request.body(Full::new(body.unwrap_or_default()));
+        let request = request.map_err(|error| ClientError::Connect(error.to_string()))?;
+        let answer = async { Answer::read(self.send(request).await?).await };
+        tokio::time::timeout(ANSWER_WAIT, answer).await.unwrap_or_else(|_| Err(no_answer()))
     }
 
     /// Posts `body` to `path` (with its query) and reads the whole answer.
@@ -153,7 +194,7 @@ impl Client {
     pub(crate) fn unreachable(&self, cause: &str) -> CommandError {
         CommandError::Unreachable(format!(
             "{} cannot be reached: {cause}\nis it running? start it with `eyas serve`, or set --url or EYAS_URL",
-            printable(&self.base)
+            self.shown
         ))
     }
 
@@ -164,7 +205,11 @@ impl Client {
         if let Some(bearer) = &self.bearer {
             request.headers_mut().insert(AUTHORIZATION, bearer.clone());
         }
-        self.pool.request(request).await.map_err(|error| {
+        let asked = match &self.pool {
+            Pool::Network(pool) => pool.request(request),
+            Pool::Local(pool) => pool.request(request),
+        };
+        asked.await.map_err(|error| {
             let cause = root_cause(&error);
             if error.is_connect() {
                 ClientError::Connect(cause)

@@ -29,6 +29,8 @@ pub(crate) struct Note {
     pub(crate) n_refused: u64,
     /// Why not, the last time.
     pub(crate) refused: String,
+    /// It is a command, which will be done soon, and no server.
+    pub(crate) is_command: bool,
 }
 
 /// Far more than a note has: the longest part of it, the words of a program, is bounded where it is made.
@@ -36,6 +38,8 @@ const NOTE_BYTES_MAX: usize = 64 << 10;
 
 /// How often a lock that is held is tried, because [`holder`] holds it for a moment too.
 const TRIES_MAX: u32 = 5;
+/// The same where a command of administration has it: it is done after a second, or two.
+const TRIES_BEHIND_COMMAND_MAX: u32 = 1500;
 /// Far longer than a look.
 const LOOK_OVER: Duration = Duration::from_millis(20);
 
@@ -46,13 +50,15 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the directory, unless another process has it.
+    /// Takes the directory, unless another process has it. Waits for a command to be done: it may have come in between the
+    /// end of a server and the start of the next.
     pub(crate) async fn take(data_dir: &Path) -> Result<Self, CommandError> {
         let file = open(data_dir, true)?;
         let mut n_tries = 0;
         while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             n_tries += 1;
-            if n_tries == TRIES_MAX {
+            let is_behind_command = n_tries >= TRIES_MAX && read_note(&file).is_command;
+            if n_tries >= if is_behind_command { TRIES_BEHIND_COMMAND_MAX } else { TRIES_MAX } {
                 return Err(CommandError::Locked(format!(
                     "another eyas is running on {}; stop it first, or choose another folder with --data-dir",
                     data_dir.display()
@@ -68,9 +74,13 @@ impl Lock {
 
     /// What stands there now.
     pub(crate) fn note(&self) -> Note {
-        let mut text = vec![0; NOTE_BYTES_MAX];
-        let n_bytes = self.file.read_at(&mut text, 0).unwrap_or(0);
-        serde_json::from_slice(&text[..n_bytes]).unwrap_or_default()
+        read_note(&self.file)
+    }
+
+    /// Says that the holder is this command.
+    pub(crate) fn tell_of_command(&self) -> anyhow::Result<()> {
+        let pid = std::process::id() as i32;
+        self.tell(&Note { pid, is_command: true, ..Note::default() })
     }
 
     /// Replaces the note.
@@ -95,6 +105,13 @@ pub(crate) fn holder(data_dir: &Path) -> anyhow::Result<Option<Note>> {
     }
     let text = io::read_to_string(file).context("cannot read the lock file")?;
     Ok(Some(serde_json::from_str(&text).unwrap_or_default()))
+}
+
+/// An empty one while it is being written.
+fn read_note(file: &File) -> Note {
+    let mut text = vec![0; NOTE_BYTES_MAX];
+    let n_bytes = file.read_at(&mut text, 0).unwrap_or(0);
+    serde_json::from_slice(&text[..n_bytes]).unwrap_or_default()
 }
 
 /// Never truncates: the note may be that of another process.

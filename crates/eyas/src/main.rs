@@ -3,32 +3,40 @@
 //!
 //! | room | what |
 //! |---|---|
-//! | [`cli`] | the command line |
+//! | [`cli`], [`cli_admin`], [`cli_schema`], [`cli_at`] | the command line |
 //! | [`config`] | file, environment, flags |
 //! | [`schema_files`] | the schemas that the configuration names |
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`otlp`] | traces to a collector |
 //! | [`logging`] | log lines, for people and for machines |
-//! | [`commands`] | `serve`, `restart`, `send`, `tail`, `load`, `doctor`, `config`, `schema`, `log` |
-//! | [`client`] | the HTTP client of the client commands |
+//! | [`commands`] | `serve`, `restart`, `send`, `tail`, `load`, `doctor`, `config`, `log`, and those of administration |
+//! | [`client`], [`dial`] | the HTTP client of the client commands |
+//! | [`admin_socket`] | the Unix socket of administration |
 //! | [`spelling`] | what a wrong word may have meant |
 //! | [`units`] | times and sizes in words |
 //! | [`printable`] | texts of strangers on a terminal |
 //! | [`listen`] | the listening socket, our own or handed to us |
 //! | [`handover`] | becoming the program on disk without losing a connection |
+//! | [`data_dir`] | the folder of the log and the database |
 //! | [`lock`] | one process on one data directory |
 //! | [`signals`], [`notify`] | what the system asks, what the service manager is told |
 //! | [`banner`] | what a person sees when the server is ready |
 //! | [`exit`] | how a command ends |
 
 mod address;
+mod admin_socket;
 mod ages;
 mod banner;
 mod cli;
+mod cli_admin;
+mod cli_at;
+mod cli_schema;
 mod client;
 mod commands;
 mod config;
+mod data_dir;
 mod descriptors;
+mod dial;
 mod exit;
 mod handover;
 mod listen;
@@ -59,12 +67,14 @@ use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
 use crate::cli::{Cli, Command, ConfigCommand, DirArgs, LogCommand, Overrides, ServeArgs};
+use crate::cli_admin::AdminCommand;
 use crate::client::Server;
+use crate::commands::admin::access::Target;
+use crate::commands::admin::command as admin;
 use crate::commands::doctor::command as doctor;
 use crate::commands::load::command as load;
 use crate::commands::log::renew::Task;
 use crate::commands::log::{inspect, renew, verify};
-use crate::commands::schema_test::{self, SchemaCommand};
 use crate::commands::{restart, send, serve, settings, tail};
 use crate::config::{Config, Survey};
 use crate::exit::CommandError;
@@ -135,11 +145,26 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         Some(Command::Tail(args)) => {
             tail::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
-        Some(Command::Schema(SchemaCommand::Test(args))) => {
-            schema_test::run(args, &server(cli, args.url.as_deref())?, cli.json).await
-        }
         Some(Command::Log(command)) => log(cli, command).await,
+        Some(Command::Admin(command)) => administer(cli, command).await,
     }
+}
+
+async fn administer(cli: &Cli, command: &AdminCommand) -> Result<(), CommandError> {
+    let at = admin::at(command);
+    let variable = std::env::var("EYAS_URL").ok().filter(|url| !url.is_empty());
+    // A flag goes before the variable.
+    let given = at.data_dir.as_ref().or(cli.serve.overrides.data_dir.as_ref());
+    let target = match (&at.url, given, variable) {
+        (Some(url), _, _) => Target::Server(server(cli, Some(url))?),
+        (None, None, Some(url)) => Target::Server(server(cli, Some(&url))?),
+        (None, _, _) => {
+            let flags = Overrides { data_dir: at.data_dir.clone(), ..Overrides::default() };
+            let config = Box::new(configured(cli, &flags.or(&cli.serve.overrides))?);
+            Target::Directory { config, is_made: admin::makes_a_directory(command) }
+        }
+    };
+    admin::run(command, target, cli.json).await
 }
 
 async fn log(cli: &Cli, command: &LogCommand) -> Result<(), CommandError> {

@@ -26,8 +26,13 @@ const LINGER_MAX: Duration = Duration::from_secs(1);
 /// What is read and forgotten of its request.
 const LINGER_BYTES_MAX: usize = 64 * 1024;
 
+/// Connections over the local socket, which have places of their own: administration must work when strangers have taken
+/// all others.
+pub(crate) const LOCAL_CONNECTIONS_MAX: usize = 64;
+
 /// The places there are.
 pub(crate) struct Door {
+    local: Arc<Semaphore>,
     n_max: usize,
     places: Arc<Semaphore>,
     addresses: Arc<Addresses>,
@@ -52,6 +57,7 @@ impl Door {
     pub(crate) fn new(edge: &Edge) -> Self {
         let limits = &edge.options.limits;
         Self {
+            local: Arc::new(Semaphore::new(LOCAL_CONNECTIONS_MAX)),
             n_max: limits.connections_max,
             places: Arc::new(Semaphore::new(limits.connections_max)),
             addresses: Arc::new(Addresses::new(limits)),
@@ -70,6 +76,11 @@ impl Door {
         let of_address = of_address
             .map_err(|n_max| full(format!("Your address has {n_max} connections already.")))?;
         Ok(Place { _of_all: of_all, of_address })
+    }
+
+    /// A place for a connection over the local socket, if there is one left.
+    pub(crate) fn enter_local(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.local).try_acquire_owned().ok()
     }
 
     /// Answers before anything was read, and closes.

@@ -56,4 +56,4 @@ pub use ending::Ending;
 pub use gateway::{Gateway, GatewayParts};
 pub use limits::{Limits, Patience, Rates};
 pub use rate::quota::Quota;
-pub use server::run;
+pub use server::{Listeners, converse, run};

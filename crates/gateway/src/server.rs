@@ -4,21 +4,25 @@
 //! the answer. Every connection is a tracked task; [`run`] returns when the last one has ended, or
 //! [`DRAIN_WAIT_MAX`] after it has stopped accepting.
 
+use std::future::pending;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use crate::auth::uses;
-use crate::door::{Door, Place};
+use crate::door::{Door, LOCAL_CONNECTIONS_MAX, Place};
 use crate::edge::Edge;
 use crate::ending::{Ending, Order};
 use crate::gateway::Gateway;
@@ -43,28 +47,48 @@ const LAME_DUCK: Duration = Duration::from_secs(1);
 /// Pause after `accept` failed, mostly because the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Where callers come from.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// Clients, on this machine or elsewhere.
+    pub network: Option<TcpListener>,
+    /// Who administers this machine. Whoever can connect here may everything and needs no token: its path must let in
+    /// nobody else.
+    pub local: Option<UnixListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(network: TcpListener) -> Self {
+        Self { network: Some(network), local: None }
+    }
+}
+
 /// Serves until it is told to end, then: asks connections to close, stops accepting, answers what is in flight,
-/// says bye to live connections, and returns. After [`Ending::hand_over`] the listening socket comes back open,
-/// with whoever waits in its backlog; after [`Ending::stop`] it is closed.
+/// says bye to live connections, and returns. After [`Ending::hand_over`] the network's socket comes back open,
+/// with whoever waits in its backlog; after [`Ending::stop`] it is closed. Who waits at the local one is answered before
+/// that is closed: take its name away before the end, and nobody is left waiting.
 pub async fn run(
-    listener: TcpListener,
-    gateway: Gateway,
+    listeners: impl Into<Listeners>,
+    gateway: impl Into<Arc<Gateway>>,
     ending: impl Into<Ending>,
 ) -> Option<TcpListener> {
-    let ending = ending.into();
-    let gateway = Arc::new(gateway);
+    let (listeners, gateway, ending) = (listeners.into(), gateway.into(), ending.into());
     let edge = Arc::clone(&gateway.edge);
     let door = Door::new(&edge);
     edge.tasks.spawn(monitor::sample(Arc::clone(&edge)));
     edge.tasks.spawn(monitor::keep(Arc::clone(&edge)));
     edge.tasks.spawn(uses::keep(Arc::clone(&edge)));
-    let order = accept_until(&listener, &gateway, &door, ending.order()).await;
+    let order = accept_until(&listeners, &gateway, &door, ending.order()).await;
     edge.is_stopping.store(order == Order::Stop, Ordering::Relaxed);
     edge.is_closing.store(true, Ordering::Relaxed);
     edge.closing.cancel();
     let lame_duck = if order == Order::Stop { ending.delay } else { LAME_DUCK };
-    accept_until(&listener, &gateway, &door, tokio::time::sleep(lame_duck)).await;
-    let kept = (order == Order::HandOver).then_some(listener);
+    accept_until(&listeners, &gateway, &door, tokio::time::sleep(lame_duck)).await;
+    for _ in 0..LOCAL_CONNECTIONS_MAX {
+        let Some(Ok(stream)) = local_caller(&listeners).now_or_never() else { break };
+        let_in(&gateway, &door, stream);
+    }
+    let kept = listeners.network.filter(|_| order == Order::HandOver);
     edge.drain.cancel();
     edge.tasks.close();
     let wait_max = DRAIN_WAIT_MAX + IDLE_GRACE;
@@ -74,9 +98,15 @@ pub async fn run(
     kept
 }
 
+/// Answers what comes over `stream`, whose other end is in this very process, until that closes it.
+pub fn converse(gateway: &Arc<Gateway>, stream: UnixStream) {
+    let gateway = Arc::clone(gateway);
+    gateway.edge.tasks.clone().spawn(async move { talk(&gateway, stream, None).await });
+}
+
 /// Accepts connections until `end`, and hands back what that said.
 async fn accept_until<T>(
-    listener: &TcpListener,
+    listeners: &Listeners,
     gateway: &Arc<Gateway>,
     door: &Door,
     end: impl Future<Output = T>,
@@ -87,33 +117,70 @@ async fn accept_until<T>(
         let accepted = tokio::select! {
             biased;
             ended = end.as_mut() => return ended,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => match door.enter(peer.ip()) {
-                Ok(place) => {
-                    edge.tasks.spawn(serve(Arc::clone(gateway), stream, place));
-                }
-                Err(problem) => door.turn_away(edge, stream, &problem),
-            },
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+            accepted = local_caller(listeners) => {
+                accepted.map(|stream| let_in(gateway, door, stream))
             }
+            accepted = network_caller(listeners) => {
+                accepted.map(|(stream, peer)| match door.enter(peer.ip()) {
+                    Ok(place) => {
+                        edge.tasks.spawn(serve(Arc::clone(gateway), stream, place));
+                    }
+                    Err(problem) => door.turn_away(edge, stream, &problem),
+                })
+            }
+        };
+        if let Err(error) = accepted {
+            tracing::warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
         }
     }
 }
 
-/// One connection, to its end.
-async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
-    let client = Some(place.client());
-    let _present = Present::new(&gateway.edge, place);
-    if prepare(&stream).is_err() {
-        return;
+async fn network_caller(listeners: &Listeners) -> io::Result<(TcpStream, SocketAddr)> {
+    match &listeners.network {
+        Some(listener) => listener.accept().await,
+        None => pending().await,
     }
+}
+
+async fn local_caller(listeners: &Listeners) -> io::Result<UnixStream> {
+    match &listeners.local {
+        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        None => pending().await,
+    }
+}
+
+/// One more caller over the local socket; closed at once where there are too many.
+fn let_in(gateway: &Arc<Gateway>, door: &Door, stream: UnixStream) {
+    let Some(place) = door.enter_local() else {
+        tracing::warn!("more than {LOCAL_CONNECTIONS_MAX} connections to the local socket");
+        return;
+    };
+    let gateway = Arc::clone(gateway);
+    gateway.edge.tasks.clone().spawn(async move {
+        talk(&gateway, stream, None).await;
+        drop(place);
+    });
+}
+
+/// One connection from the network, to its end.
+async fn serve(gateway: Arc<Gateway>, stream: TcpStream, place: Place) {
+    let client = place.client();
+    let _present = Present::new(&gateway.edge, place);
+    if prepare(&stream).is_ok() {
+        talk(&gateway, stream, Some(client)).await;
+    }
+}
+
+/// One connection, to its end. Without a `client` it is the machine itself.
+async fn talk(
+    gateway: &Gateway,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    client: Option<IpAddr>,
+) {
     let watch = Arc::new(Watch::new());
     let io = TokioIo::new(Metered::new(stream, Arc::clone(&watch)));
-    let service = service_fn(|request| service::answer(&gateway, &watch, client, request));
+    let service = service_fn(|request| service::answer(gateway, &watch, client, request));
     // No `pipeline_flush`: it holds answers back while anything stands in the read buffer, so the answer before (and the 400
     // to) a malformed request would never go out.
     let connection = http1::Builder::new()

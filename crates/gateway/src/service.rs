@@ -42,7 +42,8 @@ const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sa
 /// What answers say once the server ends.
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// Answers one request. Never fails: what goes wrong is a problem+json answer.
+/// Answers one request. Never fails: what goes wrong is a problem+json answer. Without a `client` it came over the local
+/// socket, which is the machine itself whatever the request says.
 pub(crate) async fn answer<B>(
     gateway: &Gateway,
     watch: &Arc<Watch>,
@@ -59,6 +60,9 @@ where
     let class = Class::of(request.method(), request.uri().path());
     let request_id = edge.request_ids.of(request.headers());
     let trace = trace(edge, class, &mut request);
+    if client.is_none() {
+        request.extensions_mut().insert(Principal::local());
+    }
     let page = cors::allowed_page(edge, &request);
     let mut response = match dispatch(gateway, watch, client, request, page.is_some()).await {
         Ok(response) => response,
@@ -116,7 +120,11 @@ where
     let path = request.uri().path();
     let is_probe = matches!(path, "/healthz" | "/readyz" | "/healthz/" | "/readyz/");
     let is_write = request.method() == Method::POST && ingest::is_write(path);
-    let welcome = edge.hosts.check(&request, is_probe, is_allowed_page);
+    let welcome = match client {
+        Some(_) => edge.hosts.check(&request, is_probe, is_allowed_page),
+        // No page of any site can reach a Unix socket, and it has no name to be rebound.
+        None => Ok(()),
+    };
     let welcome = welcome.and_then(|()| check_transfer(request.headers()));
     welcome.map_err(|problem| if is_write { problem.rejected() } else { problem })?;
     if is_allowed_page && cors::is_preflight(&request) {

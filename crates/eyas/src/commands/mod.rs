@@ -1,5 +1,6 @@
 //! The commands, one room each.
 
+pub(crate) mod admin;
 pub(crate) mod backoff;
 pub(crate) mod delivery;
 pub(crate) mod doctor;
@@ -10,8 +11,8 @@ pub(crate) mod log;
 pub(crate) mod progress;
 pub(crate) mod query;
 pub(crate) mod receipt;
+pub(crate) mod refusals;
 pub(crate) mod restart;
-pub(crate) mod schema_test;
 pub(crate) mod send;
 pub(crate) mod sending;
 pub(crate) mod serve;

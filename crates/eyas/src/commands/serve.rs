@@ -8,30 +8,34 @@
 //! A hand-over ends the same way, but keeps the listening socket open and becomes the program on disk
 //! ([`crate::handover`]). Invariant: when the log is closed, no connection is left that could append.
 
-use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{Ending, Gateway, GatewayOptions, GatewayParts, Limits, Registry, Sessions};
+use gateway::{
+    Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Registry, Sessions,
+};
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{
     Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
-    Schemas, StartError,
+    Schemas,
 };
-use queue::{Queue, QueueError};
-use store::{StoreError, Stores};
-use tokio::net::TcpListener;
+use queue::Queue;
+use store::Stores;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use crate::admin_socket::{self, Name};
 use crate::banner::Banner;
+use crate::client::Client;
+use crate::commands::refusals::{no_token, not_sealed, poison, refused_log, refused_pair};
 use crate::config::Config;
 use crate::descriptors;
 use crate::exit::CommandError;
@@ -39,7 +43,7 @@ use crate::handover::Program;
 use crate::lock::{Lock, Note};
 use crate::otlp::Exporter;
 use crate::signals::{Signals, Wanted};
-use crate::{listen, logging, notify, otlp, schema_files, wiring};
+use crate::{data_dir, listen, logging, notify, otlp, schema_files, wiring};
 
 /// How long the consumer may go on after the last request has been answered.
 const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
@@ -85,13 +89,14 @@ pub(crate) async fn run(
     }
     raise_file_limit();
     let program = Program::current()?;
-    let data_dir = open_data_dir(&config.data_dir)?;
+    let data_dir = data_dir::open(&config.data_dir)?;
     let lock = Lock::take(&data_dir).await?;
     let mut process = Process { lock, signals, program, json };
     let mut listener = listen::open(config.listen, inherited)?;
     let config = Config { data_dir, ..config };
     let address = listener.local_addr().context("no local address")?;
     loop {
+        let local = listen_locally(&config.data_dir);
         let server = tokio::select! {
             opened = Server::open(config.clone(), address) => opened?,
             // Nothing has begun yet that would have to be finished.
@@ -100,7 +105,8 @@ pub(crate) async fn run(
                 return Ok(());
             }
         };
-        let Some(kept) = server.run(listener, &mut process).await? else { return Ok(()) };
+        let until = async |ready: Ready<'_>| process.serve(ready).await;
+        let Some(kept) = server.run(Some(listener), local, until).await? else { return Ok(()) };
         if time::timeout(Duration::ZERO, process.signals.stop()).await.is_ok() {
             info!("stopped instead of handing over");
             return Ok(());
@@ -119,27 +125,6 @@ fn raise_file_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         warn!(%error, "cannot raise the limit of open files");
     }
-}
-
-fn open_data_dir(path: &Path) -> Result<PathBuf, CommandError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let here = std::env::current_dir().context("no current folder")?;
-    let path = here.join(path);
-    let new = path.ancestors().take_while(|folder| !folder.exists()).count();
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
-    made.with_context(|| format!("cannot make the data directory {}", path.display()))?;
-    // A power cut must not take the name of a folder that acknowledged events stand in. The nearest parent in any
-    // case: a start that made the folder may have died before its fsync.
-    for parent in path.ancestors().skip(1).take(new.max(1)) {
-        match File::open(parent).and_then(|parent| parent.sync_all()) {
-            Err(error) if error.kind() != std::io::ErrorKind::PermissionDenied => {
-                return Err(error).with_context(|| format!("cannot fsync {}", parent.display()))?;
-            }
-            // In a parent that we may not even read we cannot have made a folder and lost it.
-            Ok(()) | Err(_) => {}
-        }
-    }
-    Ok(path.canonicalize().with_context(|| path.display().to_string())?)
 }
 
 /// Everything that runs, wired and checked, not yet listening.
@@ -223,14 +208,15 @@ impl Server {
         })
     }
 
-    /// Serves until it is told to end. After a hand-over the listening socket comes back.
+    /// Serves for as long as `until` takes, or until it breaks. After a hand-over the listening socket comes back.
     async fn run(
         self,
-        listener: TcpListener,
-        process: &mut Process,
+        network: Option<TcpListener>,
+        local: Option<(UnixListener, Name)>,
+        until: impl AsyncFnOnce(Ready<'_>) -> Wanted,
     ) -> Result<Option<TcpListener>, CommandError> {
-        let address = listener.local_addr().context("no local address")?;
-        let url = self.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let url = url(&self.config, network.as_ref())?;
+        let (local, name) = local.unzip();
         let ending = Ending { delay: self.config.drain_delay, ..Ending::default() };
         let stop_rest = CancellationToken::new();
         let (live, tail) = Live::new(
@@ -241,7 +227,7 @@ impl Server {
             LIVE,
         );
         let (jobs, runner) = jobs(&self.stores, &self.meters, &live);
-        let gateway = Gateway::new(GatewayParts {
+        let gateway = Arc::new(Gateway::new(GatewayParts {
             intake: self.intake.clone(),
             live,
             stores: self.stores.clone(),
@@ -252,27 +238,32 @@ impl Server {
             retention: Arc::clone(&self.retention),
             options: edge_options(&self.config, &self.instance, &url),
             data_dir: self.config.data_dir.clone(),
-        });
-        let console = console(&gateway, &url);
+        }));
+        let edge = gateway::run(Listeners { network, local }, Arc::clone(&gateway), ending.clone());
         let mut parts = Parts {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
             consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
             retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
             jobs: self.tasks.spawn(runner.run(stop_rest.clone())),
-            edge: self.tasks.spawn(gateway::run(listener, gateway, ending.clone())),
+            edge: self.tasks.spawn(edge),
         };
-        announce(&self.config, &self.instance, &*self.queue, (&url, &console), process.json);
-        notify::ready();
-        let ready_at = pipeline::now().to_string();
-        let pid = std::process::id() as i32;
-        process.tell(&Note { pid, url, ready_at, ..Note::default() });
-        let reload = reload(&self.config, &self.stores, self.intake.schemas());
+        let ready = Ready {
+            config: &self.config,
+            instance: &self.instance,
+            queue: &*self.queue,
+            stores: &self.stores,
+            schemas: self.intake.schemas(),
+            gateway: &gateway,
+            url: &url,
+        };
         let mut poisoned = self.queue.poisoned();
         let ended = tokio::select! {
-            wanted = process.wanted(&reload) => Ok(wanted),
+            wanted = until(ready) => Ok(wanted),
             _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Err(poison()),
             broken = parts.broken() => Err(CommandError::Failed(broken)),
         };
+        // Order matters: without a name nobody new comes, and who has come already is answered.
+        drop(name);
         match ended {
             Ok(Wanted::HandOver) => ending.hand_over.cancel(),
             Ok(Wanted::Stop(_) | Wanted::Reload) | Err(_) => ending.stop.cancel(),
@@ -284,23 +275,61 @@ impl Server {
         // Where a part of us is broken: what was acknowledged is in the log; the next start does the rest.
         let apply_max =
             if ended? == Wanted::HandOver { HANDOVER_APPLY_MAX } else { STOP_APPLY_MAX };
-        let kept = parts.edge.await.context("the HTTP edge panicked")?;
+        let kept = (&mut parts.edge).await.context("the HTTP edge panicked")?;
         stop_rest.cancel();
-        if time::timeout(apply_max, parts.consumer).await.is_err() {
-            info!("the database is still behind; the rest is applied after the next start");
-        }
-        // A slice under way is committed or it is not: the next start goes on from there.
-        let _ = time::timeout(STOP_APPLY_MAX, parts.jobs).await;
-        finish_readers(parts.retention, parts.tail).await;
+        parts.finish(apply_max).await;
         otlp::finish(self.exporter).await;
         let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
-        match sealed {
-            Ok(()) => Ok(kept),
-            Err(QueueError::Poisoned(_)) => Err(poison()),
-            Err(error) => Err(CommandError::Failed(error.into())),
-        }
+        sealed.map_err(not_sealed)?;
+        Ok(kept)
     }
+}
+
+/// A server that can be asked.
+struct Ready<'a> {
+    config: &'a Config,
+    instance: &'a str,
+    queue: &'a dyn Queue,
+    stores: &'a Stores,
+    schemas: &'a Arc<Schemas>,
+    gateway: &'a Arc<Gateway>,
+    url: &'a str,
+}
+
+/// Serves nobody but `command`, on a data directory whose lock the caller holds: the same server, wired and closed in
+/// the same order, that listens nowhere. `command` gets a client of it, and how others would reach it.
+pub(crate) async fn briefly(
+    config: Config,
+    command: impl AsyncFnOnce(Client, &str) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let config = Config { otlp: None, drain_delay: Duration::ZERO, ..config };
+    // Whom a public address would lock out is here to make a token.
+    let server = Server::open(config, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let mut outcome = Ok(());
+    let until = async |ready: Ready<'_>| {
+        let gateway = Arc::clone(ready.gateway);
+        let client = Client::local("the data directory", move || {
+            let connected = UnixStream::pair().map(|(ours, theirs)| {
+                gateway::converse(&gateway, theirs);
+                ours
+            });
+            Box::pin(std::future::ready(connected))
+        });
+        outcome = command(client, ready.url).await;
+        Wanted::Stop("done")
+    };
+    server.run(None, None, until).await?;
+    outcome
+}
+
+/// The socket of administration. A server without one is better than none.
+fn listen_locally(data_dir: &Path) -> Option<(UnixListener, Name)> {
+    let listening = admin_socket::listen(data_dir);
+    let warn = |error: &std::io::Error| {
+        warn!(%error, "{} cannot be made: administration needs --url and a token", admin_socket::NAME);
+    };
+    listening.inspect_err(warn).ok()
 }
 
 /// The schemas that the store holds, after the configuration has had its say.
@@ -347,17 +376,33 @@ impl Parts {
             Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
         }
     }
-}
 
-/// Waits for those that only read the log, or only delete: a slice under way is finished by the database.
-async fn finish_readers(retention: JoinHandle<()>, tail: JoinHandle<Result<(), LiveError>>) {
-    let _ = time::timeout(STOP_APPLY_MAX, retention).await;
-    if !tail.is_finished() {
-        let _ = time::timeout(STOP_APPLY_MAX, tail).await;
+    /// Waits for all but the edge, which have been told to end. A slice under way is committed or it is not: the next start
+    /// goes on from there.
+    async fn finish(self, apply_max: Duration) {
+        if time::timeout(apply_max, self.consumer).await.is_err() {
+            info!("the database is still behind; the rest is applied after the next start");
+        }
+        let _ = time::timeout(STOP_APPLY_MAX, self.jobs).await;
+        let _ = time::timeout(STOP_APPLY_MAX, self.retention).await;
+        if !self.tail.is_finished() {
+            let _ = time::timeout(STOP_APPLY_MAX, self.tail).await;
+        }
     }
 }
 
 impl Process {
+    /// Tells everybody that the server is ready, and waits for a signal.
+    async fn serve(&mut self, ready: Ready<'_>) -> Wanted {
+        let Ready { config, instance, queue, stores, schemas, gateway, url } = ready;
+        announce(config, instance, queue, (url, &console(gateway, url)), self.json);
+        notify::ready();
+        let ready_at = pipeline::now().to_string();
+        let (pid, url) = (std::process::id() as i32, url.to_owned());
+        self.tell(&Note { pid, url, ready_at, ..Note::default() });
+        self.wanted(&reload(config, stores, schemas)).await
+    }
+
     /// Waits for a signal that is to be obeyed: a hand-over only to a program that is fit for it.
     async fn wanted(&mut self, reload: &impl AsyncFn()) -> Wanted {
         loop {
@@ -392,58 +437,11 @@ impl Process {
     }
 }
 
-/// Whoever reaches a public address needs a token, and there is none.
-fn no_token(data_dir: &Path, address: SocketAddr) -> CommandError {
-    let data_dir = data_dir.display();
-    CommandError::Config(format!(
-        "{address} can be reached from other machines, and there is no token to protect it. Make one:\n  \
-        `eyas app create NAME --data-dir {data_dir}`\n  \
-        `eyas token create --app NAME --scope write --data-dir {data_dir}`\n  \
-        then start again; or listen on 127.0.0.1 or [::1]"
-    ))
-}
-
-/// Why the log was not opened, and the command that helps.
-fn refused_log(data_dir: &Path, error: QueueError) -> CommandError {
-    match error {
-        QueueError::Corrupt(text) => CommandError::Damaged(advice(data_dir, &text, "repair")),
-        QueueError::Behind(text) => CommandError::Damaged(advice(data_dir, &text, "adopt")),
-        error => CommandError::Failed(error.into()),
-    }
-}
-
-/// Why log and database do not work together, and the command that helps.
-fn refused_pair(data_dir: &Path, error: StartError) -> CommandError {
-    match error {
-        StartError::Mismatch(text) => CommandError::Damaged(advice(data_dir, &text, "adopt")),
-        StartError::Store(error @ StoreError::OtherLog { .. }) => {
-            CommandError::Damaged(advice(data_dir, &error.to_string(), "adopt"))
-        }
-        error => CommandError::Failed(error.into()),
-    }
-}
-
-/// A refusal, and what a person can do about it.
-fn advice(data_dir: &Path, text: &str, command: &str) -> String {
-    let data_dir = data_dir.display();
-    let what = match command {
-        "repair" => "lists what would be lost, and changes nothing until you accept it",
-        _ => {
-            "says what binding the two together would mean, and changes nothing until you accept it"
-        }
-    };
-    format!(
-        "{text}\n  nothing was changed. Restore log and database together from a backup; or, without one,\n  \
-        `eyas log {command} --data-dir {data_dir}` {what}"
-    )
-}
-
-fn poison() -> CommandError {
-    CommandError::Poisoned(
-        "a write or fsync of the log failed, so nothing can be promised any more; what was \
-         acknowledged is on disk: check the disk, then start again"
-            .to_owned(),
-    )
+/// How clients reach the server; without a socket, how they will.
+fn url(config: &Config, network: Option<&TcpListener>) -> anyhow::Result<String> {
+    let address = network.map(TcpListener::local_addr).transpose().context("no local address")?;
+    let address = address.unwrap_or(config.listen);
+    Ok(config.public_url.clone().unwrap_or_else(|| format!("http://{address}")))
 }
 
 fn edge_options(config: &Config, instance: &str, url: &str) -> GatewayOptions {

@@ -1,5 +1,6 @@
 //! Tests of the rooms, one file each.
 
+mod admin;
 mod client;
 mod config;
 mod delivery;

@@ -268,15 +268,41 @@ async fn tail_says_what_it_missed() {
     assert!(said.contains("connecting again in"), "{said}");
 }
 
+/// Every command, and every command of a command, by its words.
+async fn commands(of: Vec<String>) -> Vec<Vec<String>> {
+    let words: Vec<&str> = of.iter().map(String::as_str).chain(["--help"]).collect();
+    let said = run_eyas(&words).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let list = said.stdout.split("Commands:\n").nth(1).unwrap_or_default();
+    let list = list.lines().take_while(|line| !line.trim().is_empty());
+    // What belongs to a name stands further in.
+    let names =
+        list.filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    names
+        .filter(|name| *name != "help")
+        .map(|name| [of.clone(), vec![name.to_owned()]].concat())
+        .collect()
+}
+
 #[tokio::test]
 async fn every_help_shows_an_example() {
-    for command in [&["--help"][..], &["serve", "--help"], &["send", "--help"], &["tail", "--help"]]
-    {
-        let said = run_eyas(command).await;
-        assert_eq!(said.code, 0, "{said:?}");
-        let example = said.stdout.split("Example").nth(1).unwrap_or_default();
-        assert!(example.contains("\n  eyas"), "{command:?}: {}", said.stdout);
+    let mut n_leaves = 0;
+    let mut left = vec![Vec::new()];
+    while let Some(command) = left.pop() {
+        let inner = commands(command.clone()).await;
+        let words: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        // A mere family of commands is taught by each of them.
+        let is_family = !inner.is_empty() && !command.is_empty() && command != ["jobs"];
+        if !is_family {
+            n_leaves += 1;
+            let said = run_eyas(&words).await;
+            let example = said.stdout.split("Example").nth(1).unwrap_or_default();
+            assert!(example.contains("eyas"), "{command:?}: {}", said.stdout);
+        }
+        left.extend(inner);
     }
+    assert!(n_leaves >= 30, "{n_leaves}");
     let said = run_eyas(&["sned"]).await;
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.stderr.contains("send"), "{said:?}");

@@ -28,13 +28,23 @@ async fn a_running_server_is_found_by_its_data_directory() {
     app.post_events(r#"{"category":"c","name":"n"}"#).await.accepted();
     let said =
         run_eyas(&["doctor", "--json", "--data-dir", app.launch.dir().to_str().unwrap()]).await;
-    for check in ["configuration", "log", "clock", "port"] {
+    for check in ["configuration", "log", "clock", "port", "admin"] {
         assert_eq!(level(&said, check), "ok", "{check}: {said:?}");
     }
+    assert!(finding(&said, "admin")["text"].as_str().unwrap().contains("no token"), "{said:?}");
     let fsync = finding(&said, "fsync");
     assert!(fsync["text"].as_str().unwrap().contains("p99"), "{fsync}");
     assert!(finding(&said, "port")["text"].as_str().unwrap().contains(&app.url), "{said:?}");
     assert!(finding(&said, "clock")["text"].as_str().unwrap().contains("server"), "{said:?}");
+    // Where others need a token, the machine itself is told all the same.
+    app.make_token("shop", &["write"]).await;
+    let said =
+        run_eyas(&["doctor", "--json", "--data-dir", app.launch.dir().to_str().unwrap()]).await;
+    assert_eq!(level(&said, "log"), "ok", "{said:?}");
+    assert!(
+        finding(&said, "admin")["text"].as_str().unwrap().contains("needs a token"),
+        "{said:?}"
+    );
     let left: Vec<_> = std::fs::read_dir(app.launch.dir())
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().contains("doctor"))

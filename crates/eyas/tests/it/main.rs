@@ -11,6 +11,7 @@
     reason = "all of this is test code, helpers too"
 )]
 
+mod admin;
 mod app;
 mod bad_input;
 mod byte_exact;

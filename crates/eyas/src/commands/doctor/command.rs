@@ -6,9 +6,11 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::client::Server;
+use crate::admin_socket;
+use crate::client::{Client, Server};
 use crate::commands::doctor::finding::{Finding, Level};
-use crate::commands::doctor::{folder, fsync, log, machine, server};
+use crate::commands::doctor::server::Served;
+use crate::commands::doctor::{admin, folder, fsync, log, machine, server};
 use crate::config::{Config, Survey};
 use crate::exit::CommandError;
 use crate::lock;
@@ -72,13 +74,22 @@ async fn examine(
     findings: &mut Vec<Finding>,
 ) -> Result<(), CommandError> {
     let holder = lock::holder(&config.data_dir).unwrap_or_default();
+    let is_own = url.is_none() && holder.is_some();
     // The process on the data directory knows best where it listens.
     let url = match (url, &holder) {
         (Some(url), _) => url.trim_end_matches('/').to_owned(),
         (None, Some(note)) if !note.url.is_empty() => note.url.clone(),
         (None, _) => format!("http://{}", config.listen),
     };
-    let served = server::ask(&Server { url, token }).await;
+    // An address that cannot be one answers nothing.
+    let client = Client::new(&Server { url: url.clone(), token }).ok();
+    let elsewhere = async { server::ask(client.as_ref()?, &url).await };
+    let socket = admin_socket::client(&config.data_dir);
+    let (mut served, admin) = tokio::join!(elsewhere, admin::look(&socket, holder.is_some()));
+    // Whoever may open the socket needs no token to be told.
+    if is_own && served.as_ref().is_some_and(Served::is_silent) {
+        served = server::ask(&socket, &url).await.or(served);
+    }
     let folder = folder::existing(&config.data_dir).to_owned();
     let measured = tokio::task::spawn_blocking(move || fsync::check(&folder));
     findings.extend([
@@ -96,6 +107,7 @@ async fn examine(
         machine::memory(),
         machine::clock(SystemTime::now(), served.as_ref().and_then(|served| served.time)),
         server::port(config, served.as_ref(), holder.map(|note| note.pid)),
+        admin,
     ]);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `eyas doctor`: what would keep a server from running well, each with its fix.
 
+pub(crate) mod admin;
 pub(crate) mod command;
 pub(crate) mod finding;
 pub(crate) mod folder;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use hyper::header::DATE;
 use serde::Deserialize;
 
-use crate::client::{Answer, Client, Problem, Server};
+use crate::client::{Answer, Client, Problem};
 use crate::commands::doctor::finding::Finding;
 use crate::config::Config;
 
@@ -52,9 +52,15 @@ struct Consumer {
     reason: Option<String>,
 }
 
-/// Asks the server. `None` when no Eyas answers there.
-pub(crate) async fn ask(server: &Server) -> Option<Served> {
-    let client = Client::new(server).ok()?;
+impl Served {
+    /// Whether it does not tell us how it is.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.status.is_err()
+    }
+}
+
+/// Asks the server by `client`; others reach it at `url`. `None` when no Eyas answers there.
+pub(crate) async fn ask(client: &Client, url: &str) -> Option<Served> {
     let asked = async {
         let response = client.open("/status", "application/json").await.ok()?;
         let date =
@@ -65,7 +71,7 @@ pub(crate) async fn ask(server: &Server) -> Option<Served> {
             _ => Ok(serde_json::from_slice(&answer.body).ok()?),
         };
         let time = date.as_deref().and_then(http_date);
-        Some(Served { url: server.url.clone(), time, status })
+        Some(Served { url: url.to_owned(), time, status })
     };
     tokio::time::timeout(ANSWER_WAIT, asked).await.ok()?
 }

@@ -1,0 +1,73 @@
+//! Why a server does not start, or does not go on: each with what a person can do about it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use pipeline::StartError;
+use queue::QueueError;
+use store::StoreError;
+
+use crate::exit::CommandError;
+
+/// Whoever reaches a public address needs a token, and there is none.
+pub(crate) fn no_token(data_dir: &Path, address: SocketAddr) -> CommandError {
+    let data_dir = data_dir.display();
+    CommandError::Config(format!(
+        "{address} can be reached from other machines, and there is no token to protect it. Make one:\n  \
+        `eyas app create NAME --data-dir {data_dir}`\n  \
+        `eyas token create --app NAME --scope write --data-dir {data_dir}`\n  \
+        then start again; or listen on 127.0.0.1 or [::1]"
+    ))
+}
+
+/// Why the log was not opened, and the command that helps.
+pub(crate) fn refused_log(data_dir: &Path, error: QueueError) -> CommandError {
+    match error {
+        QueueError::Corrupt(text) => CommandError::Damaged(advice(data_dir, &text, "repair")),
+        QueueError::Behind(text) => CommandError::Damaged(advice(data_dir, &text, "adopt")),
+        error => CommandError::Failed(error.into()),
+    }
+}
+
+/// Why log and database do not work together, and the command that helps.
+pub(crate) fn refused_pair(data_dir: &Path, error: StartError) -> CommandError {
+    match error {
+        StartError::Mismatch(text) => CommandError::Damaged(advice(data_dir, &text, "adopt")),
+        StartError::Store(error @ StoreError::OtherLog { .. }) => {
+            CommandError::Damaged(advice(data_dir, &error.to_string(), "adopt"))
+        }
+        error => CommandError::Failed(error.into()),
+    }
+}
+
+/// A refusal, and what a person can do about it.
+fn advice(data_dir: &Path, text: &str, command: &str) -> String {
+    let data_dir = data_dir.display();
+    let what = match command {
+        "repair" => "lists what would be lost, and changes nothing until you accept it",
+        _ => {
+            "says what binding the two together would mean, and changes nothing until you accept it"
+        }
+    };
+    format!(
+        "{text}\n  nothing was changed. Restore log and database together from a backup; or, without one,\n  \
+        `eyas log {command} --data-dir {data_dir}` {what}"
+    )
+}
+
+/// Nothing can be acknowledged any more.
+pub(crate) fn poison() -> CommandError {
+    CommandError::Poisoned(
+        "a write or fsync of the log failed, so nothing can be promised any more; what was \
+         acknowledged is on disk: check the disk, then start again"
+            .to_owned(),
+    )
+}
+
+/// Why the log was not closed.
+pub(crate) fn not_sealed(error: QueueError) -> CommandError {
+    match error {
+        QueueError::Poisoned(_) => poison(),
+        error => CommandError::Failed(error.into()),
+    }
+}
