@@ -6,6 +6,7 @@
 //! | [`cli`], [`cli_admin`], [`cli_schema`], [`cli_at`] | the command line |
 //! | [`config`] | file, environment, flags |
 //! | [`schema_files`] | the schemas that the configuration names |
+//! | [`server`], [`refusals`] | the server as one value, and why it does not start |
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`otlp`] | traces to a collector |
 //! | [`logging`] | log lines, for people and for machines |
@@ -46,8 +47,10 @@ mod notify;
 mod otlp;
 mod printable;
 mod rates;
+mod refusals;
 mod schema_files;
 mod secrets;
+mod server;
 mod shown;
 mod signals;
 mod spelling;

@@ -11,7 +11,6 @@ pub(crate) mod log;
 pub(crate) mod progress;
 pub(crate) mod query;
 pub(crate) mod receipt;
-pub(crate) mod refusals;
 pub(crate) mod restart;
 pub(crate) mod send;
 pub(crate) mod sending;

@@ -1,4 +1,4 @@
-//! Runs the server: opens the data directory, wires the rooms, waits for a signal, stops in order.
+//! Runs the server: takes the data directory, opens the sockets, waits for a signal, stops in order.
 //!
 //! ```text
 //!   lock ─> listen ─> database ─> log ─> consumer's check ─> ready … signal or failed fsync
@@ -15,58 +15,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{
-    Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Registry, Sessions,
-};
-use live::{Live, LiveError, LiveOptions};
-use pipeline::{
-    Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
-    Schemas,
-};
+use gateway::Gateway;
+use pipeline::Schemas;
 use queue::Queue;
 use store::Stores;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::task::JoinHandle;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::time;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::admin_socket::{self, Name};
 use crate::banner::Banner;
 use crate::client::Client;
-use crate::commands::refusals::{no_token, not_sealed, poison, refused_log, refused_pair};
 use crate::config::Config;
-use crate::descriptors;
 use crate::exit::CommandError;
 use crate::handover::Program;
 use crate::lock::{Lock, Note};
-use crate::otlp::Exporter;
+use crate::server::{Ready, Server};
 use crate::signals::{Signals, Wanted};
-use crate::{data_dir, listen, logging, notify, otlp, schema_files, wiring};
-
-/// How long the consumer may go on after the last request has been answered.
-const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
-/// The same before a hand-over, where newcomers wait meanwhile, and the next program goes on with the rest.
-const HANDOVER_APPLY_MAX: Duration = Duration::from_secs(1);
-/// After a failed write nothing more can be saved: requests get just the time to be answered.
-const POISONED_DRAIN_MAX: Duration = Duration::from_secs(2);
-
-const INTAKE: IntakeOptions =
-    IntakeOptions { lookup_wait_max: Duration::from_millis(20), recent_bytes_max: 64 << 20 };
-
-const LIVE: LiveOptions = LiveOptions {
-    ring_bytes_max: 16 << 20,
-    batch_bytes_max: 256 << 10,
-    history_page: 500,
-    settle_wait: Duration::from_secs(2),
-    read_wait: Duration::from_secs(30),
-    shares_bytes_max: 128 << 20,
-    n_reads_max: 4,
-    warm_records: 10_000,
-    progress_wait: Duration::from_secs(1),
-    idle_progress_wait: Duration::from_secs(15),
-};
+use crate::{data_dir, listen, logging, notify, schema_files};
 
 /// What stays the same when the server inside this process ends and begins anew.
 struct Process {
@@ -127,176 +93,6 @@ fn raise_file_limit() {
     }
 }
 
-/// Everything that runs, wired and checked, not yet listening.
-struct Server {
-    config: Config,
-    instance: String,
-    stores: Stores,
-    registry: Registry,
-    sessions: Sessions,
-    queue: Arc<dyn Queue>,
-    meters: Arc<Meters>,
-    intake: Intake,
-    consumer: Consumer,
-    retention: Arc<Retention>,
-    exporter: Option<Exporter>,
-    tasks: TaskTracker,
-}
-
-impl Server {
-    async fn open(config: Config, address: SocketAddr) -> Result<Self, CommandError> {
-        wiring::make_room(&config.data_dir);
-        let stores = wiring::open_stores(&config).map_err(anyhow::Error::from)?;
-        let instance = stores.control.instance().await.map_err(anyhow::Error::from)?;
-        let is_public = !address.ip().is_loopback();
-        let registry = Registry::open(Arc::clone(&stores.trust), is_public).await;
-        let registry = registry.map_err(anyhow::Error::from)?;
-        let sessions = Sessions::open(Arc::clone(&stores.sessions)).await;
-        let sessions = sessions.map_err(anyhow::Error::from)?;
-        if registry.is_locked_out() {
-            return Err(no_token(&config.data_dir, address));
-        }
-        let applied = stores.events.lease().await.map_err(anyhow::Error::from)?.applied;
-        let settings = config.clone();
-        let queue =
-            tokio::task::spawn_blocking(move || wiring::open_events_queue(&settings, applied))
-                .await
-                .context("opening the log panicked")?
-                .map_err(|error| refused_log(&config.data_dir, error))?;
-        let (traces, exporter) = match &config.otlp {
-            Some(options) => Some(Exporter::start(options, &instance)).unzip(),
-            None => (None, None),
-        };
-        let meters = Arc::new(traces.map_or_else(Meters::new, Meters::with_traces));
-        let tasks = TaskTracker::new();
-        let intake = Intake::new(
-            Arc::clone(&queue),
-            Arc::clone(&stores.events),
-            Arc::clone(&meters),
-            tasks.clone(),
-            &INTAKE,
-        );
-        let intake = intake.with_schemas(open_schemas(&config, &stores).await?);
-        let options = ConsumerOptions {
-            // The lock on the data directory proves that an earlier holder of this name is gone.
-            holder: instance.clone(),
-            rows_max: 20_000,
-            bytes_max: wiring::transaction_bytes_max(&config, 8 << 20),
-            yield_max: Duration::from_secs(1),
-            lease: Duration::from_secs(30),
-            retry_max: Duration::from_secs(5),
-            refused_retry: config.refused_retry,
-        };
-        let consumer = Consumer::start(&intake, options).await;
-        let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
-        let (store, rules) = (Arc::clone(&stores.retention), config.retention.clone());
-        let retention = Retention::open(store, Arc::clone(&meters), rules).await;
-        let retention = retention.map_err(anyhow::Error::from)?;
-        Ok(Self {
-            config,
-            instance,
-            stores,
-            registry,
-            sessions,
-            queue,
-            meters,
-            intake,
-            consumer,
-            retention,
-            exporter,
-            tasks,
-        })
-    }
-
-    /// Serves for as long as `until` takes, or until it breaks. After a hand-over the listening socket comes back.
-    async fn run(
-        self,
-        network: Option<TcpListener>,
-        local: Option<(UnixListener, Name)>,
-        until: impl AsyncFnOnce(Ready<'_>) -> Wanted,
-    ) -> Result<Option<TcpListener>, CommandError> {
-        let url = url(&self.config, network.as_ref())?;
-        let (local, name) = local.unzip();
-        let ending = Ending { delay: self.config.drain_delay, ..Ending::default() };
-        let stop_rest = CancellationToken::new();
-        let (live, tail) = Live::new(
-            Arc::clone(&self.queue),
-            Arc::clone(&self.stores.events),
-            self.meters.applied_changes(),
-            self.retention.horizons(),
-            LIVE,
-        );
-        let (jobs, runner) = jobs(&self.stores, &self.meters, &live);
-        let gateway = Arc::new(Gateway::new(GatewayParts {
-            intake: self.intake.clone(),
-            live,
-            stores: self.stores.clone(),
-            registry: self.registry,
-            sessions: self.sessions,
-            jobs,
-            meters: Arc::clone(&self.meters),
-            retention: Arc::clone(&self.retention),
-            options: edge_options(&self.config, &self.instance, &url),
-            data_dir: self.config.data_dir.clone(),
-        }));
-        let edge = gateway::run(Listeners { network, local }, Arc::clone(&gateway), ending.clone());
-        let mut parts = Parts {
-            tail: self.tasks.spawn(tail.run(stop_rest.clone())),
-            consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
-            retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
-            jobs: self.tasks.spawn(runner.run(stop_rest.clone())),
-            edge: self.tasks.spawn(edge),
-        };
-        let ready = Ready {
-            config: &self.config,
-            instance: &self.instance,
-            queue: &*self.queue,
-            stores: &self.stores,
-            schemas: self.intake.schemas(),
-            gateway: &gateway,
-            url: &url,
-        };
-        let mut poisoned = self.queue.poisoned();
-        let ended = tokio::select! {
-            wanted = until(ready) => Ok(wanted),
-            _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Err(poison()),
-            broken = parts.broken() => Err(CommandError::Failed(broken)),
-        };
-        // Order matters: without a name nobody new comes, and who has come already is answered.
-        drop(name);
-        match ended {
-            Ok(Wanted::HandOver) => ending.hand_over.cancel(),
-            Ok(Wanted::Stop(_) | Wanted::Reload) | Err(_) => ending.stop.cancel(),
-        }
-        if *poisoned.borrow() {
-            let _ = time::timeout(POISONED_DRAIN_MAX, &mut parts.edge).await;
-            return Err(poison());
-        }
-        // Where a part of us is broken: what was acknowledged is in the log; the next start does the rest.
-        let apply_max =
-            if ended? == Wanted::HandOver { HANDOVER_APPLY_MAX } else { STOP_APPLY_MAX };
-        let kept = (&mut parts.edge).await.context("the HTTP edge panicked")?;
-        stop_rest.cancel();
-        parts.finish(apply_max).await;
-        otlp::finish(self.exporter).await;
-        let sealed = self.queue.close().await;
-        self.stores.events.close().await.context("closing the database")?;
-        sealed.map_err(not_sealed)?;
-        Ok(kept)
-    }
-}
-
-/// A server that can be asked.
-struct Ready<'a> {
-    config: &'a Config,
-    instance: &'a str,
-    queue: &'a dyn Queue,
-    stores: &'a Stores,
-    schemas: &'a Arc<Schemas>,
-    gateway: &'a Arc<Gateway>,
-    url: &'a str,
-}
-
 /// Serves nobody but `command`, on a data directory whose lock the caller holds: the same server, wired and closed in
 /// the same order, that listens nowhere. `command` gets a client of it, and how others would reach it.
 pub(crate) async fn briefly(
@@ -332,63 +128,11 @@ fn listen_locally(data_dir: &Path) -> Option<(UnixListener, Name)> {
     listening.inspect_err(warn).ok()
 }
 
-/// The schemas that the store holds, after the configuration has had its say.
-async fn open_schemas(config: &Config, stores: &Stores) -> anyhow::Result<Arc<Schemas>> {
-    let schemas = Schemas::open(Arc::clone(&stores.schemas)).await?;
-    schemas.configure(config.schemas.clone(), schema_files::BY).await?;
-    Ok(schemas)
-}
-
 /// What SIGHUP does.
 fn reload(config: &Config, stores: &Stores, schemas: &Arc<Schemas>) -> impl AsyncFn() + 'static {
     let (file, audit) = (config.file.clone(), Arc::clone(&stores.audit));
     let schemas = Arc::clone(schemas);
     async move || schema_files::reload(file.as_deref(), &schemas, &*audit).await
-}
-
-/// The desk of long work, and who does it.
-fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner) {
-    let desk = Jobs::new(Arc::clone(&stores.jobs));
-    let dead_letters = Arc::clone(&stores.dead_letters);
-    let redrive = Redrive::new(dead_letters, Arc::clone(meters), live.changed());
-    let runner = JobRunner::new(desk.clone(), Arc::clone(&stores.jobs), vec![Box::new(redrive)]);
-    (desk, runner)
-}
-
-/// The tasks of a running server.
-struct Parts {
-    edge: JoinHandle<Option<TcpListener>>,
-    consumer: JoinHandle<()>,
-    retention: JoinHandle<()>,
-    jobs: JoinHandle<()>,
-    tail: JoinHandle<Result<(), LiveError>>,
-}
-
-impl Parts {
-    /// Waits until one of them ends by itself, which none should.
-    async fn broken(&mut self) -> anyhow::Error {
-        tokio::select! {
-            ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
-            ended = &mut self.consumer => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
-            ended = &mut self.retention => anyhow::anyhow!("retention ended by itself: {ended:?}"),
-            ended = &mut self.jobs => anyhow::anyhow!("the jobs ended by themselves: {ended:?}"),
-            // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
-            Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
-        }
-    }
-
-    /// Waits for all but the edge, which have been told to end. A slice under way is committed or it is not: the next start
-    /// goes on from there.
-    async fn finish(self, apply_max: Duration) {
-        if time::timeout(apply_max, self.consumer).await.is_err() {
-            info!("the database is still behind; the rest is applied after the next start");
-        }
-        let _ = time::timeout(STOP_APPLY_MAX, self.jobs).await;
-        let _ = time::timeout(STOP_APPLY_MAX, self.retention).await;
-        if !self.tail.is_finished() {
-            let _ = time::timeout(STOP_APPLY_MAX, self.tail).await;
-        }
-    }
 }
 
 impl Process {
@@ -434,23 +178,6 @@ impl Process {
         if let Err(error) = self.lock.tell(note) {
             warn!("{error:#}");
         }
-    }
-}
-
-/// How clients reach the server; without a socket, how they will.
-fn url(config: &Config, network: Option<&TcpListener>) -> anyhow::Result<String> {
-    let address = network.map(TcpListener::local_addr).transpose().context("no local address")?;
-    let address = address.unwrap_or(config.listen);
-    Ok(config.public_url.clone().unwrap_or_else(|| format!("http://{address}")))
-}
-
-fn edge_options(config: &Config, instance: &str, url: &str) -> GatewayOptions {
-    GatewayOptions {
-        public_url: url.to_owned(),
-        allowed_hosts: config.allowed_hosts.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        instance: instance.to_owned(),
-        limits: Limits { rates: config.rates.clone(), ..descriptors::edge_limits() },
     }
 }
 
