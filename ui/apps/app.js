@@ -145,9 +145,10 @@ export function AskToken({ app, isFirst, onClose, again }) {
       kind: isBrowser ? 'browser' : 'server',
       ...(ends !== '' && { expires_in_s: Number(ends) }),
     });
-    showSecret(token);
     // The first token ends the open mode, for this page too.
     await refreshSession();
+    // Last, so that the focus goes to the box and not back to the button.
+    showSecret(token);
     if (!isOut(session.value)) again();
   };
   return html`<${Ask} title=${html`New token of <${Untrusted} text=${app.name} />`} submit="Create" onSubmit=${submit} onClose=${onClose}>

@@ -60,7 +60,7 @@ function Navigation() {
   const here = route.value.screen;
   useEffect(() => setIsOpen(false), [route.value]);
   return html`<nav class=${isOpen ? 'nav nav-open' : 'nav'} aria-label="Screens">
-    ${SCREENS.map(({ name, href, screen }) => html`<a href=${href} aria-current=${screen === here ? 'page' : undefined}>${name}${screen === 'dead' && html`<span class="nav-long"> letters</span>`}${screen === 'dead' && nOpen.value > 0 &&
+    ${SCREENS.map(({ name, href, screen }) => html`<a href=${href} aria-current=${screen === here ? 'page' : undefined}>${name}${screen === 'dead' && html`<span class="nav-long">\u00A0letters</span>`}${screen === 'dead' && nOpen.value > 0 &&
       html` <span class="nav-count" data-test="nav-dead">${count(nOpen.value)}<span class="visually-hidden"> open</span></span>`}</a>`)}
     <button class="quiet nav-more" aria-expanded=${String(isOpen)} onClick=${() => setIsOpen(!isOpen)}>More</button>
   </nav>`;

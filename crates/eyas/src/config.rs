@@ -20,6 +20,7 @@ use crate::logging::LogFormat;
 use crate::otlp::{OtlpOptions, traces_url};
 use crate::rates::{RateFault, quota};
 use crate::schema_files;
+use crate::secrets::masked;
 use crate::shown::{ConfigError, Shown};
 use crate::spelling::nearest;
 use crate::units;

@@ -39,6 +39,7 @@ mod otlp;
 mod printable;
 mod rates;
 mod schema_files;
+mod secrets;
 mod shown;
 mod signals;
 mod spelling;

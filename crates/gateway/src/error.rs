@@ -115,6 +115,7 @@ impl Kind {
 
     /// Status, code, hint.
     #[rustfmt::skip]
+    #[expect(clippy::too_many_lines, reason = "a table: one line for each kind")]
     const fn facts(self) -> (u16, &'static str, &'static str) {
         match self {
             Self::InvalidJson => (400, "invalid_json", "send one JSON value (RFC 8259); the position says where reading stopped"),

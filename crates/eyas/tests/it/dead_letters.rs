@@ -211,6 +211,30 @@ async fn who_listens_is_told_of_a_replay_and_of_no_second_event() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_keeps_its_id() {
+    let app = TestApp::start().await;
+    refuse(&app, "new.name = 'bad'");
+    let event = |data: u64| json!({"id": "mine", "category": "c", "name": "bad", "data": data});
+    let first = post(&app, "/events", &event(1)).await.accepted();
+    app.wait_applied().await;
+    for is_healed in [false, true] {
+        if is_healed {
+            heal(&app);
+        }
+        let again = post(&app, "/events", &event(1)).await.accepted();
+        assert_eq!((&again["seq"], &again["duplicate"]), (&first["seq"], &json!(true)));
+        let other = post(&app, "/events", &event(2)).await;
+        assert_eq!((other.status, &other.json()["code"]), (409, &json!("id_conflict")));
+    }
+    let id = replay(&app, &json!({"seqs": [first["seq"]]})).await;
+    assert_eq!(sums(&ended(&app, &id).await), ("done", 1, 1, 0, 0));
+    let row = app.get("/events/mine").await.row();
+    assert_eq!((row.seq, &row.rest["state"]), (first["seq"].as_u64().unwrap(), &json!("stored")));
+    let again = post(&app, "/events", &event(1)).await.accepted();
+    assert_eq!((&again["seq"], &again["duplicate"]), (&first["seq"], &json!(true)));
+}
+
+#[tokio::test]
 async fn a_database_that_refuses_everything_stops_the_consumer_and_loses_nothing() {
     let launch = Launch::new().env("EYAS_STORE_REFUSED_RETRY", "50ms");
     let app = launch.start().await;
@@ -355,7 +379,8 @@ async fn a_replay_stops_after_so_many_failures_and_leaves_out_what_failed_often(
     let stopped = ended(&app, &id).await;
     assert_eq!(sums(&stopped), ("stopped", 10, 0, 4, 0));
     assert!(stopped["detail"].as_str().unwrap().contains("none of these here"), "{stopped}");
-    let id = replay(&app, &json!({"filter": {}})).await;
+    // To JSON 200.0 is a whole number.
+    let id = replay(&app, &json!({"filter": {}, "rate": 200.0})).await;
     assert_eq!(sums(&ended(&app, &id).await), ("done", 10, 0, 10, 0));
     // Four of them have been refused three times now.
     let dry = |more: Value| {

@@ -58,6 +58,5 @@ mod tcp;
 mod tokens;
 mod torture;
 mod traces;
-mod trusted;
 mod two_truths;
 mod ways_in;

@@ -16,7 +16,7 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::{PAGE_LIMIT, Query};
 use crate::routes::audit;
-use crate::routes::dead_wish::{self, KNOWN, present};
+use crate::routes::dead_wish::{self, KNOWN, Whole, present};
 use crate::routes::document;
 use crate::routes::event::segment;
 use crate::routes::jobs::{self, RATE_MAX, within};
@@ -94,7 +94,7 @@ struct Letter {
 }
 
 #[derive(Serialize)]
-struct Whole {
+struct WithData {
     #[serde(flatten)]
     letter: Letter,
     timestamp: Option<String>,
@@ -106,15 +106,15 @@ struct Whole {
 #[serde(deny_unknown_fields)]
 struct ReplayWish {
     #[serde(default, deserialize_with = "present")]
-    seqs: Option<Vec<u64>>,
+    seqs: Option<Vec<Whole>>,
     #[serde(default, deserialize_with = "present")]
     filter: Option<dead_wish::Filter>,
     #[serde(default)]
     dry_run: bool,
     #[serde(default, deserialize_with = "present")]
-    rate: Option<u32>,
+    rate: Option<Whole>,
     #[serde(default, deserialize_with = "present")]
-    stop_after: Option<u32>,
+    stop_after: Option<Whole>,
     #[serde(default)]
     include_repeated: bool,
 }
@@ -131,7 +131,7 @@ struct Preview {
 #[serde(deny_unknown_fields)]
 struct DiscardWish {
     #[serde(default, deserialize_with = "present")]
-    seqs: Option<Vec<u64>>,
+    seqs: Option<Vec<Whole>>,
     #[serde(default, deserialize_with = "present")]
     filter: Option<dead_wish::Filter>,
     note: String,
@@ -141,7 +141,7 @@ struct DiscardWish {
 #[serde(deny_unknown_fields)]
 struct RestoreWish {
     #[serde(default, deserialize_with = "present")]
-    seqs: Option<Vec<u64>>,
+    seqs: Option<Vec<Whole>>,
     #[serde(default, deserialize_with = "present")]
     filter: Option<dead_wish::Filter>,
 }
@@ -200,7 +200,7 @@ pub(crate) async fn one(
     let letter = edge.stores.dead_letters.dead_letter(seq).await?.ok_or_else(not_found)?;
     let event = &letter.stored.event;
     let data = RawValue::from_string(event.data().to_owned());
-    Ok(json(&Whole {
+    Ok(json(&WithData {
         letter: shown(&edge, &letter),
         timestamp: event.timestamp().as_ref().map(Timestamp::to_string),
         received_at: event.received_at().to_string(),

@@ -1,6 +1,7 @@
 //! What is wanted of dead letters: out of a query string, or out of a body.
 
 use model::Seq;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use store::{DeadFilter, DeadState, LabelIs};
 
@@ -32,6 +33,25 @@ pub(crate) struct Filter {
     #[serde(default)]
     name: Given<String>,
 }
+
+/// A whole number, however it is written: to JSON Schema 58.0 is an integer.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole(pub(crate) u64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(reader)?;
+        let of_float = |float: f64| {
+            let is_whole = float.fract() == 0.0 && (0.0..=MAX).contains(&float);
+            is_whole.then_some(float as u64)
+        };
+        let whole = number.as_u64().or_else(|| number.as_f64().and_then(of_float));
+        whole.map(Self).ok_or_else(|| D::Error::custom(format!("{number} is no whole number")))
+    }
+}
+
+/// Up to here every whole number has its own double.
+const MAX: f64 = 9_007_199_254_740_992.0;
 
 /// For a member that may be left out and is never `null`.
 pub(crate) fn present<'de, D, T>(reader: D) -> Result<Option<T>, D::Error>
@@ -66,7 +86,7 @@ pub(crate) fn filter(query: &mut Query<'_>) -> Result<DeadFilter, Problem> {
 
 /// What a body selects of those in `state`, which its act begins from.
 pub(crate) fn selection(
-    seqs: Option<Vec<u64>>,
+    seqs: Option<Vec<Whole>>,
     filter: Option<Filter>,
     state: DeadState,
 ) -> Result<DeadFilter, Problem> {
@@ -80,7 +100,7 @@ pub(crate) fn selection(
             }
             let no_seq =
                 || Kind::BadValue.problem("A seq is a number from 1 to 2^53 - 1.").pointer("/seqs");
-            let seqs = seqs.into_iter().map(|seq| Seq::new(seq).filter(|seq| *seq != Seq::ZERO));
+            let seqs = seqs.into_iter().map(|seq| Seq::new(seq.0).filter(|seq| *seq != Seq::ZERO));
             let seqs = seqs.collect::<Option<Vec<Seq>>>().ok_or_else(no_seq)?;
             Ok(DeadFilter { seqs: Some(seqs), ..wanted })
         }

@@ -15,6 +15,7 @@ use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::routes::audit;
+use crate::routes::dead_wish::Whole;
 use crate::routes::event::segment;
 use crate::routes::status::json;
 
@@ -100,12 +101,14 @@ pub(crate) async fn begin(
 /// A number of a body: from 1 to `max`.
 pub(crate) fn within(
     name: &str,
-    given: Option<u32>,
+    given: Option<Whole>,
     default: u32,
     max: u32,
 ) -> Result<u32, Problem> {
-    let value = given.unwrap_or(default);
-    if (1..=max).contains(&value) {
+    let value = given.map_or(Ok(default), |Whole(value)| u32::try_from(value));
+    if let Ok(value) = value
+        && (1..=max).contains(&value)
+    {
         return Ok(value);
     }
     let words = format!("{name} is a number from 1 to {max}.");

@@ -12,7 +12,7 @@ use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
-use crate::routes::dead_wish::present;
+use crate::routes::dead_wish::{Whole, present};
 use crate::routes::document;
 use crate::routes::explore::COUNT;
 use crate::routes::jobs::{self, RATE_MAX, within};
@@ -44,7 +44,7 @@ struct Wish {
     #[serde(default)]
     dry_run: bool,
     #[serde(default, deserialize_with = "present")]
-    rate: Option<u32>,
+    rate: Option<Whole>,
 }
 
 #[derive(Serialize)]

@@ -116,7 +116,7 @@ pub(crate) async fn gateway(
     let opening = Retention::open(Arc::clone(&sqlite) as _, Arc::clone(&meters), rules);
     let retention = opening.await.unwrap();
     let (applied, horizons) = (meters.applied_changes(), retention.horizons());
-    let (live, tail) = Live::new(queue, Arc::clone(&store), applied, horizons, live_options);
+    let (live, tail) = Live::new(queue, Arc::clone(&store), applied, horizons, LIVE);
     let consumer_options = ConsumerOptions {
         holder: "test".to_owned(),
         rows_max: 1000,

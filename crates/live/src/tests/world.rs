@@ -189,6 +189,7 @@ pub(crate) fn event_with(id: &str, stream: &str, undecided: bool, word: &str) ->
         received_at: Timestamp::from_micros(0),
         valid: true,
         errors: "[]",
+        schema_version: None,
         hash: ContentHash::of(&[Some(data.as_bytes())]),
     })
 }

@@ -145,3 +145,48 @@ async fn a_renewed_lease_does_not_take_over_what_the_database_says_meanwhile() {
     shutdown.cancel();
     running.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_transaction_that_stops_short_is_gone_on_with() {
+    let path = Path::new(1 << 20);
+    let database = rusqlite::Connection::open(path.dir.path().join("eyas.db")).unwrap();
+    // Each of these ends the whole transaction, and the store commits what stands before it.
+    let sql = "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN new.seq % 7 = 0 \
+               BEGIN SELECT raise(ROLLBACK, 'not this one'); END";
+    database.execute_batch(sql).unwrap();
+    path.send(&[None; 60], "1", OnConflict::RefuseAll).await.unwrap();
+    path.apply_all().await;
+    let seqs: Vec<u64> = path.stored().await.into_iter().map(|(seq, _)| seq).collect();
+    assert_eq!(seqs, (1..=60).filter(|seq| seq % 7 != 0).collect::<Vec<_>>());
+    let counts = path.meters.counts();
+    assert_eq!((counts.accepted, counts.stored, counts.dead), (60, 52, 8));
+    assert_eq!(path.queue.bounds().first, seq(61), "the log is trimmed behind dead letters, too");
+}
+
+#[tokio::test]
+async fn the_alarm_of_a_database_that_refuses_everything_ends_by_itself() {
+    let path = Path::new(1 << 20);
+    let database = rusqlite::Connection::open(path.dir.path().join("eyas.db")).unwrap();
+    let sql = "CREATE TRIGGER refuse BEFORE INSERT ON events BEGIN SELECT raise(ABORT, 'no'); END";
+    database.execute_batch(sql).unwrap();
+    let consumer = Consumer::start(&path.intake, consumer_options()).await.unwrap();
+    path.send(&[None; 100], "1", OnConflict::RefuseAll).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let mut applied = path.meters.applied_changes();
+    let is_stopped = || matches!(path.meters.consumer(), ConsumerState::Stopped { .. });
+    for _ in 0..1000 {
+        if is_stopped() {
+            break;
+        }
+        let _ = tokio::time::timeout(Duration::from_millis(10), applied.changed()).await;
+    }
+    assert!(is_stopped(), "{:?}", path.meters.consumer());
+    assert_eq!((path.meters.applied(), path.meters.counts().dead), (Seq::ZERO, 0));
+    database.execute_batch("DROP TRIGGER refuse").unwrap();
+    applied.wait_for(|applied| *applied == seq(100)).await.unwrap();
+    assert_eq!(path.stored().await.len(), 100);
+    shutdown.cancel();
+    running.await.unwrap();
+    assert_eq!(path.meters.consumer(), ConsumerState::Running);
+}
