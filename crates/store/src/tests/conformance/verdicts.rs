@@ -100,7 +100,7 @@ pub(crate) async fn a_repeated_slice_is_the_same_and_answered_as_before(
     claim(store).await;
     let broken = Draft { valid: false, errors: BROKEN, schema_version: Some(1), ..draft("") };
     let ids: Vec<String> = (1..=10).map(|n| format!("id-{n}")).collect();
-    let events = ids.iter().zip(1..).map(|(id, n)| stored(n, &Draft { id, ..broken.clone() }));
+    let events = ids.iter().zip(1..).map(|(id, n)| stored(n, &Draft { id, ..broken }));
     apply(store, events.collect()).await.unwrap();
     let next = async |job: &str, after, through, limit| {
         numbers(&store.verdict_slice(slice(job, &invalid(), after, through, limit)).await.unwrap())
@@ -141,7 +141,7 @@ pub(crate) async fn a_slice_ends_at_its_bytes(store: &(impl EventStore + Verdict
     let data = format!("\"{}\"", "x".repeat(400_000));
     let large = Draft { valid: false, errors: BROKEN, data: &data, ..draft("") };
     let ids: Vec<String> = (1..=5).map(|n| format!("id-{n}")).collect();
-    let events = ids.iter().zip(1..).map(|(id, n)| stored(n, &Draft { id, ..large.clone() }));
+    let events = ids.iter().zip(1..).map(|(id, n)| stored(n, &Draft { id, ..large }));
     apply(store, events.collect()).await.unwrap();
     let found = store.verdict_slice(slice("a", &invalid(), 0, 5, 100)).await.unwrap();
     assert_eq!(numbers(&found), [1, 2, 3]);
