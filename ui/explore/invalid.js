@@ -3,11 +3,12 @@
 import { html } from '../vendor/preact.js';
 
 import { request } from '../lib/api.js';
-import { INVALID_FIELDS, invalidQuery } from '../lib/explore.js';
+import { INVALID_FIELDS, invalidQuery, revalidateFilter } from '../lib/explore.js';
 import { Failure } from '../frame/failure.js';
 import { KeyText, Maybe, Table } from '../frame/parts.js';
 import { count, Time, Untrusted } from '../frame/text.js';
 import { nowMs } from '../live/live.js';
+import { RevalidateButton, Revalidations } from '../schemas/revalidate.js';
 import { useAsked } from './asked.js';
 import { groupHref } from './state.js';
 
@@ -25,6 +26,8 @@ export function Invalid({ question: { key, wanted, range } }) {
   const isNarrower = wanted.terms.some(({ field }) => !INVALID_FIELDS.includes(field) && field !== 'valid');
   return html`<div class="groups" data-test="invalid">
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${again} />`}
+    <${Revalidations} onEnd=${again} />
+    ${answer !== null && answer.groups.length > 0 && html`<p class="actions"><${RevalidateButton} filter=${revalidateFilter(wanted, range)} /></p>`}
     ${answer !== null && isNarrower && html`<p class="muted">Groups follow application, category, name and range; the other filters do not count here.</p>`}
     ${answer !== null && !answer.complete && html`<p class="muted">The range holds more invalid events than were counted: these are the newest.</p>`}
     ${answer !== null && (answer.groups.length === 0

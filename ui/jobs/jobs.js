@@ -108,7 +108,7 @@ function JobBox({ job }) {
     <div class="job-bar" role="progressbar" aria-label=${KINDS.get(kind) ?? kind} aria-valuemin="0" aria-valuemax=${Math.max(1, total)} aria-valuenow=${Math.min(done, Math.max(1, total))} aria-valuetext=${progress}>
       <span style=${{ width: `${(100 * done) / Math.max(1, total)}%` }}></span>
     </div>
-    <p data-test="job-counts"><span class="ok">✓ ${count(ok)} ${kind === 'replay' ? 'stored' : 'changed'}</span> · <span class=${failed > 0 ? 'bad' : 'muted'}>✗ ${count(failed)} failed again</span> · <span class="muted">${count(skipped)} skipped</span></p>
+    <p data-test="job-counts"><span class="ok">✓ ${count(ok)} ${kind === 'replay' ? 'stored' : 'changed'}</span> · <span class=${failed > 0 ? 'bad' : 'muted'}>✗ ${count(failed)} ${kind === 'replay' ? 'failed again' : 'failed'}</span> · <span class="muted">${count(skipped)} ${kind === 'replay' ? 'skipped' : 'unchanged'}</span></p>
     ${detail !== null && html`<p class="muted"><${Untrusted} text=${detail} /></p>`}
     <p class="actions">
       ${state === 'running' && html`<${Act} onClick=${() => change('pause')} data-test="job-pause">Pause<//>`}

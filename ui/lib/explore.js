@@ -159,6 +159,21 @@ export function invalidQuery({ terms }, { from, to }) {
 }
 
 /**
+ * What `POST /invalid/revalidate` takes: one value of each label. Where several are wanted, all are judged again.
+ * @param {Wanted} wanted
+ * @param {Range} range
+ */
+export function revalidateFilter({ terms }, { from, to }) {
+  /** @type {{ [field: string]: string }} */
+  const filter = {};
+  for (const field of INVALID_FIELDS) {
+    const [only, ...more] = terms.filter((term) => term.field === field);
+    if (only !== undefined && more.length === 0) filter[field] = only.value;
+  }
+  return { ...filter, ...(from !== null && { from }), ...(to !== null && { to }) };
+}
+
+/**
  * The smallest preset that reaches back to a moment.
  * @param {number} ms
  * @param {number} nowMs

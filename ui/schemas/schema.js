@@ -16,6 +16,7 @@ import { route } from '../frame/navigate.js';
 import { say } from '../frame/say.js';
 import { count, Time, Untrusted } from '../frame/text.js';
 import { nowMs } from '../live/live.js';
+import { RevalidateButton, Revalidations } from './revalidate.js';
 import { ModeWord, Share } from './screen.js';
 
 /** Events that a draft is made of. */
@@ -36,6 +37,9 @@ async function draftOf({ stream, category, name }) {
   const examples = events.map((event) => JSON.parse(dataText(event)));
   return { text: pretty(JSON.stringify(infer(examples))), n: examples.length };
 }
+
+/** The events of a key, as labels. @param {Key} key */
+const filterOf = ({ stream, category, name }) => ({ stream, ...(category !== null && { category }), ...(name !== null && { name }) });
 
 /** @param {{ of: Key, schema: Schema | undefined, again: () => void }} props `schema` is undefined for a key that has none yet */
 export function SchemaPage({ of, schema, again }) {
@@ -83,12 +87,14 @@ export function SchemaPage({ of, schema, again }) {
     <${LookOnly} />
     ${isFixed && html`<p class="warn" data-test="fixed"><span aria-hidden="true">⚠</span> The server’s configuration owns this schema. Change it there; here it can be read and tested.</p>`}
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${() => load(false)} />`}
+    <${Revalidations} onEnd=${again} />
     <${Editor} text=${text} onText=${setText} fault=${fault} />
     <p class="actions">
       <${Act} class="primary" disabled=${isFixed || fault !== null} onClick=${() => setIsSaving(true)} data-test="save">Save…<//>
       <button onClick=${draft} data-test="draft">Draft from the last ${DRAFT_EVENTS} events</button>
       <button disabled=${fault !== null} onClick=${() => setText(pretty(text))}>Format</button>
       ${schema !== undefined && schema.mode !== 'off' && html`<${Act} disabled=${isFixed} onClick=${() => setIsTurningOff(true)} data-test="turn-off">Turn off<//>`}
+      ${schema !== undefined && html`<${RevalidateButton} filter=${filterOf(of)} />`}
     </p>
     <${SchemaTest} of=${of} text=${text} isReady=${fault === null} />
     <${Versions} of=${of} list=${versions} text=${text} isFixed=${isFixed || !may('admin')} onOpen=${setText} again=${changed} />
@@ -108,7 +114,7 @@ function AskSave({ of, schema, text, onClose, again }) {
     again();
   };
   return html`<${Ask} title="Save the schema" submit="Save" onSubmit=${submit} onClose=${onClose}>
-    <${Field} label="What becomes of an event that breaks it" hint="Events that are stored already keep the verdict that they have.">
+    <${Field} label="What becomes of an event that breaks it" hint="Events that are stored already keep the verdict that they have, until you revalidate them.">
       <select name="mode">
         ${[['keep', 'keep: store it, marked invalid'], ['reject', 'reject: refuse it with the reason'], ['off', 'off: judge nothing']].map(([mode, what]) =>
           html`<option value=${mode} selected=${mode === (schema?.mode ?? 'keep')}>${what}</option>`)}

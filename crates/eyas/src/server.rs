@@ -13,7 +13,7 @@ use gateway::{
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{
     Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
-    Schemas,
+    Revalidate, Schemas, Work,
 };
 use queue::Queue;
 use store::Stores;
@@ -155,7 +155,7 @@ impl Server {
             self.retention.horizons(),
             LIVE,
         );
-        let (jobs, runner) = jobs(&self.stores, &self.meters, &live);
+        let (jobs, runner) = jobs(&self.stores, &self.intake, &self.meters, &live);
         let gateway = Arc::new(Gateway::new(GatewayParts {
             intake: self.intake.clone(),
             live,
@@ -241,11 +241,14 @@ async fn open_schemas(config: &Config, stores: &Stores) -> anyhow::Result<Arc<Sc
 }
 
 /// The desk of long work, and who does it.
-fn jobs(stores: &Stores, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner) {
+fn jobs(stores: &Stores, intake: &Intake, meters: &Arc<Meters>, live: &Live) -> (Jobs, JobRunner) {
     let desk = Jobs::new(Arc::clone(&stores.jobs));
     let dead_letters = Arc::clone(&stores.dead_letters);
     let redrive = Redrive::new(dead_letters, Arc::clone(meters), live.changed());
-    let runner = JobRunner::new(desk.clone(), Arc::clone(&stores.jobs), vec![Box::new(redrive)]);
+    let (verdicts, schemas) = (Arc::clone(&stores.verdicts), Arc::clone(intake.schemas()));
+    let revalidate = Revalidate::new(verdicts, schemas, live.changed());
+    let works: Vec<Box<dyn Work>> = vec![Box::new(redrive), Box::new(revalidate)];
+    let runner = JobRunner::new(desk.clone(), Arc::clone(&stores.jobs), works);
     (desk, runner)
 }
 

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
     applications, audit, console, dead_letters, event, events, explore, history, invalid, jobs,
-    live, metrics, schemas, session, sessions, status, tokens,
+    live, metrics, revalidate, schemas, session, sessions, status, tokens,
 };
 
 /// One path.
@@ -77,6 +77,7 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/session", "GET, HEAD, POST, DELETE", OPEN, get(session::look).post(session::sign_in).delete(session::sign_out)),
         bare("/session/codes", WRITE, ADMIN, post(session::make_code)),
         route("/invalid", READ, LOOK, get(invalid::invalid)),
+        bare("/invalid/revalidate", WRITE, ADMIN, post(revalidate::revalidate)),
         route("/schemas", "GET, HEAD, PUT, DELETE", LOOK, get(schemas::list).put(schemas::put).delete(schemas::turn_off)),
         route("/schemas/versions", READ, LOOK, get(schemas::versions)),
         bare("/schemas/activate", WRITE, ADMIN, post(schemas::activate)),

@@ -1,6 +1,5 @@
 //! The events of one request on their way to the log: checked, stamped, encoded.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use store::{IdKey, SchemaMode};
 use uuid::Uuid;
 
 use crate::rules::{self, Fault, NewEvent};
-use crate::schemas::reason::Reason;
+use crate::schemas::reason::{Reason, to_json};
 use crate::schemas::service::Schemas;
 use crate::schemas::set::{Found, Set};
 use crate::traces::TraceContext;
@@ -62,12 +61,7 @@ impl Batch {
         let checked = rules::check(&self.stream, event, self.now)?;
         let (schema_version, mut reasons) = self.judge(event)?;
         reasons.extend(checked.reason);
-        let errors = match reasons.as_slice() {
-            [] => Cow::Borrowed("[]"),
-            reasons => {
-                Cow::Owned(serde_json::to_string(reasons).expect("texts always have a JSON form"))
-            }
-        };
+        let errors = to_json(&reasons);
         let id = match &event.id {
             Some(id) => id.clone().into_owned(),
             None => Uuid::now_v7().to_string(),

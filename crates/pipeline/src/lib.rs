@@ -31,6 +31,9 @@ pub use consumer::{Consumer, ConsumerOptions, StartError};
 pub use intake::{Intake, IntakeOptions, LogFacts};
 pub use jobs::desk::{JobWish, Jobs};
 pub use jobs::redrive::{ATTEMPTS_MAX, REPLAY, Redrive, ReplayPlan, plan_replay};
+pub use jobs::revalidate::{
+    REVALIDATE, Revalidate, RevalidatePlan, RevalidateWish, plan_revalidation,
+};
 pub use jobs::runner::JobRunner;
 pub use jobs::work::{Work, Worked};
 pub use meters::{ConsumerState, Counts, Lag, Meters};

@@ -104,7 +104,8 @@ fn hash(event: &NewEvent<'_>) -> ContentHash {
     ])
 }
 
-fn judge(timestamp: Option<Timestamp>, now: Timestamp) -> Option<Reason> {
+/// The rule of content, which needs no schema.
+pub(crate) fn judge(timestamp: Option<Timestamp>, now: Timestamp) -> Option<Reason> {
     let ahead_us = timestamp.map_or(0, |at| at.micros() - now.micros());
     let ahead_s = ahead_us / 1_000_000;
     (ahead_us > FUTURE_US_MAX).then(|| Reason {

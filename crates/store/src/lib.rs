@@ -2,7 +2,8 @@
 //!
 //! [`events`] is the contract of the events lane, [`explore`] sums them up, [`retention`] deletes them, [`control`] is that of the small settled things,
 //! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens, [`sessions`] that of who has
-//! signed in to the console, [`schemas`] that of what events have to look like, [`dead_letters`] that of what the database
+//! signed in to the console, [`schemas`] that of what events have to look like, [`verdicts`] that of judging stored ones
+//! again, [`dead_letters`] that of what the database
 //! refused, [`jobs`] that of long work. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
 //! database from bad records.
 //! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
@@ -22,6 +23,7 @@ mod sessions;
 mod sqlite;
 mod stores;
 mod trust;
+mod verdicts;
 
 #[cfg(test)]
 mod tests;
@@ -53,3 +55,4 @@ pub use trust::{
     APPLICATIONS_MAX, Application, ApplicationChange, Rate, Scope, TOKENS_MAX, Token, TokenHash,
     TokenKind, Trust, TrustAct, TrustError, TrustStore,
 };
+pub use verdicts::{Rejudge, Verdict, VerdictSlice, VerdictStore};

@@ -12,6 +12,7 @@ use crate::retention::RetentionStore;
 use crate::schemas::SchemaStore;
 use crate::sessions::SessionStore;
 use crate::trust::TrustStore;
+use crate::verdicts::VerdictStore;
 
 /// What a driver offers, each contract by itself, so that a room names only what it uses. Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +37,8 @@ pub struct Stores {
     pub sessions: Arc<dyn SessionStore>,
     /// What events have to look like.
     pub schemas: Arc<dyn SchemaStore>,
+    /// Judging stored events again.
+    pub verdicts: Arc<dyn VerdictStore>,
 }
 
 impl Stores {
@@ -53,6 +56,7 @@ impl Stores {
             + SessionStore
             + DeadLetterStore
             + JobStore
+            + VerdictStore
             + 'static,
     {
         Self {
@@ -66,6 +70,7 @@ impl Stores {
             jobs: Arc::clone(store) as _,
             sessions: Arc::clone(store) as _,
             schemas: Arc::clone(store) as _,
+            verdicts: Arc::clone(store) as _,
         }
     }
 }

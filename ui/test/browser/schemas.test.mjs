@@ -93,3 +93,41 @@ test('a schema that cannot be used is refused with the reason, and the text stay
   assert.equal(await page.inputValue('[data-test=editor]'), '{"$ref":"https://evil.example/x.json"}');
   await watched.assertClean();
 });
+
+test('what is stored is judged again when a person asks, from the schema and from the invalid events', async () => {
+  const { page } = watched;
+  const put = (/** @type {number} */ maximum) => fetch(`${server.origin}/schemas`, { method: 'PUT', headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ category: 'page interaction', name: 'cta click', mode: 'keep', schema: { properties: { n: { maximum } } } }) });
+  await put(0);
+  assert.equal(await verdict(await click('one')), false);
+  assert.equal(await verdict(await click('two')), false);
+  await put(1);
+  await page.goto(`${server.origin}/ui/schemas`);
+  await page.click('[data-test=schema-list-row] a');
+  await page.click('[data-test=revalidate]');
+  await says(page, 'preview', /^2 invalid events with stream events, category page interaction, name cta click\.$/);
+  await page.click('[data-test=ask] button.primary');
+  await page.waitForSelector('[data-test=job][data-state=done]');
+  await says(page, 'job-counts', /✓ 2 changed · ✗ 0 failed · 0 unchanged/);
+  const invalid = async () => (await (await fetch(`${server.origin}/events/count?valid=false`)).json()).count;
+  assert.equal(await invalid(), 0);
+
+  await put(0);
+  await click('three');
+  await page.click('[data-test=revalidate]');
+  await page.click('[data-test=revalidate-all]');
+  await says(page, 'preview', /^3 events with/);
+  await page.keyboard.press('Escape');
+  await page.goto(`${server.origin}/ui/events?tab=invalid`);
+  await waitFor('the third event is stored', SHOW_MS_MAX, async () => (await invalid()) === 1);
+  await page.click('[data-test=revalidate]');
+  await says(page, 'preview', /^1 invalid event/);
+  await page.click('[data-test=revalidate-all]');
+  await says(page, 'preview', /^3 events/);
+  await page.click('[data-test=ask] button.primary');
+  await page.waitForSelector('[data-test=job][data-state=done]');
+  await says(page, 'job-counts', /✓ 2 changed · ✗ 0 failed · 1 unchanged/);
+  assert.equal(await invalid(), 3);
+  await says(page, 'groups-row', /maximum.*3/);
+  await watched.assertClean();
+});

@@ -48,6 +48,7 @@ mod paging;
 mod producers;
 mod reading;
 mod retention;
+mod revalidate;
 mod schemas;
 mod seeded;
 mod seeded_defects;

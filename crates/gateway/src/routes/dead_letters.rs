@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, Request, State};
 use axum::response::Response;
-use hyper::StatusCode;
 use model::{Cursor, Seq, Timestamp};
 use pipeline::{JobWish, REPLAY};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{Begun, DeadAct, DeadLetter, DeadState, Extent};
+use store::{DeadAct, DeadLetter, DeadState, Extent};
 
 use crate::auth::principal::Principal;
 use crate::edge::Edge;
@@ -20,15 +19,13 @@ use crate::routes::audit;
 use crate::routes::dead_wish::{self, KNOWN, Whole, present};
 use crate::routes::document;
 use crate::routes::event::segment;
-use crate::routes::jobs::Shown;
+use crate::routes::jobs::{self, RATE_MAX, within};
 use crate::routes::status::json;
 
 /// Bytes of `data` that a list shows of each.
 const PREVIEW_BYTES: usize = 512;
 /// Events a second of a replay that does not say.
 const RATE: u32 = 200;
-/// Most of them.
-const RATE_MAX: u32 = 10_000;
 /// Failures after which a replay stops that does not say.
 const STOP_AFTER: u32 = 50;
 /// Most of them.
@@ -128,11 +125,6 @@ struct Preview {
     oldest: Option<String>,
     newest: Option<String>,
     left_out: u64,
-}
-
-#[derive(Serialize)]
-struct Started {
-    job: Shown,
 }
 
 #[derive(Deserialize)]
@@ -239,19 +231,8 @@ pub(crate) async fn replay(
     }
     let actor = principal.actor().to_owned();
     let (kind, total, spec) = (REPLAY, plan.sum.count, plan.spec);
-    let detail = spec.clone();
     let wish = JobWish { kind, spec, total, rate, stop_after, actor };
-    let job = match edge.jobs.begin(wish).await? {
-        Begun::Job(job) => job,
-        Begun::Busy(job) => {
-            let words = format!("A job of this kind is {}.", job.state.as_str());
-            return Err(Kind::JobRunning.problem(words).with(|facts| facts.job = Some(job.new.id)));
-        }
-    };
-    audit::note(&edge, &principal, "dead_letter.replay", &job.new.id, detail).await?;
-    let mut response = json(&Started { job: Shown::of(&job) });
-    *response.status_mut() = StatusCode::ACCEPTED;
-    Ok(response)
+    jobs::begin(&edge, &principal, wish, "dead_letter.replay").await
 }
 
 /// Gives them up, with a reason. They stay in their place.
@@ -295,17 +276,6 @@ fn parse_seq(text: &str) -> Option<Seq> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let seq = if is_plain { text.parse().ok() } else { None };
     seq.and_then(Seq::new)
-}
-
-fn within(name: &str, given: Option<Whole>, default: u32, max: u32) -> Result<u32, Problem> {
-    let value = given.map_or(Ok(default), |Whole(value)| u32::try_from(value));
-    if let Ok(value) = value
-        && (1..=max).contains(&value)
-    {
-        return Ok(value);
-    }
-    let words = format!("{name} is a number from 1 to {max}.");
-    Err(Kind::BadValue.problem(words).pointer(format!("/{name}")))
 }
 
 fn shown(edge: &Edge, letter: &DeadLetter) -> Letter {

@@ -24,7 +24,7 @@ use crate::routes::status::json;
 /// What facets and a histogram are worth: they are drawn anew at every change of a filter.
 const SUMMARY: Effort = Effort { rows_max: 200_000, time_max: Duration::from_secs(1) };
 /// What a count is worth, which somebody has asked for.
-const COUNT: Effort = Effort { rows_max: 1_000_000, time_max: Duration::from_secs(2) };
+pub(crate) const COUNT: Effort = Effort { rows_max: 1_000_000, time_max: Duration::from_secs(2) };
 /// Buckets of a histogram that does not say.
 const BUCKETS: usize = 60;
 /// Most of them.

@@ -4,20 +4,25 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, Request, State};
 use axum::response::Response;
+use hyper::StatusCode;
 use model::Timestamp;
+use pipeline::JobWish;
 use serde::Serialize;
-use store::{Job, JobProgress, JobState, NewJob};
+use store::{Begun, Job, JobProgress, JobState, NewJob};
 
 use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::routes::audit;
+use crate::routes::dead_wish::Whole;
 use crate::routes::event::segment;
 use crate::routes::status::json;
 
 /// How many the list shows, the newest first.
 const JOBS_SHOWN: usize = 100;
+/// Most events a second of any job.
+pub(crate) const RATE_MAX: u32 = 10_000;
 
 #[derive(Serialize)]
 struct List {
@@ -65,6 +70,49 @@ impl Shown {
             detail: detail.clone(),
         }
     }
+}
+
+#[derive(Serialize)]
+struct Started {
+    job: Shown,
+}
+
+/// Begins a job, which a line of the audit tells as `act`; 409 while one of its kind is unfinished.
+pub(crate) async fn begin(
+    edge: &Edge,
+    principal: &Principal,
+    wish: JobWish,
+    act: &str,
+) -> Result<Response, Problem> {
+    let detail = wish.spec.clone();
+    let job = match edge.jobs.begin(wish).await? {
+        Begun::Job(job) => job,
+        Begun::Busy(job) => {
+            let words = format!("A job of this kind is {}.", job.state.as_str());
+            return Err(Kind::JobRunning.problem(words).with(|facts| facts.job = Some(job.new.id)));
+        }
+    };
+    audit::note(edge, principal, act, &job.new.id, detail).await?;
+    let mut response = json(&Started { job: Shown::of(&job) });
+    *response.status_mut() = StatusCode::ACCEPTED;
+    Ok(response)
+}
+
+/// A number of a body: from 1 to `max`.
+pub(crate) fn within(
+    name: &str,
+    given: Option<Whole>,
+    default: u32,
+    max: u32,
+) -> Result<u32, Problem> {
+    let value = given.map_or(Ok(default), |Whole(value)| u32::try_from(value));
+    if let Ok(value) = value
+        && (1..=max).contains(&value)
+    {
+        return Ok(value);
+    }
+    let words = format!("{name} is a number from 1 to {max}.");
+    Err(Kind::BadValue.problem(words).pointer(format!("/{name}")))
 }
 
 /// The newest first.

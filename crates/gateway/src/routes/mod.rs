@@ -27,6 +27,7 @@ pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod outbox;
 pub(crate) mod receipt;
+pub(crate) mod revalidate;
 pub(crate) mod schema_body;
 pub(crate) mod schemas;
 pub(crate) mod session;

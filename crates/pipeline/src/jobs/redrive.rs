@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use model::{Draft, Event, Seq};
+use model::Seq;
 use serde_json::{Map, Value};
 use store::{
     Changed, DeadFilter, DeadLetterStore, DeadState, DeadSum, Job, LabelIs, Replay, Replayed,
-    StoreError, Stored,
+    StoreError,
 };
 use tokio::sync::broadcast;
 
 use crate::clock;
+use crate::jobs::notice::without_data;
 use crate::jobs::work::{Work, Worked};
 use crate::meters::Meters;
 
@@ -87,7 +88,7 @@ impl Work for Redrive {
         let mut changed = Vec::new();
         let worked = outcomes.into_iter().map(|outcome| match outcome {
             Replayed::Stored(stored) => {
-                changed.push(without_data(&stored));
+                changed.push(without_data(&stored, stored.event.valid()));
                 Worked::Ok
             }
             Replayed::Skipped => Worked::Skipped,
@@ -101,28 +102,6 @@ impl Work for Redrive {
         }
         Ok(worked)
     }
-}
-
-/// What filters look at. Many of these wait for those who listen, so they are small.
-fn without_data(Stored { seq, event }: &Stored) -> Stored {
-    let draft = Draft {
-        id: event.id(),
-        id_from_client: event.id_from_client(),
-        undecided: false,
-        stream: event.stream(),
-        application: event.application(),
-        session_id: event.session_id(),
-        category: event.category(),
-        name: event.name(),
-        data: "null",
-        timestamp: event.timestamp(),
-        received_at: event.received_at(),
-        valid: event.valid(),
-        errors: "[]",
-        schema_version: None,
-        hash: event.hash(),
-    };
-    Stored { seq: *seq, event: Event::from_draft(&draft) }
 }
 
 /// The filter as the job keeps it. What is absent wants anything; a label that is `null` wants none.

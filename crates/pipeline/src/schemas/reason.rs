@@ -1,5 +1,7 @@
 //! Why an event is invalid: the `errors` of its public shape.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// Longest message, and longest pointer, of one reason; what is longer ends with `…`.
@@ -14,4 +16,12 @@ pub struct Reason {
     pub rule: String,
     /// One sentence, which quotes nothing of any length.
     pub message: String,
+}
+
+/// The reasons of one event as it keeps them.
+pub(crate) fn to_json(reasons: &[Reason]) -> Cow<'static, str> {
+    match reasons {
+        [] => Cow::Borrowed("[]"),
+        _ => Cow::Owned(serde_json::to_string(reasons).expect("texts always have a JSON form")),
+    }
 }

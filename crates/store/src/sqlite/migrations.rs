@@ -45,6 +45,7 @@ pub(crate) const EVENTS: Schema = Schema {
             sql: include_str!("migrations/events/0005_schema_version.sql"),
         },
         Migration { name: "explore", sql: include_str!("migrations/events/0006_explore.sql") },
+        Migration { name: "verdicts", sql: include_str!("migrations/events/0007_verdicts.sql") },
     ],
 };
 

@@ -62,6 +62,7 @@ pub(crate) mod session;
 mod sessions;
 pub(crate) mod store;
 mod trust;
+mod verdicts;
 pub(crate) mod walk;
 pub(crate) mod windows;
 mod writer;

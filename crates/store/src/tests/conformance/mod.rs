@@ -20,3 +20,4 @@ pub(crate) mod sessions;
 pub(crate) mod sign_ins;
 pub(crate) mod suite;
 pub(crate) mod trust;
+pub(crate) mod verdicts;

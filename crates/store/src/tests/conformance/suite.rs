@@ -47,6 +47,9 @@ macro_rules! every_promise {
             dead_letters::a_job_meets_the_slices_that_it_has_tried_again,
             jobs::one_job_of_a_kind_is_unfinished,
             jobs::a_state_changes_only_from_where_it_may,
+            verdicts::a_new_verdict_changes_nothing_else,
+            verdicts::a_repeated_slice_is_the_same_and_answered_as_before,
+            verdicts::a_slice_ends_at_its_bytes,
         }
     };
     (@each $fresh:path, $($room:ident::$promise:ident,)*) => {
