@@ -31,6 +31,7 @@ mod returns;
 mod server;
 mod session;
 mod slow_readers;
+mod standing;
 mod token_text;
 mod tokens;
 mod verdict;

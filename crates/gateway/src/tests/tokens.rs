@@ -13,7 +13,7 @@ const EVENT: &str = r#"{"category":"a","name":"b"}"#;
 
 impl App {
     /// With the token `bearer`, unless that is empty.
-    async fn ask(&self, bearer: &str, what: &str, body: &str) -> Answer {
+    pub(crate) async fn ask(&self, bearer: &str, what: &str, body: &str) -> Answer {
         let bearer = match bearer {
             "" => String::new(),
             token => format!("Authorization: Bearer {token}\r\n"),
@@ -23,7 +23,7 @@ impl App {
     }
 
     /// A new application and an administrator's token of it, the first of all.
-    async fn with_admin(&self) -> String {
+    pub(crate) async fn with_admin(&self) -> String {
         let made = self.ask("", "POST /applications", r#"{"name":"shop"}"#).await;
         assert_eq!(made.status, 201, "{}", made.text());
         self.token("", json!({ "application": "shop", "scopes": ["admin"] })).await.0
