@@ -1,15 +1,17 @@
-//! For what outlives a request: whether whoever asked may still have the answer.
+//! For what outlives the head of a request: whether whoever asked may still have the answer.
 //!
 //! Invariant: nothing goes on for longer than the right to it, but for the time between two looks where that simply runs out.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
+use hyper::http::request::Parts;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::auth::principal::Principal;
 use crate::auth::refusal::Refusal;
 use crate::edge::Edge;
+use crate::problem::Problem;
 
 /// The right of one answer that goes on.
 pub(crate) struct Standing {
@@ -51,4 +53,11 @@ pub(crate) fn look(edge: &Edge, principal: &Principal) -> Result<(), Refusal> {
         edge.sessions.by_hash(sign_in, pipeline::now()).ok_or(Refusal::Missing)?;
     }
     edge.registry.still(principal)
+}
+
+/// The same for a request whose body has come. That takes up to a minute, in which the right to it may have ended.
+pub(crate) fn look_again(edge: &Edge, parts: &Parts) -> Result<(), Problem> {
+    let principal = parts.extensions.get::<Principal>();
+    let principal = principal.expect("the service has named the principal");
+    look(edge, principal).map_err(Refusal::problem)
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::limits::{Limits, Patience};
 use crate::tests::app::{Answer, App, DEADLINE};
 
-const EVENT: &str = r#"{"category":"a","name":"b"}"#;
+pub(crate) const EVENT: &str = r#"{"category":"a","name":"b"}"#;
 
 impl App {
     /// With the token `bearer`, unless that is empty.
@@ -37,12 +37,12 @@ impl App {
         (text("token"), text("id"))
     }
 
-    async fn scoped(&self, admin: &str, scopes: &[&str]) -> (String, String) {
+    pub(crate) async fn scoped(&self, admin: &str, scopes: &[&str]) -> (String, String) {
         self.token(admin, json!({ "application": "shop", "scopes": scopes })).await
     }
 }
 
-fn refused(answer: &Answer, status: u16, code: &str) {
+pub(crate) fn refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!(
         (answer.status, &answer.json()["code"]),
         (status, &json!(code)),
