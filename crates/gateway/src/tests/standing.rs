@@ -110,3 +110,56 @@ async fn a_body_that_comes_after_the_right_to_it_has_ended_changes_nothing() {
     }
     assert_eq!(app.edge.registry.table().trust.tokens.len(), 3);
 }
+
+/// Exports that nobody reads: of a stream, and of a session.
+async fn exports(app: &App, headers: &str) -> [TcpStream; 2] {
+    let export = async |path| {
+        let mut export = app.connect().await;
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Accept: application/x-ndjson\r\n{headers}\r\n",
+            app.address
+        );
+        export.write_all(head.as_bytes()).await.unwrap();
+        export.readable().await.unwrap();
+        export
+    };
+    [export("/events").await, export("/sessions/one").await]
+}
+
+async fn broken_off(exports: [TcpStream; 2]) {
+    for mut export in exports {
+        let mut bytes = Vec::new();
+        timeout(DEADLINE, export.read_to_end(&mut bytes)).await.unwrap().unwrap();
+        assert!(bytes.starts_with(b"HTTP/1.1 200"));
+        assert!(!bytes.ends_with(b"\r\n0\r\n\r\n"), "it looks complete: {} bytes", bytes.len());
+    }
+}
+
+#[tokio::test]
+async fn an_export_breaks_off_with_the_right_to_it() {
+    let app = App::start().await;
+    // More than all buffers on the way hold, so that it is under way as long as nobody reads.
+    let n_events = 60;
+    let event = format!(
+        r#"{{"category":"a","name":"b","session_id":"one","data":"{}"}}"#,
+        "a".repeat(500_000)
+    );
+    for _ in 0..n_events {
+        assert_eq!(app.post("/events", &event).await.status, 202);
+    }
+    app.applied(n_events).await;
+    let of_guests = exports(&app, "").await;
+    let admin = app.with_admin().await;
+    broken_off(of_guests).await;
+
+    let (reader, id) = app.scoped(&admin, &["read"]).await;
+    let by_token = exports(&app, &format!("Authorization: Bearer {reader}\r\n")).await;
+    app.ask(&admin, &format!("DELETE /tokens/{id}"), "").await;
+    broken_off(by_token).await;
+
+    let cookie = app.sign_in(&admin).await;
+    let by_cookie = exports(&app, &cookie).await;
+    assert_eq!(app.send("DELETE /session", &cookie, b"").await.status, 204);
+    broken_off(by_cookie).await;
+}

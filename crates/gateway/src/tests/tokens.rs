@@ -390,33 +390,6 @@ async fn a_live_connection_ends_with_the_right_to_it() {
     assert!(rest(&mut live).await.contains(r#""reason":"token_expired""#));
 }
 
-#[tokio::test]
-async fn an_export_breaks_off_when_its_token_is_revoked() {
-    let app = App::start().await;
-    let admin = app.with_admin().await;
-    // More than all buffers on the way hold, so that it is under way as long as nobody reads.
-    let n_events = 60;
-    let event = format!("\"{}\"", "a".repeat(500_000));
-    for _ in 0..n_events {
-        assert_eq!(app.ask(&admin, "POST /streams/large", &event).await.status, 202);
-    }
-    app.applied(n_events).await;
-    let (reader, id) = app.scoped(&admin, &["read"]).await;
-    let mut export = app.connect().await;
-    let head = format!(
-        "GET /streams/large HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
-         Accept: application/x-ndjson\r\nAuthorization: Bearer {reader}\r\n\r\n",
-        app.address
-    );
-    export.write_all(head.as_bytes()).await.unwrap();
-    export.readable().await.unwrap();
-    app.ask(&admin, &format!("DELETE /tokens/{id}"), "").await;
-    let mut bytes = Vec::new();
-    timeout(DEADLINE, export.read_to_end(&mut bytes)).await.unwrap().unwrap();
-    assert!(bytes.starts_with(b"HTTP/1.1 200"));
-    assert!(!bytes.ends_with(b"\r\n0\r\n\r\n"), "it looks complete: {} bytes", bytes.len());
-}
-
 async fn follow(app: &App, token: &str) -> tokio::net::TcpStream {
     let bearer = match token {
         "" => String::new(),
