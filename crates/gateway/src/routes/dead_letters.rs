@@ -241,14 +241,20 @@ pub(crate) async fn replay(
     let (kind, total, spec) = (REPLAY, plan.sum.count, plan.spec);
     let detail = spec.clone();
     let wish = JobWish { kind, spec, total, rate, stop_after, actor };
-    let job = match edge.jobs.begin(wish).await? {
+    let act = |edge: Arc<Edge>| async move {
+        let begun = edge.jobs.begin(wish).await?;
+        if let Begun::Job(job) = &begun {
+            audit::note(&edge, &principal, "dead_letter.replay", &job.new.id, detail).await?;
+        }
+        Ok::<_, Problem>(begun)
+    };
+    let job = match edge.carry_out(act).await? {
         Begun::Job(job) => job,
         Begun::Busy(job) => {
             let words = format!("A job of this kind is {}.", job.state.as_str());
             return Err(Kind::JobRunning.problem(words).with(|facts| facts.job = Some(job.new.id)));
         }
     };
-    audit::note(&edge, &principal, "dead_letter.replay", &job.new.id, detail).await?;
     let mut response = json(&Started { job: Shown::of(&job) });
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)
@@ -269,9 +275,13 @@ pub(crate) async fn discard(
     let filter = dead_wish::selection(seqs, filter, DeadState::Open)?;
     let (at, actor) = (pipeline::now(), principal.actor().to_owned());
     let act = DeadAct { filter, at, actor, note: Some(note.clone()) };
-    let n = edge.stores.dead_letters.discard(act).await?;
-    let detail = serde_json::json!({ "discarded": n, "note": note }).to_string();
-    audit::note(&edge, &principal, "dead_letter.discard", "", detail).await?;
+    let act = |edge: Arc<Edge>| async move {
+        let n = edge.stores.dead_letters.discard(act).await?;
+        let detail = serde_json::json!({ "discarded": n, "note": note }).to_string();
+        audit::note(&edge, &principal, "dead_letter.discard", "", detail).await?;
+        Ok::<_, Problem>(n)
+    };
+    let n = edge.carry_out(act).await?;
     Ok(json(&serde_json::json!({ "discarded": n })))
 }
 
@@ -285,9 +295,13 @@ pub(crate) async fn restore(
     let RestoreWish { seqs, filter } = document::read(&edge, &parts, body).await?;
     let filter = dead_wish::selection(seqs, filter, DeadState::Discarded)?;
     let (at, actor) = (pipeline::now(), principal.actor().to_owned());
-    let n = edge.stores.dead_letters.restore(DeadAct { filter, at, actor, note: None }).await?;
-    let detail = serde_json::json!({ "restored": n }).to_string();
-    audit::note(&edge, &principal, "dead_letter.restore", "", detail).await?;
+    let act = |edge: Arc<Edge>| async move {
+        let n = edge.stores.dead_letters.restore(DeadAct { filter, at, actor, note: None }).await?;
+        let detail = serde_json::json!({ "restored": n }).to_string();
+        audit::note(&edge, &principal, "dead_letter.restore", "", detail).await?;
+        Ok::<_, Problem>(n)
+    };
+    let n = edge.carry_out(act).await?;
     Ok(json(&serde_json::json!({ "restored": n })))
 }
 

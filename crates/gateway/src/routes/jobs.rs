@@ -90,8 +90,11 @@ pub(crate) async fn pause(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id_of(&request)?;
-    let turned = edge.jobs.pause(&id).await?;
-    answer(&edge, &principal, &id, turned, JobState::Paused, "job.pause").await
+    let act = |edge: Arc<Edge>| async move {
+        let turned = edge.jobs.pause(&id).await?;
+        answer(&edge, &principal, &id, turned, JobState::Paused, "job.pause").await
+    };
+    edge.carry_out(act).await
 }
 
 /// Goes on.
@@ -101,8 +104,11 @@ pub(crate) async fn resume(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id_of(&request)?;
-    let turned = edge.jobs.resume(&id).await?;
-    answer(&edge, &principal, &id, turned, JobState::Running, "job.resume").await
+    let act = |edge: Arc<Edge>| async move {
+        let turned = edge.jobs.resume(&id).await?;
+        answer(&edge, &principal, &id, turned, JobState::Running, "job.resume").await
+    };
+    edge.carry_out(act).await
 }
 
 /// Ends it; what is done stays done.
@@ -112,8 +118,11 @@ pub(crate) async fn cancel(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id_of(&request)?;
-    let turned = edge.jobs.cancel(&id).await?;
-    answer(&edge, &principal, &id, turned, JobState::Cancelled, "job.cancel").await
+    let act = |edge: Arc<Edge>| async move {
+        let turned = edge.jobs.cancel(&id).await?;
+        answer(&edge, &principal, &id, turned, JobState::Cancelled, "job.cancel").await
+    };
+    edge.carry_out(act).await
 }
 
 /// What stands between `/jobs/` and the act.

@@ -15,6 +15,7 @@ mod explore;
 mod export;
 mod exposition;
 mod frames;
+mod hang_up;
 mod history;
 mod hosts;
 mod inbound;
