@@ -95,3 +95,18 @@ pub(crate) struct Edge {
     /// Connections and WebSockets: the server ends when they have.
     pub(crate) tasks: TaskTracker,
 }
+
+impl Edge {
+    /// Carries out `act` to its end, also where the client hangs up and nobody waits for the answer any more: what is in memory,
+    /// and the audit trail, have to follow what is in the store. The server ends after it.
+    pub(crate) async fn carry_out<F>(
+        self: &Arc<Self>,
+        act: impl FnOnce(Arc<Self>) -> F,
+    ) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let done = self.tasks.spawn(act(Arc::clone(self))).await;
+        done.expect("nobody aborts it, and it does not panic")
+    }
+}

@@ -33,7 +33,7 @@ impl Needs {
     }
 }
 
-/// Lets through who may.
+/// Lets through who may by the head of the request; whoever reads a body looks again ([`crate::auth::standing`]).
 pub(crate) async fn check(needs: Needs, request: Request, next: Next) -> Result<Response, Problem> {
     let is_look = matches!(*request.method(), Method::GET | Method::HEAD);
     let need = if is_look { needs.look } else { needs.change };

@@ -40,7 +40,10 @@ pub(crate) struct Principal {
 
 #[derive(Clone, Debug)]
 enum Who {
+    /// This machine's administrator.
     Local,
+    /// Whoever comes while the server is open: may the same, until it no longer is.
+    Guest,
     Known(Arc<Identity>),
     Nobody(Refusal),
 }
@@ -72,6 +75,11 @@ impl Principal {
         Self { who: Who::Local, sign_in: None }
     }
 
+    /// Anybody, while nobody needs a token: may everything.
+    pub(crate) const fn guest() -> Self {
+        Self { who: Who::Guest, sign_in: None }
+    }
+
     /// Somebody known.
     pub(crate) fn known(identity: Identity) -> Self {
         Self { who: Who::Known(Arc::new(identity)), sign_in: None }
@@ -92,11 +100,16 @@ impl Principal {
         self.sign_in.as_ref()
     }
 
-    /// What is known about it; `None` for the machine itself and for nobody.
+    /// Whether it may what it may only because the server is open.
+    pub(crate) fn is_guest(&self) -> bool {
+        matches!(self.who, Who::Guest)
+    }
+
+    /// What is known about it; `None` for the machine itself, for guests and for nobody.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         match &self.who {
             Who::Known(identity) => Some(identity),
-            Who::Local | Who::Nobody(_) => None,
+            Who::Local | Who::Guest | Who::Nobody(_) => None,
         }
     }
 
@@ -104,14 +117,14 @@ impl Principal {
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         match self.who {
             Who::Nobody(why) => Some(why),
-            Who::Local | Who::Known(_) => None,
+            Who::Local | Who::Guest | Who::Known(_) => None,
         }
     }
 
     /// How the audit trail names it.
     pub(crate) fn actor(&self) -> &str {
         match &self.who {
-            Who::Local => "local",
+            Who::Local | Who::Guest => "local",
             Who::Known(identity) => &identity.actor,
             Who::Nobody(_) => "nobody",
         }
@@ -126,7 +139,7 @@ impl Principal {
     pub(crate) fn check(&self, need: Need) -> Result<(), Problem> {
         let identity = match &self.who {
             _ if need == Need::Nothing => return Ok(()),
-            Who::Local => return Ok(()),
+            Who::Local | Who::Guest => return Ok(()),
             Who::Nobody(why) => return Err(why.problem()),
             Who::Known(identity) => identity,
         };
@@ -151,7 +164,7 @@ impl Principal {
     /// Whether it may send to this stream.
     pub(crate) fn check_write(&self, stream: &StreamName) -> Result<(), Problem> {
         match &self.who {
-            Who::Local => Ok(()),
+            Who::Local | Who::Guest => Ok(()),
             Who::Nobody(why) => Err(why.problem()),
             Who::Known(identity) => match &identity.grants.write {
                 reach if reach.has(stream.as_str()) => Ok(()),
@@ -168,7 +181,7 @@ impl Principal {
     /// Whether it may read this stream.
     pub(crate) fn may_read(&self, stream: &str) -> bool {
         match &self.who {
-            Who::Local => true,
+            Who::Local | Who::Guest => true,
             Who::Known(identity) => identity.grants.read.has(stream),
             Who::Nobody(_) => false,
         }
@@ -177,7 +190,7 @@ impl Principal {
     /// What it may see of the streams that it asks for; none asked for means all. An error where nothing is left.
     pub(crate) fn narrow(&self, wanted: Vec<Pattern>) -> Result<Vec<Pattern>, Problem> {
         let identity = match &self.who {
-            Who::Local => return Ok(wanted),
+            Who::Local | Who::Guest => return Ok(wanted),
             Who::Nobody(why) => return Err(why.problem()),
             Who::Known(identity) => identity,
         };
@@ -200,11 +213,11 @@ impl Principal {
         let identity = match &self.who {
             Who::Nobody(why) => return Err(why.problem()),
             // Whoever needs no token needs no permission either, so pages of others get none.
-            Who::Local if is_foreign => {
+            Who::Local | Who::Guest if is_foreign => {
                 return Err(Kind::ForeignOrigin
                     .problem("Pages of other sites may not call this server without a token."));
             }
-            Who::Local => return Ok(()),
+            Who::Local | Who::Guest => return Ok(()),
             Who::Known(identity) => identity,
         };
         if !is_foreign && identity.kind == TokenKind::Server {

@@ -88,8 +88,11 @@ impl Registry {
         found.unwrap_or(Err(Refusal::Unknown { is_whole: true }))
     }
 
-    /// Whether whoever came with a token may go on.
+    /// Whether whoever came with a token, or with none because nobody needed one, may go on.
     pub(crate) fn still(&self, principal: &Principal) -> Result<(), Refusal> {
+        if principal.is_guest() {
+            return if self.is_open() { Ok(()) } else { Err(Refusal::Missing) };
+        }
         let token_id = principal.identity().and_then(|identity| identity.token_id.as_deref());
         token_id.map_or(Ok(()), |id| self.by_id(id).map(drop))
     }

@@ -1,50 +1,31 @@
-//! For what outlives a request: whether whoever asked may still have the answer.
+//! For what outlives the head of a request: whether whoever asked may still have the answer.
 //!
 //! Invariant: nothing goes on for longer than the right to it, but for the time between two looks where that simply runs out.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
-use store::SecretHash;
+use hyper::http::request::Parts;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::auth::principal::Principal;
 use crate::auth::refusal::Refusal;
 use crate::edge::Edge;
+use crate::problem::Problem;
 
-/// The right of one live connection.
+/// The right of one answer that goes on.
 pub(crate) struct Standing {
     edge: Arc<Edge>,
-    by: By,
-    sign_in: Option<SecretHash>,
+    principal: Principal,
     /// Resolves when anything about applications, tokens or sign-ins has changed. Of its own, so that ten thousand do not queue at
     /// one lock whenever they wake.
     changed: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-enum By {
-    /// This machine, or whoever needs none: for as long as it stays so.
-    Openness,
-    /// The administrator of this machine.
-    Machine,
-    /// Whoever came with a token.
-    Token(Principal),
-}
-
 impl Standing {
     /// Of somebody who was let in. What has changed since then is only seen by a [`look`](Self::look).
-    pub(crate) fn new(edge: Arc<Edge>, principal: &Principal) -> Self {
-        let by = match principal.identity() {
-            Some(_) => By::Token(principal.clone()),
-            None if edge.registry.is_open() => By::Openness,
-            None => By::Machine,
-        };
-        Self {
-            changed: Box::pin(edge.registry.changed()),
-            edge,
-            by,
-            sign_in: principal.sign_in().copied(),
-        }
+    pub(crate) fn new(edge: Arc<Edge>, principal: Principal) -> Self {
+        Self { changed: Box::pin(edge.registry.changed()), edge, principal }
     }
 
     /// Resolves when it is lost, for another reason than time. Dropping the future loses nothing.
@@ -61,14 +42,22 @@ impl Standing {
 
     /// Whether it still holds. To follow is to use a sign-in.
     pub(crate) fn look(&self) -> Result<(), Refusal> {
-        if let Some(sign_in) = &self.sign_in {
-            self.edge.sessions.by_hash(sign_in, pipeline::now()).ok_or(Refusal::Missing)?;
-        }
-        match &self.by {
-            By::Machine => Ok(()),
-            By::Openness if self.edge.registry.is_open() => Ok(()),
-            By::Openness => Err(Refusal::Missing),
-            By::Token(principal) => self.edge.registry.still(principal),
-        }
+        look(&self.edge, &self.principal)
     }
+}
+
+/// Whether whoever was let in would be let in again: the token is good, the sign-in there, the server open where it was only that.
+/// Costs a look into a map; to ask is to use a sign-in.
+pub(crate) fn look(edge: &Edge, principal: &Principal) -> Result<(), Refusal> {
+    if let Some(sign_in) = principal.sign_in() {
+        edge.sessions.by_hash(sign_in, pipeline::now()).ok_or(Refusal::Missing)?;
+    }
+    edge.registry.still(principal)
+}
+
+/// The same for a request whose body has come. That takes up to a minute, in which the right to it may have ended.
+pub(crate) fn look_again(edge: &Edge, parts: &Parts) -> Result<(), Problem> {
+    let principal = parts.extensions.get::<Principal>();
+    let principal = principal.expect("the service has named the principal");
+    look(edge, principal).map_err(Refusal::problem)
 }

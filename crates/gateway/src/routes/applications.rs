@@ -79,7 +79,10 @@ pub(crate) async fn create(
     let (parts, body) = request.into_parts();
     let Wanted { name, allowed_origins, rate } = document::read(&edge, &parts, body).await?;
     let wish = NewApplication::new(name, allowed_origins.unwrap_or_default(), rate.map(read))?;
-    let made = edge.registry.create_application(principal.actor(), wish).await?;
+    let act = |edge: Arc<Edge>| async move {
+        edge.registry.create_application(principal.actor(), wish).await
+    };
+    let made = edge.carry_out(act).await?;
     let mut response = json(&shown(&made, &edge.registry.table()));
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
@@ -100,7 +103,11 @@ pub(crate) async fn change(
         Given::Value(rate) => Some(Some(read(rate))),
     };
     let change = check_change(ApplicationChange { allowed_origins, rate, is_disabled: disabled })?;
-    let changed = edge.registry.change_application(principal.actor(), &name, change).await;
+    let of = name.clone();
+    let act = |edge: Arc<Edge>| async move {
+        edge.registry.change_application(principal.actor(), &of, change).await
+    };
+    let changed = edge.carry_out(act).await;
     let changed = changed.map_err(|error| match error {
         TrustError::Unknown => Kind::NotFound.problem(format!("There is no application {name:?}.")),
         error => error.into(),

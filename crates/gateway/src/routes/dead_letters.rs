@@ -232,7 +232,7 @@ pub(crate) async fn replay(
     let actor = principal.actor().to_owned();
     let (kind, total, spec) = (REPLAY, plan.sum.count, plan.spec);
     let wish = JobWish { kind, spec, total, rate, stop_after, actor };
-    jobs::begin(&edge, &principal, wish, "dead_letter.replay").await
+    jobs::begin(&edge, principal, wish, "dead_letter.replay").await
 }
 
 /// Gives them up, with a reason. They stay in their place.
@@ -250,9 +250,13 @@ pub(crate) async fn discard(
     let filter = dead_wish::selection(seqs, filter, DeadState::Open)?;
     let (at, actor) = (pipeline::now(), principal.actor().to_owned());
     let act = DeadAct { filter, at, actor, note: Some(note.clone()) };
-    let n = edge.stores.dead_letters.discard(act).await?;
-    let detail = serde_json::json!({ "discarded": n, "note": note }).to_string();
-    audit::note(&edge, &principal, "dead_letter.discard", "", detail).await?;
+    let act = |edge: Arc<Edge>| async move {
+        let n = edge.stores.dead_letters.discard(act).await?;
+        let detail = serde_json::json!({ "discarded": n, "note": note }).to_string();
+        audit::note(&edge, &principal, "dead_letter.discard", "", detail).await?;
+        Ok::<_, Problem>(n)
+    };
+    let n = edge.carry_out(act).await?;
     Ok(json(&serde_json::json!({ "discarded": n })))
 }
 
@@ -266,9 +270,13 @@ pub(crate) async fn restore(
     let RestoreWish { seqs, filter } = document::read(&edge, &parts, body).await?;
     let filter = dead_wish::selection(seqs, filter, DeadState::Discarded)?;
     let (at, actor) = (pipeline::now(), principal.actor().to_owned());
-    let n = edge.stores.dead_letters.restore(DeadAct { filter, at, actor, note: None }).await?;
-    let detail = serde_json::json!({ "restored": n }).to_string();
-    audit::note(&edge, &principal, "dead_letter.restore", "", detail).await?;
+    let act = |edge: Arc<Edge>| async move {
+        let n = edge.stores.dead_letters.restore(DeadAct { filter, at, actor, note: None }).await?;
+        let detail = serde_json::json!({ "restored": n }).to_string();
+        audit::note(&edge, &principal, "dead_letter.restore", "", detail).await?;
+        Ok::<_, Problem>(n)
+    };
+    let n = edge.carry_out(act).await?;
     Ok(json(&serde_json::json!({ "restored": n })))
 }
 

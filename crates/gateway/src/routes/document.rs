@@ -9,6 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
 
+use crate::auth::standing;
 use crate::auth::wish::WishError;
 use crate::body;
 use crate::edge::Edge;
@@ -21,7 +22,7 @@ use crate::wire::text;
 /// Longest body.
 const BYTES_MAX: usize = 64 * 1024;
 
-/// Reads the body of a request.
+/// Reads the body of a request, and sees to it that whoever sent its head may still do what it asks.
 pub(crate) async fn read<T: DeserializeOwned>(
     edge: &Edge,
     parts: &Parts,
@@ -44,6 +45,7 @@ pub(crate) async fn read_any<T: DeserializeOwned>(
     watch.enter(Phase::Body);
     let (bytes, _reserved) = body::collect(&mut body, watch, &edge.budget, BYTES_MAX).await?;
     watch.enter(Phase::Busy);
+    standing::look_again(edge, parts)?;
     if bytes.is_empty() {
         return Ok(None);
     }

@@ -10,6 +10,7 @@ use store::{Extent, Listed, Order, Page, PageQuery};
 
 use crate::auth::principal::Principal;
 use crate::auth::refusal::Refusal;
+use crate::auth::standing::Standing;
 use crate::edge::Edge;
 use crate::problem::Problem;
 use crate::query::{PAGE_LIMIT, Paging, Query};
@@ -75,7 +76,7 @@ async fn list(
         let extent = export::extent(data_bytes_max);
         let pages = Export {
             edge: Arc::clone(&edge),
-            principal,
+            standing: Standing::new(Arc::clone(&edge), principal),
             query: wanted,
             extent,
             n_left: limit,
@@ -122,7 +123,7 @@ async fn add_named(
 /// An export under way.
 struct Export {
     edge: Arc<Edge>,
-    principal: Principal,
+    standing: Standing,
     query: PageQuery,
     extent: Extent,
     /// `limit` of the request, counted down.
@@ -137,7 +138,7 @@ impl Pages for Export {
         if self.is_over || self.n_left == Some(0) {
             return Ok(None);
         }
-        self.edge.registry.still(&self.principal).map_err(Refusal::problem)?;
+        self.standing.look().map_err(Refusal::problem)?;
         let limit = self.n_left.unwrap_or(export::PAGE_EVENTS).min(export::PAGE_EVENTS);
         let query = PageQuery { limit, ..self.query.clone() };
         let page = self.edge.store.page(query, self.extent).await?;

@@ -61,7 +61,7 @@ impl Feed {
             keep_alive: Ticks::every(keep_alive),
             drained: Box::pin(edge.drain.child_token().cancelled_owned()),
             has_begun: false,
-            standing: Standing::new(Arc::clone(&edge), principal),
+            standing: Standing::new(Arc::clone(&edge), principal.clone()),
             edge,
         }
     }

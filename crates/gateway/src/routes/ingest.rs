@@ -14,6 +14,8 @@ use model::StreamName;
 use pipeline::{Accepted, Batch, IntakeError, Item, OnConflict, TraceContext};
 
 use crate::auth::principal::Principal;
+use crate::auth::refusal::Refusal;
+use crate::auth::standing;
 use crate::body;
 use crate::decoding::{self, Coding};
 use crate::edge::Edge;
@@ -96,6 +98,9 @@ where
             Box::pin(decoding::decode(coding, bytes, &mut reserved, limits.body_bytes_max)).await?
         }
     };
+
+    // The body took its time, up to a minute: whoever sent the head may have lost the right since.
+    standing::look(edge, caller).map_err(Refusal::problem)?;
 
     let mut taken = Taken {
         batch: edge.intake.batch(stream, caller.application()),

@@ -77,22 +77,28 @@ struct Started {
     job: Shown,
 }
 
-/// Begins a job, which a line of the audit tells as `act`; 409 while one of its kind is unfinished.
+/// Begins a job, which a line of the audit tells as `name`; 409 while one of its kind is unfinished.
 pub(crate) async fn begin(
-    edge: &Edge,
-    principal: &Principal,
+    edge: &Arc<Edge>,
+    principal: Principal,
     wish: JobWish,
-    act: &str,
+    name: &'static str,
 ) -> Result<Response, Problem> {
     let detail = wish.spec.clone();
-    let job = match edge.jobs.begin(wish).await? {
+    let act = |edge: Arc<Edge>| async move {
+        let begun = edge.jobs.begin(wish).await?;
+        if let Begun::Job(job) = &begun {
+            audit::note(&edge, &principal, name, &job.new.id, detail).await?;
+        }
+        Ok::<_, Problem>(begun)
+    };
+    let job = match edge.carry_out(act).await? {
         Begun::Job(job) => job,
         Begun::Busy(job) => {
             let words = format!("A job of this kind is {}.", job.state.as_str());
             return Err(Kind::JobRunning.problem(words).with(|facts| facts.job = Some(job.new.id)));
         }
     };
-    audit::note(edge, principal, act, &job.new.id, detail).await?;
     let mut response = json(&Started { job: Shown::of(&job) });
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)
@@ -138,8 +144,11 @@ pub(crate) async fn pause(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id_of(&request)?;
-    let turned = edge.jobs.pause(&id).await?;
-    answer(&edge, &principal, &id, turned, JobState::Paused, "job.pause").await
+    let act = |edge: Arc<Edge>| async move {
+        let turned = edge.jobs.pause(&id).await?;
+        answer(&edge, &principal, &id, turned, JobState::Paused, "job.pause").await
+    };
+    edge.carry_out(act).await
 }
 
 /// Goes on.
@@ -149,8 +158,11 @@ pub(crate) async fn resume(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id_of(&request)?;
-    let turned = edge.jobs.resume(&id).await?;
-    answer(&edge, &principal, &id, turned, JobState::Running, "job.resume").await
+    let act = |edge: Arc<Edge>| async move {
+        let turned = edge.jobs.resume(&id).await?;
+        answer(&edge, &principal, &id, turned, JobState::Running, "job.resume").await
+    };
+    edge.carry_out(act).await
 }
 
 /// Ends it; what is done stays done.
@@ -160,8 +172,11 @@ pub(crate) async fn cancel(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = id_of(&request)?;
-    let turned = edge.jobs.cancel(&id).await?;
-    answer(&edge, &principal, &id, turned, JobState::Cancelled, "job.cancel").await
+    let act = |edge: Arc<Edge>| async move {
+        let turned = edge.jobs.cancel(&id).await?;
+        answer(&edge, &principal, &id, turned, JobState::Cancelled, "job.cancel").await
+    };
+    edge.carry_out(act).await
 }
 
 /// What stands between `/jobs/` and the act.

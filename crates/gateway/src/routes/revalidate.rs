@@ -78,7 +78,7 @@ pub(crate) async fn revalidate(
     let (kind, total, spec) = (REVALIDATE, plan.count, plan.spec);
     let (stop_after, actor) = (STOP_AFTER, principal.actor().to_owned());
     let wish = JobWish { kind, spec, total, rate, stop_after, actor };
-    jobs::begin(&edge, &principal, wish, "invalid.revalidate").await
+    jobs::begin(&edge, principal, wish, "invalid.revalidate").await
 }
 
 fn label(name: &str, given: Option<String>) -> Result<Option<String>, Problem> {

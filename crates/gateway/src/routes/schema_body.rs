@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use store::{SchemaKey, SchemaMode};
 
+use crate::auth::standing;
 use crate::body;
 use crate::edge::Edge;
 use crate::error::Kind;
@@ -113,7 +114,7 @@ fn whole_or_none<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<u32>, D:
     Ok(Option::<Whole>::deserialize(reader)?.map(|Whole(number)| number))
 }
 
-/// Reads the body of a request.
+/// Reads the body of a request, and sees to it that whoever sent its head may still do what it asks.
 pub(crate) async fn read<T: serde::de::DeserializeOwned>(
     edge: &Edge,
     parts: &Parts,
@@ -123,6 +124,7 @@ pub(crate) async fn read<T: serde::de::DeserializeOwned>(
     watch.enter(Phase::Body);
     let (bytes, _reserved) = body::collect(&mut body, watch, &edge.budget, BYTES_MAX).await?;
     watch.enter(Phase::Busy);
+    standing::look_again(edge, parts)?;
     let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim());
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("application/json")) {

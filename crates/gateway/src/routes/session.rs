@@ -96,7 +96,9 @@ pub(crate) async fn sign_in(
             principal.actor().to_owned()
         }
     };
-    let secret = edge.sessions.begin(bearer, &actor, pipeline::now()).await?;
+    let act =
+        |edge: Arc<Edge>| async move { edge.sessions.begin(bearer, &actor, pipeline::now()).await };
+    let secret = edge.carry_out(act).await?;
     Ok(empty(edge.cookie.give(&secret, LIFE_S)))
 }
 
@@ -117,8 +119,13 @@ pub(crate) async fn sign_out(
         return Err(forged.problem());
     }
     if let Some(secret) = edge.cookie.secret(&headers) {
-        edge.sessions.end(secret, principal.actor(), pipeline::now()).await?;
-        edge.registry.wake();
+        let secret = secret.to_owned();
+        let act = |edge: Arc<Edge>| async move {
+            edge.sessions.end(&secret, principal.actor(), pipeline::now()).await?;
+            edge.registry.wake();
+            Ok::<_, StoreError>(())
+        };
+        edge.carry_out(act).await?;
     }
     Ok(empty(edge.cookie.take_back()))
 }

@@ -13,6 +13,7 @@ use store::{Extent, Listed, SessionPosition, SessionQuery};
 
 use crate::auth::principal::Principal;
 use crate::auth::refusal::Refusal;
+use crate::auth::standing::Standing;
 use crate::edge::Edge;
 use crate::problem::Problem;
 use crate::query::{PAGE_LIMIT, Query, other_log};
@@ -50,6 +51,7 @@ pub(crate) async fn session(
         let query = SessionQuery { session_id, after, limit: export::PAGE_EVENTS };
         let pages = Export {
             edge: Arc::clone(&edge),
+            standing: Standing::new(Arc::clone(&edge), principal.clone()),
             principal,
             query,
             extent,
@@ -76,6 +78,7 @@ fn position(listed: &Listed) -> SessionPosition {
 struct Export {
     edge: Arc<Edge>,
     principal: Principal,
+    standing: Standing,
     query: SessionQuery,
     extent: Extent,
     /// `limit` of the request, counted down.
@@ -88,7 +91,7 @@ impl Pages for Export {
         if self.is_over || self.n_left == Some(0) {
             return Ok(None);
         }
-        self.edge.registry.still(&self.principal).map_err(Refusal::problem)?;
+        self.standing.look().map_err(Refusal::problem)?;
         let limit = self.n_left.unwrap_or(export::PAGE_EVENTS).min(export::PAGE_EVENTS);
         let query = SessionQuery { limit, ..self.query.clone() };
         let mut page = self.edge.store.session(query, self.extent).await?;

@@ -107,7 +107,9 @@ pub(crate) async fn create(
     let lifetime = wanted.expires_in_s.map(Duration::from_secs);
     let label = wanted.label.unwrap_or_default();
     let wish = NewToken::new(wanted.application, &wanted.scopes, label, kind, lifetime)?;
-    let made = edge.registry.create_token(principal.actor(), wish).await;
+    let act =
+        |edge: Arc<Edge>| async move { edge.registry.create_token(principal.actor(), wish).await };
+    let made = edge.carry_out(act).await;
     let made = made.map_err(|error| match error {
         TrustError::Unknown => Kind::BadValue
             .problem("application names none that there is.")
@@ -130,7 +132,11 @@ pub(crate) async fn rotate(
     let rotation: Option<Rotation> = document::read_any(&edge, &parts, body).await?;
     let overlap_s = rotation.unwrap_or_default().overlap_s.unwrap_or(OVERLAP_S);
     let overlap = check_overlap(Duration::from_secs(overlap_s))?;
-    let made = edge.registry.rotate_token(principal.actor(), &id, overlap).await;
+    let old = id.clone();
+    let act = |edge: Arc<Edge>| async move {
+        edge.registry.rotate_token(principal.actor(), &old, overlap).await
+    };
+    let made = edge.carry_out(act).await;
     let made = made.map_err(|error| match error {
         TrustError::Unknown if edge.registry.table().position(&id).is_some() => {
             Kind::TokenEnded.problem("The token is revoked or expired, so nothing takes its place.")
@@ -147,7 +153,10 @@ pub(crate) async fn revoke(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = segment(request.uri().path(), "/tokens/")?;
-    let revoked = edge.registry.revoke_token(principal.actor(), &id).await;
+    let old = id.clone();
+    let act =
+        |edge: Arc<Edge>| async move { edge.registry.revoke_token(principal.actor(), &old).await };
+    let revoked = edge.carry_out(act).await;
     let revoked = revoked.map_err(|error| not_found(&id, error))?;
     Ok(json(&known(&edge, &revoked)?))
 }

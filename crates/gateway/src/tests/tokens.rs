@@ -9,11 +9,11 @@ use tokio::time::timeout;
 use crate::limits::{Limits, Patience};
 use crate::tests::app::{Answer, App, DEADLINE};
 
-const EVENT: &str = r#"{"category":"a","name":"b"}"#;
+pub(crate) const EVENT: &str = r#"{"category":"a","name":"b"}"#;
 
 impl App {
     /// With the token `bearer`, unless that is empty.
-    async fn ask(&self, bearer: &str, what: &str, body: &str) -> Answer {
+    pub(crate) async fn ask(&self, bearer: &str, what: &str, body: &str) -> Answer {
         let bearer = match bearer {
             "" => String::new(),
             token => format!("Authorization: Bearer {token}\r\n"),
@@ -23,7 +23,7 @@ impl App {
     }
 
     /// A new application and an administrator's token of it, the first of all.
-    async fn with_admin(&self) -> String {
+    pub(crate) async fn with_admin(&self) -> String {
         let made = self.ask("", "POST /applications", r#"{"name":"shop"}"#).await;
         assert_eq!(made.status, 201, "{}", made.text());
         self.token("", json!({ "application": "shop", "scopes": ["admin"] })).await.0
@@ -37,12 +37,12 @@ impl App {
         (text("token"), text("id"))
     }
 
-    async fn scoped(&self, admin: &str, scopes: &[&str]) -> (String, String) {
+    pub(crate) async fn scoped(&self, admin: &str, scopes: &[&str]) -> (String, String) {
         self.token(admin, json!({ "application": "shop", "scopes": scopes })).await
     }
 }
 
-fn refused(answer: &Answer, status: u16, code: &str) {
+pub(crate) fn refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!(
         (answer.status, &answer.json()["code"]),
         (status, &json!(code)),
@@ -388,33 +388,6 @@ async fn a_live_connection_ends_with_the_right_to_it() {
     let (short, _) = app.token(&admin, short).await;
     let mut live = follow(&app, &short).await;
     assert!(rest(&mut live).await.contains(r#""reason":"token_expired""#));
-}
-
-#[tokio::test]
-async fn an_export_breaks_off_when_its_token_is_revoked() {
-    let app = App::start().await;
-    let admin = app.with_admin().await;
-    // More than all buffers on the way hold, so that it is under way as long as nobody reads.
-    let n_events = 60;
-    let event = format!("\"{}\"", "a".repeat(500_000));
-    for _ in 0..n_events {
-        assert_eq!(app.ask(&admin, "POST /streams/large", &event).await.status, 202);
-    }
-    app.applied(n_events).await;
-    let (reader, id) = app.scoped(&admin, &["read"]).await;
-    let mut export = app.connect().await;
-    let head = format!(
-        "GET /streams/large HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
-         Accept: application/x-ndjson\r\nAuthorization: Bearer {reader}\r\n\r\n",
-        app.address
-    );
-    export.write_all(head.as_bytes()).await.unwrap();
-    export.readable().await.unwrap();
-    app.ask(&admin, &format!("DELETE /tokens/{id}"), "").await;
-    let mut bytes = Vec::new();
-    timeout(DEADLINE, export.read_to_end(&mut bytes)).await.unwrap().unwrap();
-    assert!(bytes.starts_with(b"HTTP/1.1 200"));
-    assert!(!bytes.ends_with(b"\r\n0\r\n\r\n"), "it looks complete: {} bytes", bytes.len());
 }
 
 async fn follow(app: &App, token: &str) -> tokio::net::TcpStream {
