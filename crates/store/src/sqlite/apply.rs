@@ -172,6 +172,10 @@ fn run(conn: &mut Connection, apply: &Apply, part: &Part<'_>) -> Result<Ran, Sto
             let doom = part.doom.filter(|_| at + 1 == part.events.len());
             let tried = match doom {
                 Some(reason) => Tried::Refused(reason.to_owned()),
+                // The edge could not ask whether a dead letter keeps its id.
+                None if stored.event.undecided() && burial.keeper(stored)?.is_some() => {
+                    Tried::Known
+                }
                 None => insert.try_one(stored)?,
             };
             let refusal = match tried {

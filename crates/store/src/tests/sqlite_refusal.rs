@@ -1,8 +1,9 @@
 //! What triggers and constraints of a user can do to a record, and that none of it costs another one.
 
+use model::{ContentHash, Draft};
 use rusqlite::Connection;
 
-use crate::dead_letters::{DeadFilter, DeadLetterStore as _};
+use crate::dead_letters::{DeadFilter, DeadLetterStore as _, ID_CONFLICT};
 use crate::error::StoreError;
 use crate::events::EventStore as _;
 use crate::tests::conformance::refusal;
@@ -199,6 +200,32 @@ async fn records_that_only_the_commit_refuses_cost_no_other_one() {
     let res = refusal::apply(&*store, events.collect()).await;
     assert!(matches!(res, Err(StoreError::TooManyRefused { n_records: 1_000, .. })), "{res:?}");
     assert!(store.holds(seq(1_099)).await.unwrap());
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_undecided_record_meets_the_dead_letter_that_keeps_its_id() {
+    let (store, dir) = fresh();
+    let conn = beside(&dir);
+    let sql = format!(
+        "CREATE TRIGGER poison BEFORE INSERT ON events WHEN {POISON} BEGIN SELECT raise(ABORT, 'no'); END"
+    );
+    conn.execute_batch(&sql).unwrap();
+    claim(&*store).await;
+    let sent = |position: u64, content: u128| {
+        let hash = ContentHash(content);
+        stored(position, &Draft { undecided: position > 1, hash, ..draft("poison") })
+    };
+    refusal::apply(&*store, vec![sent(1, 1)]).await.unwrap();
+    // From here on the database would take each of them.
+    heal(&conn);
+    let events = vec![sent(2, 1), sent(3, 2), stored(4, &draft("a"))];
+    let res = refusal::apply(&*store, events).await.unwrap();
+    assert_eq!((res.n_stored, res.n_duplicate, res.n_dead), (1, 1, 1));
+    let letter = store.dead_letter(seq(3)).await.unwrap().unwrap();
+    assert_eq!(letter.reason, ID_CONFLICT);
+    assert_eq!(letter.detail, "the event at 1 has the same id and other content");
+    assert!(!store.holds(seq(2)).await.unwrap());
     store.close().await.unwrap();
 }
 
