@@ -1,5 +1,6 @@
 //! `GET /events/{id}`: one event, byte for byte, and its state. Every accepted id has an answer.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -32,11 +33,10 @@ pub(crate) async fn event(
     if let Some(stream) = &stream {
         principal.narrow(vec![Pattern::Exact(stream.to_string())])?;
     }
-    let (mut found, place) = find(&edge, &id, application.as_deref(), stream.as_deref()).await?;
-    found.retain(|stored| principal.may_read(stored.event.stream()));
-    let stored = match found.as_slice() {
+    let found = find(&edge, &principal, &id, application.as_deref(), stream.as_deref()).await?;
+    let (stored, place) = match found.as_slice() {
         [] => return Err(missing(&edge, &id)),
-        [stored] => stored,
+        [found] => found,
         several => return Err(ambiguous(&id, several)),
     };
     let state = match (place, stored.event.valid()) {
@@ -61,32 +61,38 @@ enum Place {
     Dead,
 }
 
-/// Database, then what waits for it, then the database again: between the first two looks the event may
-/// have moved from the one to the other. What is in neither may be dead.
+/// Every event of the id that the reader may see, one for each application and stream.
+///
+/// Looks in the order in which events move, so that none slips by: the log, the dead letters, the database.
 async fn find(
     edge: &Edge,
+    principal: &Principal,
     id: &str,
     application: Option<&str>,
     stream: Option<&str>,
-) -> Result<(Vec<Stored>, Place), Problem> {
-    let found = edge.store.get(id, application, stream).await?;
-    if !found.is_empty() {
-        return Ok((found, Place::Database));
-    }
-    let queued = edge.intake.queued(id, application, stream).await?;
-    if !queued.is_empty() {
-        return Ok((queued, Place::Log));
-    }
-    let found = edge.store.get(id, application, stream).await?;
-    if !found.is_empty() {
-        return Ok((found, Place::Database));
-    }
+) -> Result<Vec<(Stored, Place)>, Problem> {
+    let queued = edge.intake.queued(id, application, stream).await;
     let dead = edge.stores.dead_letters.dead_by_id(id, application, stream).await?;
-    if !dead.is_empty() {
-        return Ok((dead, Place::Dead));
-    }
-    // Replayed between the last two looks.
-    Ok((edge.store.get(id, application, stream).await?, Place::Database))
+    let rows = edge.store.get(id, application, stream).await?;
+    let queued = match queued {
+        Ok(queued) => queued,
+        // What is known is told also while too much waits to be searched.
+        Err(_) if rows.iter().chain(&dead).any(|s| principal.may_read(s.event.stream())) => vec![],
+        Err(error) => return Err(error.into()),
+    };
+    let places = [(rows, Place::Database), (dead, Place::Dead), (queued, Place::Log)];
+    let mut found = places
+        .into_iter()
+        .flat_map(|(several, place)| several.into_iter().map(move |stored| (stored, place)))
+        .filter(|(stored, _)| principal.may_read(stored.event.stream()))
+        .collect::<Vec<_>>();
+    // The first one of an application and stream has the id. Behind it there may be itself, seen a moment earlier
+    // in another place, and repetitions that wait for the consumer.
+    let mut keys = HashSet::new();
+    found.retain(|(Stored { event, .. }, _)| {
+        keys.insert((event.stream().to_owned(), event.application().map(str::to_owned)))
+    });
+    Ok(found)
 }
 
 fn missing(edge: &Edge, id: &str) -> Problem {
@@ -100,9 +106,9 @@ fn missing(edge: &Edge, id: &str) -> Problem {
     problem
 }
 
-fn ambiguous(id: &str, several: &[Stored]) -> Problem {
+fn ambiguous(id: &str, several: &[(Stored, Place)]) -> Problem {
     let mut streams: Vec<String> =
-        several.iter().map(|stored| stored.event.stream().to_owned()).collect();
+        several.iter().map(|(stored, _)| stored.event.stream().to_owned()).collect();
     streams.sort();
     streams.dedup();
     let detail = format!("The id {id:?} names {} events.", several.len());

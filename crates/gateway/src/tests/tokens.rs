@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use model::Timestamp;
 use serde_json::{Value, json};
+use store::Claim;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -418,4 +420,34 @@ async fn rest(stream: &mut tokio::net::TcpStream) -> String {
         text.push_str(&piece(stream).await);
     }
     text
+}
+
+#[tokio::test]
+async fn an_id_of_another_stream_hides_nothing_wherever_it_stands() {
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    let (reader, _) = app.scoped(&admin, &["read:b"]).await;
+    let headers = format!(
+        "Content-Type: application/json\r\nIdempotency-Key: 1\r\nAuthorization: Bearer {admin}\r\n"
+    );
+    let sent = app.send("POST /streams/a", &headers, b"{}").await;
+    assert_eq!(sent.status, 202, "{}", sent.text());
+    app.applied(1).await;
+    // Another consumer has the database from now on: what comes waits in the log.
+    let at = |seconds: i64| Timestamp::from_micros(4_000_000_000_000_000 + seconds * 1_000_000);
+    let (now, until) = (at(0), at(1_000));
+    let claim = Claim { holder: "another".to_owned(), log: app.log, now, until };
+    app.edge.store.claim(claim).await.unwrap();
+    refused(&app.ask(&reader, "GET /events/1", "").await, 404, "not_found");
+    let sent = app.send("POST /streams/b", &headers, b"{}").await;
+    assert_eq!(sent.status, 202, "{}", sent.text());
+    let found = app.ask(&reader, "GET /events/1", "").await;
+    assert_eq!(found.status, 200, "{}", found.text());
+    let found = found.json();
+    assert_eq!((&found["stream"], &found["state"]), (&json!("b"), &json!("queued")));
+    let found = app.ask(&admin, "GET /events/1", "").await;
+    refused(&found, 409, "ambiguous_id");
+    assert_eq!(found.json()["streams"], json!(["a", "b"]));
+    let found = app.ask(&admin, "GET /events/1?stream=a", "").await.json();
+    assert_eq!((&found["stream"], &found["state"]), (&json!("a"), &json!("stored")));
 }

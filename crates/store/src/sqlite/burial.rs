@@ -87,9 +87,22 @@ impl<'c> Burial<'c> {
                 self.count_refusal(stored, reason)?;
                 self.bury(stored, REFUSED, reason)?;
             }
-            (None, None) => unreachable!("an insert that met no row with the id was refused"),
+            (None, None) => {
+                let seq = self.keeper(stored)?.expect("what was not tried has its id kept");
+                self.bury(stored, ID_CONFLICT, &conflict(seq))?;
+            }
         }
         Ok(Settled::Dead)
+    }
+
+    /// Where the refused dead letter stands that keeps the record's id, if any.
+    pub(crate) fn keeper(&self, stored: &Stored) -> Result<Option<i64>, StoreError> {
+        let event = &stored.event;
+        let key = params![event.id(), event.stream(), event.application().unwrap_or_default()];
+        let find = || -> rusqlite::Result<Option<i64>> {
+            self.conn.prepare_cached(FIND_DEAD)?.query_row(key, |row| row.get(0)).optional()
+        };
+        find().map_err(failure)
     }
 
     fn owner(&self, stored: &Stored) -> rusqlite::Result<Option<(i64, [u8; 16])>> {

@@ -26,6 +26,13 @@ pub(crate) fn refusal(error: rusqlite::Error) -> Result<String, StoreError> {
     if is_damage || may_pass(&error) { Err(failure(error)) } else { Ok(error.to_string()) }
 }
 
+/// What an error of a commit means: the database's words where it is a deferred constraint, which some record of the
+/// transaction violates, else an error that has nothing to do with them.
+pub(crate) fn deferred(error: rusqlite::Error) -> Result<String, StoreError> {
+    let is_constraint = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation);
+    if is_constraint { Ok(error.to_string()) } else { Err(failure(error)) }
+}
+
 /// The same statement may succeed later: the fault lies with the disk, the memory or another process.
 fn may_pass(error: &rusqlite::Error) -> bool {
     matches!(

@@ -12,7 +12,7 @@ use crate::dead_letters::{DeadState, ID_CONFLICT, REFUSED, Replay, Replayed};
 use crate::error::StoreError;
 use crate::events::Stored;
 use crate::sqlite::burial::{FIND, conflict};
-use crate::sqlite::failure::{failure, refusal};
+use crate::sqlite::failure::{deferred, failure, refusal};
 use crate::sqlite::insert::{Care, Insert, Tried};
 use crate::sqlite::rows;
 use crate::sqlite::windows::note_times;
@@ -38,31 +38,68 @@ struct Letter {
     is_row: bool,
 }
 
+/// How a transaction ended that met no error.
+enum Ran {
+    Committed(Vec<Replayed>),
+    /// The database itself ended it at this record.
+    Ended(Seq, String),
+    /// The commit was refused, for the sake of one of the records.
+    Unkept(String),
+}
+
+/// The words against the records that end transactions or cannot be committed.
+type Endings = BTreeMap<Seq, String>;
+
 /// One slice.
 pub(crate) fn replay(conn: &mut Connection, replay: &Replay) -> Result<Vec<Replayed>, StoreError> {
-    // The records that end transactions: each is found once, so there are at most as many turns as records.
-    let mut endings = BTreeMap::new();
+    part(conn, replay, &replay.seqs, &mut Endings::new())
+}
+
+/// In one transaction, or in halves of it where the commit is refused and does not say because of which record.
+fn part(
+    conn: &mut Connection,
+    replay: &Replay,
+    seqs: &[Seq],
+    endings: &mut Endings,
+) -> Result<Vec<Replayed>, StoreError> {
+    // Each ending is found once, so there are at most as many turns as records.
     loop {
-        match run(conn, replay, &endings)? {
-            Ok(outcomes) => return Ok(outcomes),
-            Err((seq, reason)) => drop(endings.insert(seq, reason)),
+        let reason = match run(conn, replay, seqs, endings)? {
+            Ran::Committed(outcomes) => return Ok(outcomes),
+            Ran::Ended(seq, reason) => {
+                endings.insert(seq, reason);
+                continue;
+            }
+            Ran::Unkept(reason) => reason,
+        };
+        match *seqs {
+            [seq] if !endings.contains_key(&seq) => drop(endings.insert(seq, reason)),
+            [] | [_] => {
+                let seq = seqs.first().copied().unwrap_or_default();
+                return Err(unchanged(seq, &reason));
+            }
+            _ => {
+                let (front, back) = seqs.split_at(seqs.len() / 2);
+                let mut outcomes = part(conn, replay, front, endings)?;
+                outcomes.append(&mut part(conn, replay, back, endings)?);
+                return Ok(outcomes);
+            }
         }
     }
 }
 
-type Ending = (Seq, String);
-
 fn run(
     conn: &mut Connection,
     replay: &Replay,
-    endings: &BTreeMap<Seq, String>,
-) -> Result<Result<Vec<Replayed>, Ending>, StoreError> {
+    seqs: &[Seq],
+    endings: &Endings,
+) -> Result<Ran, StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
-    let mut outcomes = Vec::with_capacity(replay.seqs.len());
-    let first = replay.seqs.first().copied().unwrap_or_default();
+    let mut outcomes = Vec::with_capacity(seqs.len());
+    let first = seqs.first().copied().unwrap_or_default();
     {
         let mut insert = Insert::new(&tx, Care::Savepoints, first)?;
-        for &seq in &replay.seqs {
+        for &seq in seqs {
             let letter = letter(&tx, seq)?;
             let Some(letter) = letter else {
                 outcomes.push(Replayed::Skipped);
@@ -84,14 +121,16 @@ fn run(
                 Tried::Stored => take(&tx, replay, letter.stored)?,
                 Tried::Known => meet_owner(&tx, replay, &letter.stored)?,
                 Tried::Refused(detail) => refuse(&tx, replay, seq, REFUSED, detail)?,
-                Tried::Ended(reason) => return Ok(Err((seq, reason))),
+                Tried::Ended(reason) => return Ok(Ran::Ended(seq, reason)),
             });
         }
     }
     crash::at("replay.before_commit");
-    tx.commit().map_err(failure)?;
+    if let Err(error) = tx.commit() {
+        return deferred(error).map(Ran::Unkept);
+    }
     crash::at("replay.after_commit");
-    Ok(Ok(outcomes))
+    Ok(Ran::Committed(outcomes))
 }
 
 fn letter(tx: &Transaction<'_>, seq: Seq) -> Result<Option<Letter>, StoreError> {
@@ -176,5 +215,9 @@ fn changed(seq: Seq, n_rows: rusqlite::Result<usize>) -> Result<(), StoreError> 
         Ok(_) => "the change was dropped without an error".to_owned(),
         Err(error) => refusal(error)?,
     };
-    Err(StoreError::Refused { seq, reason: format!("the dead letter cannot be changed: {reason}") })
+    Err(unchanged(seq, &reason))
+}
+
+fn unchanged(seq: Seq, reason: &str) -> StoreError {
+    StoreError::Refused { seq, reason: format!("the dead letter cannot be changed: {reason}") }
 }

@@ -1,8 +1,9 @@
 //! What triggers and constraints of a user can do to a record, and that none of it costs another one.
 
+use model::{ContentHash, Draft};
 use rusqlite::Connection;
 
-use crate::dead_letters::{DeadFilter, DeadLetterStore as _};
+use crate::dead_letters::{DeadFilter, DeadLetterStore as _, ID_CONFLICT};
 use crate::error::StoreError;
 use crate::events::EventStore as _;
 use crate::tests::conformance::refusal;
@@ -62,13 +63,24 @@ fn refusals() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A constraint that only the commit checks. It says neither when nor whose.
+fn deferred() -> (&'static str, String) {
+    let sql = format!(
+        "CREATE TABLE parents (id TEXT PRIMARY KEY) STRICT; \
+         CREATE TABLE children (id TEXT REFERENCES parents DEFERRABLE INITIALLY DEFERRED) STRICT; \
+         CREATE TRIGGER poison AFTER INSERT ON events WHEN {POISON} \
+         BEGIN INSERT INTO traces VALUES (new.id); INSERT INTO children VALUES (new.id); END"
+    );
+    ("a deferred constraint", sql)
+}
+
 fn heal(conn: &Connection) {
     conn.execute_batch("DROP TRIGGER poison").unwrap();
 }
 
 #[tokio::test]
 async fn whatever_refuses_a_record_refuses_only_that_and_a_replay_brings_it_back() {
-    for (name, sql) in refusals() {
+    for (name, sql) in refusals().into_iter().chain([deferred()]) {
         eprintln!("{name}");
         let (store, dir) = fresh();
         let conn = beside(&dir);
@@ -156,6 +168,90 @@ async fn records_that_end_transactions_cost_no_more_than_one_more_try_each() {
     let page = store.dead_page(DeadFilter::default(), None, 1_000, 1 << 30).await.unwrap();
     let letters: Vec<_> = page.events.into_iter().map(|letter| letter.stored).collect();
     assert!(positions(&letters).iter().all(|position| position % 3 == 0));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn records_that_only_the_commit_refuses_cost_no_other_one() {
+    let (store, dir) = fresh();
+    let sql = deferred().1;
+    beside(&dir).execute_batch(&format!("CREATE TABLE traces (id TEXT) STRICT; {sql}")).unwrap();
+    claim(&*store).await;
+    let is_poison = |position: u64| position % 97 == 0;
+    let events = (1..=1_000).map(|position| {
+        let kind = if is_poison(position) { "poison" } else { "good" };
+        stored(position, &draft(&format!("{kind}-{position}")))
+    });
+    let res = refusal::apply(&*store, events.collect()).await.unwrap();
+    assert_eq!((res.n_stored, res.n_dead), (990, 10));
+    let page = store.dead_page(DeadFilter::default(), None, 100, 1 << 30).await.unwrap();
+    assert_eq!(page.events.len(), 10);
+    assert!(
+        page.events
+            .iter()
+            .all(|letter| is_poison(letter.stored.seq.get())
+                && letter.detail.contains("FOREIGN KEY"))
+    );
+    // Most of what comes now is refused: what stood before is stored, and then it stops.
+    let events = (1_001..=2_000).map(|position| {
+        let kind = if position < 1_100 { "good" } else { "poison" };
+        stored(position, &draft(&format!("{kind}-{position}")))
+    });
+    let res = refusal::apply(&*store, events.collect()).await;
+    assert!(matches!(res, Err(StoreError::TooManyRefused { n_records: 1_000, .. })), "{res:?}");
+    assert!(store.holds(seq(1_099)).await.unwrap());
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_undecided_record_meets_the_dead_letter_that_keeps_its_id() {
+    let (store, dir) = fresh();
+    let conn = beside(&dir);
+    let sql = format!(
+        "CREATE TRIGGER poison BEFORE INSERT ON events WHEN {POISON} BEGIN SELECT raise(ABORT, 'no'); END"
+    );
+    conn.execute_batch(&sql).unwrap();
+    claim(&*store).await;
+    let sent = |position: u64, content: u128| {
+        let hash = ContentHash(content);
+        stored(position, &Draft { undecided: position > 1, hash, ..draft("poison") })
+    };
+    refusal::apply(&*store, vec![sent(1, 1)]).await.unwrap();
+    // From here on the database would take each of them.
+    heal(&conn);
+    let events = vec![sent(2, 1), sent(3, 2), stored(4, &draft("a"))];
+    let res = refusal::apply(&*store, events).await.unwrap();
+    assert_eq!((res.n_stored, res.n_duplicate, res.n_dead), (1, 1, 1));
+    let letter = store.dead_letter(seq(3)).await.unwrap().unwrap();
+    assert_eq!(letter.reason, ID_CONFLICT);
+    assert_eq!(letter.detail, "the event at 1 has the same id and other content");
+    assert!(!store.holds(seq(2)).await.unwrap());
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_that_refuses_even_dead_letters_loses_nothing() {
+    let (store, dir) = fresh();
+    let conn = beside(&dir);
+    conn.execute_batch(
+        "CREATE TABLE parents (id TEXT PRIMARY KEY) STRICT; \
+         CREATE TABLE children (id TEXT REFERENCES parents DEFERRABLE INITIALLY DEFERRED) STRICT; \
+         CREATE TRIGGER poison AFTER UPDATE ON lease BEGIN INSERT INTO children VALUES ('x'); END",
+    )
+    .unwrap();
+    let events = || vec![stored(1, &draft("a")), stored(2, &draft("b"))];
+    conn.execute_batch("INSERT INTO parents VALUES ('x')").unwrap();
+    claim(&*store).await;
+    conn.execute_batch("DELETE FROM children; DELETE FROM parents").unwrap();
+    let res = refusal::apply(&*store, events()).await;
+    assert!(
+        matches!(&res, Err(StoreError::Refused { seq: told, .. }) if *told == seq(1)),
+        "{res:?}"
+    );
+    assert_eq!(store.lease().await.unwrap().applied, seq(0));
+    heal(&conn);
+    let res = refusal::apply(&*store, events()).await.unwrap();
+    assert_eq!((res.n_stored, res.n_dead), (2, 0));
     store.close().await.unwrap();
 }
 
