@@ -43,6 +43,9 @@ pub trait SessionStore: Send + Sync {
     /// Notes that sign-ins were used, by the new ends of their time. Those that are gone stay gone.
     async fn extend_sign_ins(&self, ends: Vec<(SecretHash, Timestamp)>) -> Result<(), StoreError>;
 
+    /// Ends all of them.
+    async fn sign_out_all(&self, audit: AuditEntry) -> Result<(), StoreError>;
+
     /// Ends one. Without it there is no line in the trail either.
     async fn sign_out(&self, hash: SecretHash, audit: AuditEntry) -> Result<(), StoreError>;
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::{AuditEntry, StoreError};
 
 use crate::auth::browser;
-use crate::auth::codes::{Bearer, MadeCode};
+use crate::auth::codes::{Bearer, Invitation, MadeCode};
 use crate::auth::principal::{Need, Principal};
 use crate::auth::refusal::Refusal;
 use crate::auth::session::LIFE_S;
@@ -77,18 +77,15 @@ pub(crate) async fn sign_in(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let proof: Proof = document::read(&edge, &parts, body).await?;
-    let bearer = match (proof.code, proof.token) {
+    check_needed(&edge)?;
+    let invitation = match (proof.code, proof.token) {
         (Some(code), None) => {
-            edge.codes.take(code.as_bytes(), pipeline::now()).ok_or_else(|| {
-                Kind::BadCode.problem(
-                    "There is no such code: it was used, its time is over, or it was mistyped.",
-                )
-            })?
+            edge.codes.take(code.as_bytes(), pipeline::now()).ok_or_else(no_such_code)?
         }
-        (None, Some(token)) => by_token(&edge, &token)?,
+        (None, Some(token)) => Invitation { bearer: by_token(&edge, &token)?, maker: None },
         _ => return Err(Kind::MissingField.problem("Send either a code or a token.")),
     };
-    let actor = match &bearer {
+    let actor = match &invitation.bearer {
         Bearer::Machine => MACHINE.to_owned(),
         // Its token may have ended since the code was made.
         Bearer::Token(id) => {
@@ -96,8 +93,25 @@ pub(crate) async fn sign_in(
             principal.actor().to_owned()
         }
     };
-    let secret = edge.sessions.begin(bearer, &actor, pipeline::now()).await?;
+    let secret = edge.sessions.begin(invitation, &actor, pipeline::now()).await?;
+    let secret = secret.ok_or_else(no_such_code)?;
     Ok(empty(edge.cookie.give(&secret, LIFE_S)))
+}
+
+/// Whoever signed in while everybody may everything would keep that when tokens are asked for.
+fn check_needed(edge: &Edge) -> Result<(), Problem> {
+    if edge.registry.is_open() {
+        return Err(
+            Kind::NotNeeded.problem("Nobody needs to sign in: this server asks for no tokens yet.")
+        );
+    }
+    Ok(())
+}
+
+fn no_such_code() -> Problem {
+    Kind::BadCode.problem(
+        "There is no such code: it was used, its time is over, whoever made it has been signed out, or it was mistyped.",
+    )
 }
 
 fn by_token(edge: &Edge, token: &str) -> Result<Bearer, Problem> {
@@ -123,15 +137,32 @@ pub(crate) async fn sign_out(
     Ok(empty(edge.cookie.take_back()))
 }
 
+/// `DELETE /session/all`: whoever has signed in, with whatever, has to do it again.
+pub(crate) async fn sign_out_all(
+    State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
+) -> Result<Response, Problem> {
+    // First the codes: one that is taken later is one that is made later, or knows its maker.
+    edge.codes.clear();
+    let ended = edge.sessions.end_all(principal.actor(), pipeline::now()).await;
+    edge.registry.wake();
+    ended?;
+    Ok(empty(edge.cookie.take_back()))
+}
+
 /// `POST /session/codes`.
 pub(crate) async fn make_code(
     State(edge): State<Arc<Edge>>,
     Extension(principal): Extension<Principal>,
 ) -> Result<Response, Problem> {
     let token_id = principal.identity().and_then(|identity| identity.token_id.clone());
-    let bearer = token_id.map_or(Bearer::Machine, Bearer::Token);
+    check_needed(&edge)?;
+    let invitation = Invitation {
+        bearer: token_id.map_or(Bearer::Machine, Bearer::Token),
+        maker: principal.sign_in().copied(),
+    };
     let now = pipeline::now();
-    let made = edge.codes.make(bearer, now).map_err(|error| {
+    let made = edge.codes.make(invitation, now).map_err(|error| {
         Problem::from(StoreError::Unavailable(format!("no random bits: {error}")))
     })?;
     let entry = AuditEntry {

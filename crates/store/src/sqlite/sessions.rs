@@ -25,6 +25,10 @@ impl SessionStore for SqliteStore {
         self.control.run(move |conn| extend(conn, &ends).map_err(failure)).await
     }
 
+    async fn sign_out_all(&self, audit: AuditEntry) -> Result<(), StoreError> {
+        self.control.run(move |conn| end_all(conn, &audit).map_err(failure)).await
+    }
+
     async fn sign_out(&self, hash: SecretHash, audit: AuditEntry) -> Result<(), StoreError> {
         self.control.run(move |conn| end(conn, &hash, &audit).map_err(failure)).await
     }
@@ -81,6 +85,13 @@ fn extend(conn: &mut Connection, ends: &[(SecretHash, Timestamp)]) -> rusqlite::
             update.execute(params![expires_at.micros(), hash])?;
         }
     }
+    tx.commit()
+}
+
+fn end_all(conn: &mut Connection, entry: &AuditEntry) -> rusqlite::Result<()> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute("DELETE FROM sign_ins", [])?;
+    audit::add(&tx, entry)?;
     tx.commit()
 }
 
