@@ -30,6 +30,7 @@ mod rate;
 mod returns;
 mod server;
 mod session;
+mod sign_in;
 mod slow_readers;
 mod token_text;
 mod tokens;

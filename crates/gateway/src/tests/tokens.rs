@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use crate::auth::codes::Invitation;
 use crate::limits::{Limits, Patience};
 use crate::tests::app::{Answer, App, DEADLINE};
 
@@ -14,7 +13,7 @@ const EVENT: &str = r#"{"category":"a","name":"b"}"#;
 
 impl App {
     /// With the token `bearer`, unless that is empty.
-    async fn ask(&self, bearer: &str, what: &str, body: &str) -> Answer {
+    pub(crate) async fn ask(&self, bearer: &str, what: &str, body: &str) -> Answer {
         let bearer = match bearer {
             "" => String::new(),
             token => format!("Authorization: Bearer {token}\r\n"),
@@ -24,26 +23,26 @@ impl App {
     }
 
     /// A new application and an administrator's token of it, the first of all.
-    async fn with_admin(&self) -> String {
+    pub(crate) async fn with_admin(&self) -> String {
         let made = self.ask("", "POST /applications", r#"{"name":"shop"}"#).await;
         assert_eq!(made.status, 201, "{}", made.text());
         self.token("", json!({ "application": "shop", "scopes": ["admin"] })).await.0
     }
 
     /// A new token: its text and its id.
-    async fn token(&self, admin: &str, wanted: Value) -> (String, String) {
+    pub(crate) async fn token(&self, admin: &str, wanted: Value) -> (String, String) {
         let made = self.ask(admin, "POST /tokens", &wanted.to_string()).await;
         assert_eq!(made.status, 201, "{}", made.text());
         let text = |name: &str| made.json()[name].as_str().unwrap().to_owned();
         (text("token"), text("id"))
     }
 
-    async fn scoped(&self, admin: &str, scopes: &[&str]) -> (String, String) {
+    pub(crate) async fn scoped(&self, admin: &str, scopes: &[&str]) -> (String, String) {
         self.token(admin, json!({ "application": "shop", "scopes": scopes })).await
     }
 }
 
-fn refused(answer: &Answer, status: u16, code: &str) {
+pub(crate) fn refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!(
         (answer.status, &answer.json()["code"]),
         (status, &json!(code)),
@@ -446,55 +445,4 @@ async fn rest(stream: &mut tokio::net::TcpStream) -> String {
         text.push_str(&piece(stream).await);
     }
     text
-}
-
-/// The cookie of who signs in with this.
-async fn cookie(app: &App, proof: Value) -> String {
-    let answer = app.ask("", "POST /session", &proof.to_string()).await;
-    assert_eq!(answer.status, 204, "{}", answer.text());
-    answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
-}
-
-/// With the cookie, from a page of ours.
-async fn with_cookie(app: &App, cookie: &str, what: &str) -> Answer {
-    let own = "X-Requested-By: console\r\nSec-Fetch-Site: same-origin\r\n";
-    app.send(what, &format!("Cookie: {cookie}\r\n{own}"), b"").await
-}
-
-#[tokio::test]
-async fn no_sign_in_and_no_code_outlives_the_time_when_everybody_may_everything() {
-    let app = App::start().await;
-    refused(&app.ask("", "POST /session/codes", "").await, 409, "not_needed");
-    for proof in [json!({ "code": "c" }), json!({ "token": "t" })] {
-        let answer = app.ask("", "POST /session", &proof.to_string()).await;
-        refused(&answer, 409, "not_needed");
-        assert_eq!(answer.header("set-cookie"), None);
-    }
-    let admin = app.with_admin().await;
-    assert_eq!(app.ask(&admin, "POST /session/codes", "").await.status, 201);
-}
-
-#[tokio::test]
-async fn an_administrator_ends_all_sign_ins_and_codes() {
-    let app = App::start().await;
-    let admin = app.with_admin().await;
-    let machine = app.edge.codes.make(Invitation::MACHINE, pipeline::now()).unwrap();
-    let machine = cookie(&app, json!({ "code": machine.text })).await;
-    let made = with_cookie(&app, &machine, "POST /session/codes").await;
-    assert_eq!(made.status, 201, "{}", made.text());
-    let (reader, _) = app.scoped(&admin, &["read"]).await;
-    let token = cookie(&app, json!({ "token": reader })).await;
-    refused(&app.ask(&reader, "DELETE /session/all", "").await, 403, "wrong_scope");
-    refused(&app.ask("", "DELETE /session/all", "").await, 401, "token_missing");
-    for cookie in [&machine, &token] {
-        assert_eq!(with_cookie(&app, cookie, "GET /events").await.status, 200);
-    }
-    assert_eq!(app.ask(&admin, "DELETE /session/all", "").await.status, 204);
-    for cookie in [&machine, &token] {
-        refused(&with_cookie(&app, cookie, "GET /events").await, 401, "token_missing");
-    }
-    let proof = json!({ "code": made.json()["code"] }).to_string();
-    refused(&app.ask("", "POST /session", &proof).await, 401, "bad_code");
-    let trail = app.ask(&admin, "GET /audit?limit=1", "").await.json();
-    assert_eq!(trail["audit"][0]["act"], "session.end_all");
 }
