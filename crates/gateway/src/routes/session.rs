@@ -116,6 +116,8 @@ fn no_such_code() -> Problem {
 
 fn by_token(edge: &Edge, token: &str) -> Result<Bearer, Problem> {
     let principal = edge.registry.resolve(token.as_bytes()).map_err(Refusal::problem)?;
+    // The request itself came without it, so it has not paid yet.
+    let _ = edge.limiter.admit(&principal, None)?;
     principal.check(Need::ReadSome)?;
     let id = principal.identity().and_then(|identity| identity.token_id.clone());
     Ok(Bearer::Token(id.expect("who came with a token has one")))

@@ -76,3 +76,17 @@ async fn signing_out_without_a_sign_in_wakes_nobody() {
     assert!(timeout(DEADLINE, changed).await.is_ok());
     refused(&with_cookie(&app, &good, "GET /events").await, 401, "token_missing");
 }
+
+#[tokio::test]
+async fn signing_in_costs_what_any_request_of_the_token_costs() {
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    let slow = r#"{"name":"slow","rate":{"events_per_s":1,"burst":2}}"#;
+    assert_eq!(app.ask(&admin, "POST /applications", slow).await.status, 201);
+    let (reader, _) = app.token(&admin, json!({"application":"slow","scopes":["read"]})).await;
+    // What it has sent counts: a thousand requests of debt cannot be paid back within this test.
+    let principal = app.edge.registry.resolve(reader.as_bytes()).unwrap();
+    app.edge.limiter.admit(&principal, None).unwrap().settle(1_000);
+    let answer = app.ask("", "POST /session", &json!({ "token": reader }).to_string()).await;
+    refused(&answer, 429, "rate_limited");
+}
