@@ -32,6 +32,7 @@ mod server;
 mod session;
 mod sign_in;
 mod slow_readers;
+mod status;
 mod token_text;
 mod tokens;
 mod verdict;
