@@ -60,6 +60,8 @@ export async function signIn(proof) {
     signInFault.value = words(error);
   }
   await refreshSession();
+  // Whoever is in needs no reason: so it is with a code for a server that asks for none.
+  if (!isOut(session.peek())) signInFault.value = '';
 }
 
 export async function signOut() {

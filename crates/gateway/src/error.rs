@@ -81,6 +81,7 @@ pub(crate) enum Kind {
     RateLimited,
     TooManyDryRuns,
     BadCode,
+    NotNeeded,
     Csrf,
 }
 
@@ -110,7 +111,7 @@ impl Kind {
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
         Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
-        Self::RateLimited, Self::BadCode, Self::Csrf, Self::JobRunning, Self::JobOver,
+        Self::RateLimited, Self::BadCode, Self::NotNeeded, Self::Csrf, Self::JobRunning, Self::JobOver,
     ];
 
     /// Status, code, hint.
@@ -155,6 +156,7 @@ impl Kind {
             Self::TooManyKept => (409, "too_many_kept", "revoke tokens that nobody uses; use one application for each client"),
             Self::JobRunning => (409, "job_running", "wait for the job that is named, or cancel it: POST /jobs/{id}/cancel"),
             Self::JobOver => (409, "job_over", "start a new job"),
+            Self::NotNeeded => (409, "not_needed", "open the console as it is; from the first token on it asks who you are"),
             Self::OtherLog => (410, "other_log", "this server's log began anew: read again from the beginning, without the cursor"),
             Self::EventTooLarge => (413, "event_too_large", "send a smaller event, or keep the large part elsewhere and send its address"),
             Self::BodyTooLarge => (413, "body_too_large", "send fewer events in one request"),

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::assets::Assets;
-use crate::auth::codes::{Bearer, Codes};
+use crate::auth::codes::{Codes, Invitation};
 use crate::auth::cookie::Cookie;
 use crate::auth::registry::Registry;
 use crate::auth::session::Sessions;
@@ -123,7 +123,7 @@ impl Gateway {
     pub fn console_for_a_person(&self) -> String {
         let (edge, url) = (&self.edge, &self.edge.options.public_url);
         let made = (!edge.registry.is_open())
-            .then(|| edge.codes.make(Bearer::Machine, pipeline::now()).ok());
+            .then(|| edge.codes.make(Invitation::MACHINE, pipeline::now()).ok());
         made.flatten().map_or_else(|| session::console(url), |made| session::address(url, &made))
     }
 }

@@ -75,6 +75,7 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/tokens/{id}", "DELETE", ADMIN, delete(tokens::revoke)),
         bare("/tokens/{id}/rotate", WRITE, ADMIN, post(tokens::rotate)),
         bare("/session", "GET, HEAD, POST, DELETE", OPEN, get(session::look).post(session::sign_in).delete(session::sign_out)),
+        bare("/session/all", "DELETE", ADMIN, delete(session::sign_out_all)),
         bare("/session/codes", WRITE, ADMIN, post(session::make_code)),
         route("/invalid", READ, LOOK, get(invalid::invalid)),
         bare("/invalid/revalidate", WRITE, ADMIN, post(revalidate::revalidate)),

@@ -48,7 +48,9 @@ pub use schemas::{
     SchemaMode, SchemaRefusal, SchemaSource, SchemaState, SchemaStates, SchemaStore, SchemaText,
     SchemaVersion, VERSIONS_BYTES_MAX,
 };
-pub use sessions::{SIGN_INS_MAX, SecretHash, SessionStore, SignIn};
+pub use sessions::{
+    SIGN_INS_MAX, SIGN_INS_OF_MACHINE_MAX, SIGN_INS_OF_TOKEN_MAX, SecretHash, SessionStore, SignIn,
+};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use stores::Stores;
 pub use trust::{

@@ -9,8 +9,13 @@ use model::Timestamp;
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 
-/// Most sign-ins at a time. To make room for a new one the one is forgotten that would end first.
+/// Most sign-ins with tokens at a time. To make room for a new one the one is forgotten that would end first; so with the
+/// other bounds, each among its own.
 pub const SIGN_INS_MAX: usize = 1_000;
+/// Most with one token.
+pub const SIGN_INS_OF_TOKEN_MAX: usize = 20;
+/// Most of the machine itself. Those with tokens never put one of these out.
+pub const SIGN_INS_OF_MACHINE_MAX: usize = 100;
 
 /// The SHA-256 of the secret in a browser's cookie.
 pub type SecretHash = [u8; 32];
@@ -36,12 +41,15 @@ pub trait SessionStore: Send + Sync {
     /// All of them, those that have expired included.
     async fn sign_ins(&self) -> Result<Vec<SignIn>, StoreError>;
 
-    /// Adds one; forgets those that have expired when it began and, beyond [`SIGN_INS_MAX`], the ones that would end
-    /// first. Answers with the hashes of the forgotten. If the future is dropped, it may or may not have happened.
+    /// Adds one; forgets those that have expired when it began and, beyond each bound ([`SIGN_INS_MAX`],
+    /// [`SIGN_INS_OF_TOKEN_MAX`], [`SIGN_INS_OF_MACHINE_MAX`]), the ones that would end first. Answers with the hashes of the forgotten. If the future is dropped, it may or may not have happened.
     async fn sign_in(&self, new: SignIn, audit: AuditEntry) -> Result<Vec<SecretHash>, StoreError>;
 
     /// Notes that sign-ins were used, by the new ends of their time. Those that are gone stay gone.
     async fn extend_sign_ins(&self, ends: Vec<(SecretHash, Timestamp)>) -> Result<(), StoreError>;
+
+    /// Ends all of them.
+    async fn sign_out_all(&self, audit: AuditEntry) -> Result<(), StoreError>;
 
     /// Ends one. Without it there is no line in the trail either.
     async fn sign_out(&self, hash: SecretHash, audit: AuditEntry) -> Result<(), StoreError>;

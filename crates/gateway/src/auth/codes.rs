@@ -25,6 +25,15 @@ pub(crate) enum Bearer {
     Token(String),
 }
 
+/// What a code was made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Invitation {
+    /// Who signs in with it.
+    pub(crate) bearer: Bearer,
+    /// The sign-in that made it, which lends its beginning: it is good no longer than that one.
+    pub(crate) maker: Option<SecretHash>,
+}
+
 /// A code that was just made. Its text is shown this once.
 #[derive(Clone, Debug)]
 pub(crate) struct MadeCode {
@@ -42,20 +51,25 @@ pub(crate) struct Codes {
 #[derive(Debug)]
 struct Waiting {
     hash: SecretHash,
-    bearer: Bearer,
+    invitation: Invitation,
     expires_at: Timestamp,
 }
 
+impl Invitation {
+    /// The machine's own.
+    pub(crate) const MACHINE: Self = Self { bearer: Bearer::Machine, maker: None };
+}
+
 impl Codes {
-    /// A new code for `bearer`.
+    /// A new code.
     pub(crate) fn make(
         &self,
-        bearer: Bearer,
+        invitation: Invitation,
         now: Timestamp,
     ) -> Result<MadeCode, getrandom::Error> {
         let text = secret::make::<16>()?;
         let expires_at = Timestamp::from_micros(now.micros() + LIFE_US);
-        let waiting = Waiting { hash: secret::hash(text.as_bytes()), bearer, expires_at };
+        let waiting = Waiting { hash: secret::hash(text.as_bytes()), invitation, expires_at };
         let mut all = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|one| one.expires_at > now);
         if all.len() >= CODES_MAX {
@@ -66,7 +80,7 @@ impl Codes {
     }
 
     /// Uses a code up. `None`: there is no such code, any more. Takes as long for a wrong one as for a good one.
-    pub(crate) fn take(&self, text: &[u8], now: Timestamp) -> Option<Bearer> {
+    pub(crate) fn take(&self, text: &[u8], now: Timestamp) -> Option<Invitation> {
         let hash = secret::hash(text);
         let mut all = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|one| one.expires_at > now);
@@ -76,6 +90,11 @@ impl Codes {
                 found = Some(at);
             }
         }
-        all.remove(found?).map(|one| one.bearer)
+        all.remove(found?).map(|one| one.invitation)
+    }
+
+    /// Forgets all of them.
+    pub(crate) fn clear(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

@@ -6,7 +6,8 @@
 //!   a sign-in with a token may what the token may, now: revoked, expired or disabled, it lets nobody in
 //! ```
 //!
-//! Invariant: what is in force is in memory; the store is written first where something begins or ends.
+//! Invariant: what is in force is in memory; the store is written first where something begins or ends. Only the end of all is
+//! in memory first: what begins meanwhile then either ends with the others or finds that its maker has gone.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -16,7 +17,7 @@ use model::Timestamp;
 use serde_json::json;
 use store::{AuditEntry, SecretHash, SessionStore, SignIn, StoreError};
 
-use crate::auth::codes::Bearer;
+use crate::auth::codes::{Bearer, Invitation};
 use crate::auth::secret;
 
 /// How long a sign-in lives without use, and at most.
@@ -74,8 +75,7 @@ impl Sessions {
         if entry.ends_us.load(Relaxed) <= now.micros() {
             return None;
         }
-        let last_us = entry.created_us + LIFE_S * 1_000_000;
-        let ends_us = (now.micros() + IDLE_US).min(last_us);
+        let ends_us = end_us(entry.created_us, now);
         entry.ends_us.fetch_max(ends_us, Relaxed);
         Some(SignedIn {
             hash: *hash,
@@ -85,13 +85,22 @@ impl Sessions {
         })
     }
 
-    /// Lets somebody in: the secret for the cookie. `actor` is the token's, or says that it is the machine.
+    /// Lets somebody in: the secret for the cookie. `actor` is the token's, or says that it is the machine. `None`: whoever
+    /// invited has been signed out. Who was invited began when its maker did, so that no chain of codes outlives the week.
     pub(crate) async fn begin(
         &self,
-        bearer: Bearer,
+        invitation: Invitation,
         actor: &str,
         now: Timestamp,
-    ) -> Result<String, StoreError> {
+    ) -> Result<Option<String>, StoreError> {
+        let Invitation { bearer, maker } = invitation;
+        let created_us = match &maker {
+            None => now.micros(),
+            Some(maker) => match self.began_us(maker, now) {
+                None => return Ok(None),
+                Some(began_us) => began_us,
+            },
+        };
         let text = secret::make::<32>()
             .map_err(|error| StoreError::Unavailable(format!("no random bits: {error}")))?;
         let hash = secret::hash(text.as_bytes());
@@ -102,17 +111,47 @@ impl Sessions {
                 Bearer::Token(id) => Some(id.clone()),
             },
             actor: actor.to_owned(),
-            created_at: now,
-            expires_at: Timestamp::from_micros(now.micros() + IDLE_US),
+            created_at: Timestamp::from_micros(created_us),
+            expires_at: Timestamp::from_micros(end_us(created_us, now)),
         };
         let entry = Entry::of(&new);
         let forgotten = self.store.sign_in(new, audit(now, actor, "session.begin", &hash)).await?;
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        for gone in forgotten {
-            table.remove(&gone);
+        let is_in = {
+            let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+            let is_in = maker.is_none_or(|maker| table.contains_key(&maker));
+            for gone in forgotten {
+                table.remove(&gone);
+            }
+            if is_in {
+                table.insert(hash, entry);
+            }
+            is_in
+        };
+        if !is_in {
+            self.store.sign_out(hash, audit(now, actor, "session.end", &hash)).await?;
+            return Ok(None);
         }
-        table.insert(hash, entry);
-        Ok(text)
+        Ok(Some(text))
+    }
+
+    /// When a sign-in that is good began.
+    fn began_us(&self, hash: &SecretHash, now: Timestamp) -> Option<i64> {
+        let table = self.look();
+        let entry = table.get(hash)?;
+        (entry.ends_us.load(Relaxed) > now.micros()).then_some(entry.created_us)
+    }
+
+    /// Ends all of them. After an error those that the store still has come back with a restart.
+    pub(crate) async fn end_all(&self, actor: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.table.write().unwrap_or_else(PoisonError::into_inner).clear();
+        let entry = AuditEntry {
+            at: now,
+            actor: actor.to_owned(),
+            act: "session.end_all".to_owned(),
+            object: String::new(),
+            detail: json!({}).to_string(),
+        };
+        self.store.sign_out_all(entry).await
     }
 
     /// Ends the sign-in of this secret, if there is one.
@@ -163,6 +202,11 @@ impl Entry {
             saved_us: AtomicI64::new(ends_us),
         }
     }
+}
+
+/// When a sign-in that is used now ends.
+fn end_us(created_us: i64, now: Timestamp) -> i64 {
+    (now.micros() + IDLE_US).min(created_us + LIFE_S * 1_000_000)
 }
 
 /// The object is a name for the sign-in that gives nothing away.

@@ -7,6 +7,7 @@
 //! | anybody, while no tokens are asked for | the bucket of the address | no limit |
 //! | who is answered 401 | the bucket of the address, 1 for each such answer | 10 a second, 100 at once |
 //!
+//! To sign in with a token is a request of that token.
 //! A good token is never made to wait for what others do from the same address: many may share a proxy.
 
 use std::net::IpAddr;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::{AuditEntry, StoreError};
 
 use crate::auth::browser;
-use crate::auth::codes::{Bearer, MadeCode};
+use crate::auth::codes::{Bearer, Invitation, MadeCode};
 use crate::auth::principal::{Need, Principal};
 use crate::auth::refusal::Refusal;
 use crate::auth::session::LIFE_S;
@@ -77,18 +77,15 @@ pub(crate) async fn sign_in(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let proof: Proof = document::read(&edge, &parts, body).await?;
-    let bearer = match (proof.code, proof.token) {
+    check_needed(&edge)?;
+    let invitation = match (proof.code, proof.token) {
         (Some(code), None) => {
-            edge.codes.take(code.as_bytes(), pipeline::now()).ok_or_else(|| {
-                Kind::BadCode.problem(
-                    "There is no such code: it was used, its time is over, or it was mistyped.",
-                )
-            })?
+            edge.codes.take(code.as_bytes(), pipeline::now()).ok_or_else(no_such_code)?
         }
-        (None, Some(token)) => by_token(&edge, &token)?,
+        (None, Some(token)) => Invitation { bearer: by_token(&edge, &token)?, maker: None },
         _ => return Err(Kind::MissingField.problem("Send either a code or a token.")),
     };
-    let actor = match &bearer {
+    let actor = match &invitation.bearer {
         Bearer::Machine => MACHINE.to_owned(),
         // Its token may have ended since the code was made.
         Bearer::Token(id) => {
@@ -96,14 +93,34 @@ pub(crate) async fn sign_in(
             principal.actor().to_owned()
         }
     };
-    let act =
-        |edge: Arc<Edge>| async move { edge.sessions.begin(bearer, &actor, pipeline::now()).await };
+    let act = |edge: Arc<Edge>| async move {
+        edge.sessions.begin(invitation, &actor, pipeline::now()).await
+    };
     let secret = edge.carry_out(act).await?;
+    let secret = secret.ok_or_else(no_such_code)?;
     Ok(empty(edge.cookie.give(&secret, LIFE_S)))
+}
+
+/// Whoever signed in while everybody may everything would keep that when tokens are asked for.
+fn check_needed(edge: &Edge) -> Result<(), Problem> {
+    if edge.registry.is_open() {
+        return Err(
+            Kind::NotNeeded.problem("Nobody needs to sign in: this server asks for no tokens yet.")
+        );
+    }
+    Ok(())
+}
+
+fn no_such_code() -> Problem {
+    Kind::BadCode.problem(
+        "There is no such code: it was used, its time is over, whoever made it has been signed out, or it was mistyped.",
+    )
 }
 
 fn by_token(edge: &Edge, token: &str) -> Result<Bearer, Problem> {
     let principal = edge.registry.resolve(token.as_bytes()).map_err(Refusal::problem)?;
+    // The request itself came without it, so it has not paid yet.
+    let _ = edge.limiter.admit(&principal, None)?;
     principal.check(Need::ReadSome)?;
     let id = principal.identity().and_then(|identity| identity.token_id.clone());
     Ok(Bearer::Token(id.expect("who came with a token has one")))
@@ -118,15 +135,34 @@ pub(crate) async fn sign_out(
     if let Some(forged) = principal.refusal().filter(|refusal| *refusal == Refusal::Forged) {
         return Err(forged.problem());
     }
-    if let Some(secret) = edge.cookie.secret(&headers) {
+    let now = pipeline::now();
+    let secret = edge.cookie.secret(&headers);
+    // Anybody can send any text as cookie: that costs no write and wakes nobody.
+    if let Some(secret) = secret.filter(|secret| edge.sessions.find(secret, now).is_some()) {
         let secret = secret.to_owned();
         let act = |edge: Arc<Edge>| async move {
-            edge.sessions.end(&secret, principal.actor(), pipeline::now()).await?;
+            edge.sessions.end(&secret, principal.actor(), now).await?;
             edge.registry.wake();
             Ok::<_, StoreError>(())
         };
         edge.carry_out(act).await?;
     }
+    Ok(empty(edge.cookie.take_back()))
+}
+
+/// `DELETE /session/all`: whoever has signed in, with whatever, has to do it again.
+pub(crate) async fn sign_out_all(
+    State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
+) -> Result<Response, Problem> {
+    // First the codes: one that is taken later is one that is made later, or knows its maker.
+    edge.codes.clear();
+    let act = |edge: Arc<Edge>| async move {
+        let ended = edge.sessions.end_all(principal.actor(), pipeline::now()).await;
+        edge.registry.wake();
+        ended
+    };
+    edge.carry_out(act).await?;
     Ok(empty(edge.cookie.take_back()))
 }
 
@@ -136,9 +172,13 @@ pub(crate) async fn make_code(
     Extension(principal): Extension<Principal>,
 ) -> Result<Response, Problem> {
     let token_id = principal.identity().and_then(|identity| identity.token_id.clone());
-    let bearer = token_id.map_or(Bearer::Machine, Bearer::Token);
+    check_needed(&edge)?;
+    let invitation = Invitation {
+        bearer: token_id.map_or(Bearer::Machine, Bearer::Token),
+        maker: principal.sign_in().copied(),
+    };
     let now = pipeline::now();
-    let made = edge.codes.make(bearer, now).map_err(|error| {
+    let made = edge.codes.make(invitation, now).map_err(|error| {
         Problem::from(StoreError::Unavailable(format!("no random bits: {error}")))
     })?;
     let entry = AuditEntry {

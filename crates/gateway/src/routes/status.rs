@@ -15,6 +15,7 @@ use crate::auth::principal::{Need, Principal};
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::health::board::Percentiles;
+use crate::health::verdict::{Stage, Verdict};
 use crate::problem::Problem;
 use crate::rate::tally::{Reason, Tally};
 
@@ -88,7 +89,7 @@ struct Counts {
 }
 
 #[derive(Serialize)]
-struct Consumer {
+pub(crate) struct Consumer {
     state: &'static str,
     reason: Option<String>,
 }
@@ -96,7 +97,13 @@ struct Consumer {
 #[derive(Serialize)]
 struct Ready {
     status: &'static str,
-    consumer: Consumer,
+    consumer: ReadyConsumer,
+}
+
+/// Without the reason: that may quote the database, and this is for everybody.
+#[derive(Serialize)]
+struct ReadyConsumer {
+    state: &'static str,
 }
 
 #[derive(Serialize)]
@@ -195,7 +202,7 @@ pub(crate) async fn status(
     State(edge): State<Arc<Edge>>,
     Extension(principal): Extension<Principal>,
 ) -> Response {
-    let shows_names = principal.check(Need::Read).is_ok();
+    let shows_all = principal.check(Need::Read).is_ok();
     let log = edge.intake.log();
     let lag = edge.meters.lag(log.last, pipeline::now());
     let counts = edge.meters.counts();
@@ -221,12 +228,12 @@ pub(crate) async fn status(
             duplicate: counts.duplicate,
             dead: counts.dead,
         },
-        consumer: consumer(&edge),
+        consumer: consumer(edge.meters.consumer(), shows_all),
         subscribers: edge.live.n_subscriptions(),
         connections: edge.n_connections.load(Ordering::Relaxed),
         limits: Limits {
             stage: verdict.stage.as_str(),
-            sentence: verdict.sentence.clone(),
+            sentence: sentence(verdict, shows_all),
             drain_s: verdict.drain_s,
             busy: Busy {
                 accept: verdict.shares.accept,
@@ -252,18 +259,19 @@ pub(crate) async fn status(
             failed: by_status[4],
             too_many: edge.requests.n_too_many(),
         },
-        retention: retained(&edge),
-        rate_limited: RateLimited::of(&edge.limiter.tally, shows_names),
+        retention: retained(&edge, &principal),
+        rate_limited: RateLimited::of(&edge.limiter.tally, shows_all),
     })
 }
 
-/// Streams with an age of their own, then those that have lost something.
-fn retained(edge: &Edge) -> Retained {
+/// Streams with an age of their own, then those that have lost something; of those that may be read.
+fn retained(edge: &Edge, principal: &Principal) -> Retained {
     let (rules, horizons) = (edge.retention.rules(), edge.retention.horizons());
     let horizons = horizons.borrow();
     let others = horizons.iter().map(|(stream, _)| stream);
     let others = others.filter(|stream| !rules.streams.contains_key(*stream));
     let named = rules.streams.keys().map(String::as_str).chain(others);
+    let named = named.filter(|stream| principal.may_read(stream));
     let stream = |stream: &str| RetainedStream {
         stream: stream.to_owned(),
         age_s: rules.age_of(stream).map(|age| age.as_secs()),
@@ -276,11 +284,21 @@ fn retained(edge: &Edge) -> Retained {
     }
 }
 
-fn consumer(edge: &Edge) -> Consumer {
-    match edge.meters.consumer() {
-        ConsumerState::Running => Consumer { state: "running", reason: None },
-        ConsumerState::Waiting { reason } => Consumer { state: "waiting", reason: Some(reason) },
-        ConsumerState::Stopped { reason } => Consumer { state: "stopped", reason: Some(reason) },
+/// The reason is the database's own words, which are for who may read everything.
+pub(crate) fn consumer(of: ConsumerState, shows_all: bool) -> Consumer {
+    let (state, reason) = match of {
+        ConsumerState::Running => ("running", None),
+        ConsumerState::Waiting { reason } => ("waiting", Some(reason)),
+        ConsumerState::Stopped { reason } => ("stopped", Some(reason)),
+    };
+    Consumer { state, reason: reason.filter(|_| shows_all) }
+}
+
+/// What limits; about the database it quotes the same words.
+pub(crate) fn sentence(verdict: &Verdict, shows_all: bool) -> String {
+    match verdict.stage {
+        Stage::Database if !shows_all => "Nothing is stored at the moment.".to_owned(),
+        _ => verdict.sentence.clone(),
     }
 }
 
@@ -295,7 +313,8 @@ pub(crate) async fn readyz(State(edge): State<Arc<Edge>>) -> Result<Response, Pr
     if edge.is_stopping.load(Ordering::Relaxed) {
         return Err(Kind::ShuttingDown.problem("The server is shutting down."));
     }
-    Ok(json(&Ready { status: "ready", consumer: consumer(&edge) }))
+    let Consumer { state, .. } = consumer(edge.meters.consumer(), false);
+    Ok(json(&Ready { status: "ready", consumer: ReadyConsumer { state } }))
 }
 
 /// People go to the console, programs get a list of what there is.

@@ -112,7 +112,9 @@ pub(crate) async fn gateway(
         TaskTracker::new(),
         &intake_options,
     );
-    let rules = RetentionRules::default();
+    // Kept for ever, but named.
+    let named = ["orders", "secret"].map(|stream| (stream.to_owned(), None));
+    let rules = RetentionRules { default: None, streams: named.into() };
     let opening = Retention::open(Arc::clone(&sqlite) as _, Arc::clone(&meters), rules);
     let retention = opening.await.unwrap();
     let (applied, horizons) = (meters.applied_changes(), retention.horizons());

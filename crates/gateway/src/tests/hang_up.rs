@@ -11,7 +11,7 @@ use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, COOKIE};
 use tokio::time::timeout;
 
-use crate::auth::codes::Bearer;
+use crate::auth::codes::{Bearer, Invitation};
 use crate::auth::principal::Principal;
 use crate::routes::{dead_letters, session, tokens};
 use crate::tests::app::{App, DEADLINE};
@@ -53,7 +53,9 @@ async fn a_revocation_is_in_force_though_nobody_waits_for_it() {
 async fn a_sign_in_has_ended_though_nobody_waits_for_it() {
     let app = App::start().await;
     let now = pipeline::now();
-    let secret = app.edge.sessions.begin(Bearer::Machine, "local (console)", now).await.unwrap();
+    let invitation = Invitation { bearer: Bearer::Machine, maker: None };
+    let begun = app.edge.sessions.begin(invitation, "local (console)", now).await.unwrap();
+    let secret = begun.expect("whoever has no maker needs none");
     let mut headers = HeaderMap::new();
     headers.insert(COOKIE, format!("eyas_session={secret}").parse().unwrap());
     assert!(app.edge.sessions.find(secret.as_bytes(), now).is_some());

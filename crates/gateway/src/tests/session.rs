@@ -7,7 +7,7 @@ use model::Timestamp;
 use store::{SessionStore, SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
-use crate::auth::codes::Bearer;
+use crate::auth::codes::{Bearer, Invitation};
 use crate::auth::cookie::Cookie;
 use crate::auth::session::Sessions;
 
@@ -29,12 +29,14 @@ fn store(dir: &TempDir) -> Arc<dyn SessionStore> {
 async fn each_use_extends_a_sign_in_up_to_a_week() {
     let dir = tempfile::tempdir().unwrap();
     let sessions = Sessions::open(store(&dir)).await.unwrap();
-    let secret = sessions.begin(Bearer::Machine, "local (console)", hour(0)).await.unwrap();
+    let secret =
+        sessions.begin(Invitation::MACHINE, "local (console)", hour(0)).await.unwrap().unwrap();
     let ends = |at| sessions.find(secret.as_bytes(), hour(at)).map(|found| found.expires_at);
     assert_eq!(ends(1), Some(hour(13)));
     assert_eq!(ends(12), Some(hour(24)));
     assert_eq!(ends(24), None, "twelve hours without a use");
-    let secret = sessions.begin(Bearer::Machine, "local (console)", hour(0)).await.unwrap();
+    let secret =
+        sessions.begin(Invitation::MACHINE, "local (console)", hour(0)).await.unwrap().unwrap();
     let ends = |at| sessions.find(secret.as_bytes(), hour(at)).map(|found| found.expires_at);
     for at in (0..160).step_by(10) {
         assert!(ends(at).is_some(), "{at}");
@@ -49,7 +51,8 @@ async fn a_restart_keeps_sign_ins_with_their_latest_use_and_no_secret() {
     let store = store(&dir);
     let sessions = Sessions::open(Arc::clone(&store)).await.unwrap();
     let bearer = Bearer::Token("7".to_owned());
-    let secret = sessions.begin(bearer.clone(), "shop", hour(0)).await.unwrap();
+    let invitation = Invitation { bearer: bearer.clone(), maker: None };
+    let secret = sessions.begin(invitation, "shop", hour(0)).await.unwrap().unwrap();
     assert!(sessions.find(secret.as_bytes(), hour(11)).is_some());
     sessions.save().await.unwrap();
     let kept = store.sign_ins().await.unwrap();
@@ -60,6 +63,32 @@ async fn a_restart_keeps_sign_ins_with_their_latest_use_and_no_secret() {
     assert_eq!((found.bearer, &*found.actor), (bearer, "shop"));
     next.end(secret.as_bytes(), "shop", hour(20)).await.unwrap();
     assert!(next.find(secret.as_bytes(), hour(20)).is_none());
+    assert_eq!(store.sign_ins().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_sign_in_by_the_code_of_another_ends_with_that_ones_week() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir);
+    let sessions = Sessions::open(Arc::clone(&store)).await.unwrap();
+    let begin = async |maker, at| {
+        let invitation = Invitation { bearer: Bearer::Machine, maker };
+        sessions.begin(invitation, "local (console)", hour(at)).await.unwrap()
+    };
+    let mut secret = begin(None, 0).await.unwrap();
+    for at in (10..160).step_by(10) {
+        let maker = sessions.find(secret.as_bytes(), hour(at)).unwrap().hash;
+        secret = begin(Some(maker), at).await.unwrap();
+    }
+    let found = sessions.find(secret.as_bytes(), hour(160)).unwrap();
+    assert_eq!(found.expires_at, hour(168));
+    assert_eq!(begin(Some(found.hash), 168).await, None, "a week after the first");
+
+    let secret = begin(None, 200).await.unwrap();
+    let maker = sessions.find(secret.as_bytes(), hour(200)).unwrap().hash;
+    sessions.end_all("local", hour(200)).await.unwrap();
+    assert!(sessions.find(secret.as_bytes(), hour(200)).is_none());
+    assert_eq!(begin(Some(maker), 200).await, None, "its maker has been signed out");
     assert_eq!(store.sign_ins().await.unwrap(), []);
 }
 

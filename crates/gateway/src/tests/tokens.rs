@@ -32,7 +32,7 @@ impl App {
     }
 
     /// A new token: its text and its id.
-    async fn token(&self, admin: &str, wanted: Value) -> (String, String) {
+    pub(crate) async fn token(&self, admin: &str, wanted: Value) -> (String, String) {
         let made = self.ask(admin, "POST /tokens", &wanted.to_string()).await;
         assert_eq!(made.status, 201, "{}", made.text());
         let text = |name: &str| made.json()[name].as_str().unwrap().to_owned();

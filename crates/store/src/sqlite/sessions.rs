@@ -6,7 +6,9 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
-use crate::sessions::{SIGN_INS_MAX, SecretHash, SessionStore, SignIn};
+use crate::sessions::{
+    SIGN_INS_MAX, SIGN_INS_OF_MACHINE_MAX, SIGN_INS_OF_TOKEN_MAX, SecretHash, SessionStore, SignIn,
+};
 use crate::sqlite::audit;
 use crate::sqlite::failure::failure;
 use crate::sqlite::store::SqliteStore;
@@ -23,6 +25,10 @@ impl SessionStore for SqliteStore {
 
     async fn extend_sign_ins(&self, ends: Vec<(SecretHash, Timestamp)>) -> Result<(), StoreError> {
         self.control.run(move |conn| extend(conn, &ends).map_err(failure)).await
+    }
+
+    async fn sign_out_all(&self, audit: AuditEntry) -> Result<(), StoreError> {
+        self.control.run(move |conn| end_all(conn, &audit).map_err(failure)).await
     }
 
     async fn sign_out(&self, hash: SecretHash, audit: AuditEntry) -> Result<(), StoreError> {
@@ -56,10 +62,18 @@ fn begin(
     // Order matters: room is made first, so that the new one is never the one that has to go.
     let forgotten = {
         let mut forget = tx.prepare_cached(
-            "DELETE FROM sign_ins WHERE expires_at_us <= ?1 OR hash IN \
-             (SELECT hash FROM sign_ins ORDER BY expires_at_us DESC LIMIT -1 OFFSET ?2) RETURNING hash",
+            "DELETE FROM sign_ins WHERE expires_at_us <= ?1 \
+             OR hash IN (SELECT hash FROM sign_ins WHERE token_id IS ?2 ORDER BY expires_at_us DESC LIMIT -1 OFFSET ?3) \
+             OR hash IN (SELECT hash FROM sign_ins WHERE token_id NOT NULL ORDER BY expires_at_us DESC LIMIT -1 OFFSET ?4) \
+             RETURNING hash",
         )?;
-        let rows = forget.query_map([now_us, SIGN_INS_MAX as i64 - 1], |row| row.get(0))?;
+        // One of the machine needs no room among those with tokens.
+        let (own_max, all_max) = match new.token_id {
+            Some(_) => (SIGN_INS_OF_TOKEN_MAX, SIGN_INS_MAX - 1),
+            None => (SIGN_INS_OF_MACHINE_MAX, SIGN_INS_MAX),
+        };
+        let bounds = params![now_us, new.token_id, own_max as i64 - 1, all_max as i64];
+        let rows = forget.query_map(bounds, |row| row.get(0))?;
         rows.collect::<Result<_, _>>()?
     };
     tx.execute(
@@ -81,6 +95,13 @@ fn extend(conn: &mut Connection, ends: &[(SecretHash, Timestamp)]) -> rusqlite::
             update.execute(params![expires_at.micros(), hash])?;
         }
     }
+    tx.commit()
+}
+
+fn end_all(conn: &mut Connection, entry: &AuditEntry) -> rusqlite::Result<()> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute("DELETE FROM sign_ins", [])?;
+    audit::add(&tx, entry)?;
     tx.commit()
 }
 

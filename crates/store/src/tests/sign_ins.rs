@@ -21,6 +21,7 @@ macro_rules! every_promise {
 every_promise! {
     a_sign_in_reads_back_until_it_ends,
     a_use_extends_a_sign_in_and_revives_none,
+    a_token_puts_out_its_own_only,
     there_is_a_bound_and_what_would_end_first_gives_way,
 }
 

@@ -3,7 +3,9 @@
 use model::Timestamp;
 
 use crate::audit::{AuditEntry, AuditStore};
-use crate::sessions::{SIGN_INS_MAX, SecretHash, SessionStore, SignIn};
+use crate::sessions::{
+    SIGN_INS_MAX, SIGN_INS_OF_MACHINE_MAX, SIGN_INS_OF_TOKEN_MAX, SecretHash, SessionStore, SignIn,
+};
 
 fn at(us: i64) -> Timestamp {
     Timestamp::from_micros(us)
@@ -23,6 +25,11 @@ pub(crate) fn sign_in(n: usize, begins_us: i64, ends_us: i64) -> SignIn {
         created_at: at(begins_us),
         expires_at: at(ends_us),
     }
+}
+
+/// With the token `token`.
+fn with(token: usize, n: usize, begins_us: i64, ends_us: i64) -> SignIn {
+    SignIn { token_id: Some(format!("token {token}")), ..sign_in(n, begins_us, ends_us) }
 }
 
 pub(crate) fn entry(act: &str) -> AuditEntry {
@@ -72,15 +79,42 @@ pub(crate) async fn there_is_a_bound_and_what_would_end_first_gives_way(
     store.sign_in(sign_in(0, 1, 50), entry("session.begin")).await.unwrap();
     for n in 1..=SIGN_INS_MAX {
         let ends_us = 1_000_000 - n as i64;
-        store.sign_in(sign_in(n, 100, ends_us), entry("session.begin")).await.unwrap();
+        store.sign_in(with(n, n, 100, ends_us), entry("session.begin")).await.unwrap();
     }
     let kept = all(store).await;
     assert_eq!(kept.len(), SIGN_INS_MAX);
     assert!(kept.iter().all(|one| one.hash != hash(0)), "it had expired");
     // The newest would end before all others, and is the one that was asked for.
-    let gone = store.sign_in(sign_in(5_000, 200, 201), entry("session.begin")).await.unwrap();
+    let gone = store.sign_in(with(5_000, 5_000, 200, 201), entry("session.begin")).await.unwrap();
     assert_eq!(gone, [hash(SIGN_INS_MAX)]);
     let kept = all(store).await;
     assert_eq!(kept.len(), SIGN_INS_MAX);
     assert!(kept.iter().any(|one| one.hash == hash(5_000)));
+}
+
+pub(crate) async fn a_token_puts_out_its_own_only(store: &(impl SessionStore + AuditStore)) {
+    let machine = |n, ends_us| SignIn { token_id: None, ..sign_in(n, 1, ends_us) };
+    store.sign_in(machine(1, 100), entry("session.begin")).await.unwrap();
+    store.sign_in(with(2, 2, 1, 101), entry("session.begin")).await.unwrap();
+    for n in 0..SIGN_INS_OF_TOKEN_MAX {
+        let gone = store.sign_in(with(7, 100 + n, 1, 200 + n as i64), entry("session.begin")).await;
+        assert_eq!(gone.unwrap(), Vec::<SecretHash>::new(), "{n}");
+    }
+    let gone = store.sign_in(with(7, 900, 1, 900), entry("session.begin")).await.unwrap();
+    assert_eq!(gone, [hash(100)], "its own oldest");
+    // The machine's have a bound of their own, with which tokens have nothing to do.
+    for n in 1..SIGN_INS_OF_MACHINE_MAX {
+        let gone = store.sign_in(machine(1_000 + n, 1_000), entry("session.begin")).await.unwrap();
+        assert_eq!(gone, Vec::<SecretHash>::new(), "{n}");
+    }
+    let gone = store.sign_in(machine(2_000, 2_000), entry("session.begin")).await.unwrap();
+    assert_eq!(gone, [hash(1)]);
+    for n in 0..SIGN_INS_MAX {
+        let new = with(10_000 + n, 10_000 + n, 1, 5_000 + n as i64);
+        store.sign_in(new, entry("session.begin")).await.unwrap();
+    }
+    let kept = all(store).await;
+    assert_eq!(kept.len(), SIGN_INS_MAX + SIGN_INS_OF_MACHINE_MAX);
+    let n_machine = kept.iter().filter(|one| one.token_id.is_none()).count();
+    assert_eq!(n_machine, SIGN_INS_OF_MACHINE_MAX);
 }
