@@ -276,3 +276,55 @@ fn the_deepest_data_and_the_longest_chain_fit_on_the_stack() {
         }
     }
 }
+
+#[test]
+fn the_patterns_of_a_schema_have_one_bound_together() {
+    let many = |n: usize, pattern: &str| {
+        let properties: serde_json::Map<String, Value> = (0..n)
+            .map(|nth| (format!("a{nth}"), json!({"pattern": format!("{pattern}{nth}")})))
+            .collect();
+        json!({"properties": properties})
+    };
+    assert_eq!(broken(&many(200, "^[A-Z]{2,40}-(?:x|y)"), "{}"), []);
+    for (n, pattern) in [
+        (6_000, "[a-z]{2000}"),
+        (100, "[a-z]{5000}"),
+        (6_000, "a"),
+        (1_000, "(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)(k)(l)(m)"),
+    ] {
+        let refused = on_a_small_stack(move || bad(&many(n, pattern)));
+        assert!(refused.reason.contains("bytes when compiled"), "{pattern}: {refused}");
+        assert!(refused.pointer.ends_with("/pattern"), "{pattern}: {refused}");
+    }
+    let names: serde_json::Map<String, Value> =
+        (0..1_200).map(|nth| (format!("^a{nth}"), json!(true))).collect();
+    let refused = bad(&json!({"patternProperties": names}));
+    assert_eq!(refused.pointer, "/patternProperties", "{refused}");
+}
+
+#[test]
+fn a_pattern_is_not_asked_about_more_text_than_it_can_be() {
+    let text = format!("\"{}\"", "a".repeat(1 << 20));
+    let name = format!("{{{text}:1}}");
+    let slow = json!({"pattern": "[a-z]{900}x"});
+    let properties = json!({"patternProperties": {"[a-z]{900}x": true}});
+    let names = json!({"propertyNames": {"$ref": "#/$defs/a"}, "$defs": {"a": {"not": slow}}});
+    let itself = json!({"propertyNames": {"$ref": "#"}, "pattern": "[a-z]{900}x"});
+    for (schema, data) in [(slow, &text), (properties, &name), (names, &name), (itself, &name)] {
+        let data = data.clone();
+        let found = on_a_small_stack(move || broken(&schema, &data));
+        assert_eq!(found, pairs(&[("/data", "too_complex")]));
+    }
+    // What nearly spends it all for the verdict has nothing left for the reasons, and is not valid for that.
+    let page = format!("\"{}\"", "a".repeat(60_000));
+    assert_eq!(
+        broken(&json!({"pattern": "[ab]*a[ab]{600}[^a-z]"}), &page),
+        pairs(&[("/data", "too_complex")])
+    );
+    // What is asked every day may be asked about all that an event can hold.
+    let everyday =
+        json!({"type": "string", "pattern": "^[A-Za-z0-9+/]+=*$", "maxLength": 2_000_000});
+    assert_eq!(broken(&everyday, &text), []);
+    let page = format!("\"{}\"", "a".repeat(20_000));
+    assert_eq!(broken(&json!({"pattern": "[^<>]{1,80}$"}), &page), []);
+}
