@@ -446,3 +446,13 @@ async fn rest(stream: &mut tokio::net::TcpStream) -> String {
     }
     text
 }
+
+#[tokio::test]
+async fn who_may_only_read_tries_no_schemas() {
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    let (reader, _) = app.scoped(&admin, &["read"]).await;
+    let body = r#"{"schema":{}}"#;
+    refused(&app.ask(&reader, "POST /schemas/test", body).await, 403, "wrong_scope");
+    assert_eq!(app.ask(&admin, "POST /schemas/test", body).await.status, 200);
+}

@@ -1,12 +1,17 @@
 //! What schemas say, and that no schema and no data can stop whoever judges.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use store::{SchemaKey, SchemaMode};
 
 use crate::schemas::compiled::{Compiled, REASONS_MAX};
+use crate::schemas::dry_run::dry_run;
 use crate::schemas::reason::{MESSAGE_BYTES_MAX, Reason};
+use crate::schemas::service::Schemas;
 use crate::schemas::shape::{BadSchema, SCHEMA_BYTES_MAX};
+use crate::tests::intake::Path;
 
 /// Stack of the threads that judge: tokio's own.
 const STACK_BYTES: usize = 2 << 20;
@@ -327,4 +332,48 @@ fn a_pattern_is_not_asked_about_more_text_than_it_can_be() {
     assert_eq!(broken(&everyday, &text), []);
     let page = format!("\"{}\"", "a".repeat(20_000));
     assert_eq!(broken(&json!({"pattern": "[^<>]{1,80}$"}), &page), []);
+}
+
+#[tokio::test]
+async fn a_change_comes_into_force_although_nobody_waits_for_it() {
+    let path = Path::new(1 << 20);
+    let schemas = Schemas::open(Arc::clone(&path.store) as _).await.unwrap();
+    let key = SchemaKey { stream: "events".to_owned(), category: None, name: None };
+    let text = Some("{}".to_owned());
+    schemas.put(key.clone(), SchemaMode::Keep, text, false, "tester").await.unwrap();
+    {
+        let change = std::pin::pin!(schemas.activate(key.clone(), 1, "tester"));
+        assert!(futures_util::poll!(change).is_pending());
+    }
+    let in_force = || schemas.list().iter().any(|listed| listed.state.active.is_some());
+    eventually(in_force).await;
+}
+
+#[test]
+fn a_dry_run_keeps_its_permit_while_something_works_for_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build();
+    runtime.unwrap().block_on(async {
+        let path = Path::new(1 << 20);
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || wait.recv());
+        let permit = Arc::new(());
+        let key = SchemaKey { stream: "events".to_owned(), category: None, name: None };
+        {
+            let store = Arc::clone(&path.store) as _;
+            let run = std::pin::pin!(dry_run(store, &key, "{}".to_owned(), 1, Arc::clone(&permit)));
+            assert!(futures_util::poll!(run).is_pending());
+        }
+        assert_eq!(Arc::strong_count(&permit), 2, "the work is still to be done");
+        go.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        eventually(|| Arc::strong_count(&permit) == 1).await;
+    });
+}
+
+async fn eventually(is_so: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < end, "it never came");
+        tokio::task::yield_now().await;
+    }
 }
