@@ -69,7 +69,7 @@ pub(crate) struct Edge {
     /// One for each export under way.
     pub(crate) exports: Arc<Semaphore>,
     /// One for each schema that is being tried on stored events.
-    pub(crate) dry_runs: Semaphore,
+    pub(crate) dry_runs: Arc<Semaphore>,
     /// One for each answer that is being compressed.
     pub(crate) encoders: Arc<Semaphore>,
     pub(crate) openapi: Bytes,

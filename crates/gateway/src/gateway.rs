@@ -85,7 +85,7 @@ impl Gateway {
             limiter: Limiter::new(&options.limits.rates),
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
-            dry_runs: Semaphore::new(DRY_RUNS_MAX),
+            dry_runs: Arc::new(Semaphore::new(DRY_RUNS_MAX)),
             encoders: Arc::new(Semaphore::new(ENCODERS_MAX)),
             openapi: openapi::document(&options.version, &options.public_url),
             assets: Assets::load(),

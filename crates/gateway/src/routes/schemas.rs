@@ -185,12 +185,12 @@ pub(crate) async fn test(
             .pointer("/last")
             .hint("ask for fewer events"));
     }
-    let Ok(_permit) = edge.dry_runs.try_acquire() else {
+    let Ok(permit) = Arc::clone(&edge.dry_runs).try_acquire_owned() else {
         return Err(Kind::TooManyDryRuns
             .problem(format!("{DRY_RUNS_MAX} schemas are being tried already.")));
     };
     let text = test.schema.get().to_owned();
-    let run = dry_run(Arc::clone(&edge.store), &key, text, last).await;
+    let run = dry_run(Arc::clone(&edge.store), &key, text, last, permit).await;
     let run = run.map_err(|error| refused(&key, error))?;
     let group = |group: pipeline::DryRunGroup| TestedGroup {
         pointer: group.reason.pointer,

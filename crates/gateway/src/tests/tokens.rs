@@ -451,3 +451,13 @@ async fn an_id_of_another_stream_hides_nothing_wherever_it_stands() {
     let found = app.ask(&admin, "GET /events/1?stream=a", "").await.json();
     assert_eq!((&found["stream"], &found["state"]), (&json!("a"), &json!("stored")));
 }
+
+#[tokio::test]
+async fn who_may_only_read_tries_no_schemas() {
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    let (reader, _) = app.scoped(&admin, &["read"]).await;
+    let body = r#"{"schema":{}}"#;
+    refused(&app.ask(&reader, "POST /schemas/test", body).await, 403, "wrong_scope");
+    assert_eq!(app.ask(&admin, "POST /schemas/test", body).await.status, 200);
+}

@@ -6,12 +6,13 @@
 
 use std::fmt::{self, Write as _};
 
-use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
+use jsonschema::{Draft, ValidationError, Validator};
 use model::ContentHash;
 use serde_json::Value;
 use store::SchemaText;
 
 use crate::schemas::data;
+use crate::schemas::patterns::{self, PATTERN_BYTES_MAX};
 use crate::schemas::reason::{MESSAGE_BYTES_MAX, Reason};
 use crate::schemas::shape::{self, BadSchema, SCHEMA_BYTES_MAX, Shape};
 use crate::schemas::steps::{Counted, CountedNode, Steps};
@@ -20,8 +21,6 @@ use crate::schemas::steps::{Counted, CountedNode, Steps};
 pub(crate) const REASONS_MAX: usize = 20;
 /// Where an event's data stands in the event, as readers see it.
 const DATA: &str = "/data";
-/// Largest compiled form of one pattern.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
 /// Steps for a verdict: so many in any case, and so many for each byte of the data.
 const STEPS_MIN: u64 = 100_000;
 const STEPS_PER_BYTE: u64 = 32;
@@ -65,12 +64,10 @@ impl Compiled {
             return Err(BadSchema::new("", "a schema is an object, or true or false"));
         }
         let shape = shape::check(&schema)?;
-        let patterns =
-            PatternOptions::regex().size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX);
         let validator = jsonschema::options_for::<Counted>()
             .with_draft(Draft::Draft202012)
             .should_validate_formats(true)
-            .with_pattern_options(patterns)
+            .with_pattern_options(patterns::engine(PATTERN_BYTES_MAX))
             .offline()
             .build(&schema)
             .map_err(|error| refused(&error))?;
@@ -104,14 +101,14 @@ impl Compiled {
         if self.shape.is_recursive && self.shape.levels * (depth(value) + 1) > FRAMES_MAX {
             return None;
         }
-        let steps = Steps::new(steps_max(data));
+        let steps = Steps::new(steps_max(data), self.shape.pattern_cost);
         let fits = self.validator.is_valid(CountedNode { value, steps: &steps });
         (!steps.are_spent()).then_some(fits)
     }
 
     fn explain(&self, read: &data::Read, data: &str) -> Vec<Reason> {
         let is_certain = |error: &ValidationError<'_>| is_certain(error, &read.inexact);
-        let steps = Steps::new(STEPS_TO_EXPLAIN);
+        let steps = Steps::new(STEPS_TO_EXPLAIN, self.shape.pattern_cost);
         let errors = self.validator.iter_errors(CountedNode { value: &read.value, steps: &steps });
         if !steps.are_spent() {
             return errors
@@ -121,10 +118,11 @@ impl Compiled {
                 .collect();
         }
         drop(errors);
-        let steps = Steps::new(steps_max(data));
+        let steps = Steps::new(steps_max(data), self.shape.pattern_cost);
         let first = self.validator.validate(CountedNode { value: &read.value, steps: &steps });
         match first {
-            Err(_) if steps.are_spent() => vec![self.too_much(data)],
+            // Then data looks like less than it is, and may fit.
+            _ if steps.are_spent() => vec![self.too_much(data)],
             Err(error) if is_certain(&error) => vec![reason(&error)],
             Ok(()) | Err(_) => Vec::new(),
         }

@@ -12,7 +12,7 @@ use store::{EventStore, Extent, Order, PageQuery, SchemaKey, StoreError};
 
 use crate::schemas::compiled::Compiled;
 use crate::schemas::reason::Reason;
-use crate::schemas::service::{SchemaError, compile};
+use crate::schemas::service::SchemaError;
 
 /// Most events that a dry run looks at.
 pub const DRY_RUN_EVENTS_MAX: usize = 10_000;
@@ -55,14 +55,23 @@ pub struct DryRunGroup {
 }
 
 /// Judges the newest `n_last` events that the key fits. Only the database's own order and labels decide which these are: a more
-/// exact key that judges some of them is not asked.
+/// exact key that judges some of them is not asked. `permit` is given back when nothing works for this dry run any more.
 pub async fn dry_run(
     store: Arc<dyn EventStore>,
     key: &SchemaKey,
     text: String,
     n_last: usize,
+    permit: impl Send + Sync + 'static,
 ) -> Result<DryRun, SchemaError> {
-    let compiled = Arc::new(compile(text).await?.compiled);
+    // Whoever asked may hang up, and work that was begun goes on without him.
+    let permit = Arc::new(permit);
+    let held = Arc::clone(&permit);
+    let compiled = off_thread(move || {
+        let _held = held;
+        Compiled::compile(&text)
+    })
+    .await?;
+    let compiled = Arc::new(compiled.map_err(SchemaError::Bad)?.compiled);
     let exact = |label: &Option<String>| label.iter().cloned().map(Pattern::Exact).collect();
     let filter = Filter {
         stream: vec![Pattern::Exact(key.stream.clone())],
@@ -79,11 +88,12 @@ pub async fn dry_run(
         let extent = Extent { bytes_max: PAGE_BYTES_MAX, data_bytes_max: None };
         let page = store.page(query, extent).await.map_err(SchemaError::Store)?;
         let compiled = Arc::clone(&compiled);
-        let (judged, events) = (run, page.events);
-        let broke = |error| StoreError::Unavailable(format!("judging broke off: {error}"));
-        run = tokio::task::spawn_blocking(move || judged.judge(&compiled, &events, end))
-            .await
-            .map_err(|error| SchemaError::Store(broke(error)))?;
+        let (judged, events, held) = (run, page.events, Arc::clone(&permit));
+        run = off_thread(move || {
+            let _held = held;
+            judged.judge(&compiled, &events, end)
+        })
+        .await?;
         after = page.next;
         if after.is_none() {
             run.found.is_complete = !run.is_late;
@@ -92,6 +102,14 @@ pub async fn dry_run(
     }
     run.found.is_complete |= run.n_left == 0;
     Ok(run.end())
+}
+
+/// Runs it where threads may be kept busy.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, SchemaError> {
+    let broke = |error| StoreError::Unavailable(format!("judging broke off: {error}"));
+    tokio::task::spawn_blocking(work).await.map_err(|error| SchemaError::Store(broke(error)))
 }
 
 /// A dry run under way.

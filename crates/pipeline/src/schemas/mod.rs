@@ -3,6 +3,7 @@
 //! | room | what |
 //! |---|---|
 //! | [`shape`] | the bounds of a schema, before it is compiled |
+//! | [`patterns`] | what its patterns cost |
 //! | [`compiled`] | a schema that is ready to judge |
 //! | [`steps`] | data that counts how often it is looked at |
 //! | [`data`] | data as a validator can hold it |
@@ -14,6 +15,7 @@
 pub(crate) mod compiled;
 pub(crate) mod data;
 pub(crate) mod dry_run;
+pub(crate) mod patterns;
 pub(crate) mod reason;
 pub(crate) mod service;
 pub(crate) mod set;

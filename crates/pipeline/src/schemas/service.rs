@@ -219,8 +219,16 @@ impl Schemas {
         by: &str,
     ) -> Result<ListedSchema, SchemaError> {
         let change = SchemaChange { key: key.clone(), act, at: clock::now(), by: by.to_owned() };
-        let changed = self.store()?.change_schema(change).await;
-        self.settle(changed).await?;
+        let store = Arc::clone(self.store()?);
+        let schemas = Arc::clone(self);
+        // In a task of its own: a client that hangs up drops this future, but what is stored has to come into force. What the end
+        // of the process cuts off is read at the next start.
+        let task = tokio::spawn(async move {
+            let changed = store.change_schema(change).await;
+            schemas.settle(changed).await
+        });
+        let broke = |error| StoreError::Unavailable(format!("the change broke off: {error}"));
+        task.await.map_err(|error| SchemaError::Store(broke(error)))??;
         let InForce { set, states, .. } = self.in_force();
         let state = states.iter().find(|state| state.key == key);
         state.map(|state| listed(state, &set)).ok_or(SchemaError::NotFound)
@@ -301,7 +309,7 @@ fn listed(state: &SchemaState, set: &Set) -> ListedSchema {
 }
 
 /// Compiles off the async threads.
-pub(crate) async fn compile(text: String) -> Result<Accepted, SchemaError> {
+async fn compile(text: String) -> Result<Accepted, SchemaError> {
     let compiled = tokio::task::spawn_blocking(move || Compiled::compile(&text)).await;
     let broke = |error| StoreError::Unavailable(format!("compiling broke off: {error}"));
     compiled.map_err(|error| SchemaError::Store(broke(error)))?.map_err(SchemaError::Bad)

@@ -10,6 +10,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::schemas::patterns::Budget;
+use crate::schemas::steps::PatternCost;
+
 /// Longest text of a schema.
 pub const SCHEMA_BYTES_MAX: usize = 256 << 10;
 /// Deepest nesting of its text.
@@ -49,12 +52,14 @@ impl std::fmt::Display for BadSchema {
 impl std::error::Error for BadSchema {}
 
 /// What the bounds of judging depend on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     /// How many schemas stand in each other at most, recursion not repeated.
     pub(crate) levels: usize,
     /// Whether a schema comes back to itself further down in the data.
     pub(crate) is_recursive: bool,
+    /// What its patterns cost.
+    pub(crate) pattern_cost: PatternCost,
 }
 
 /// How the schema in a keyword is applied.
@@ -64,6 +69,8 @@ enum Applied {
     Here,
     /// To a part of it.
     Deeper,
+    /// To the names of its members.
+    Names,
     /// Only where something refers to it.
     Never,
 }
@@ -77,7 +84,7 @@ const ONE: &[(&str, Applied)] = &[
     ("additionalProperties", Applied::Deeper),
     ("items", Applied::Deeper),
     ("contains", Applied::Deeper),
-    ("propertyNames", Applied::Deeper),
+    ("propertyNames", Applied::Names),
     ("unevaluatedProperties", Applied::Deeper),
     ("unevaluatedItems", Applied::Deeper),
     ("contentSchema", Applied::Never),
@@ -110,9 +117,12 @@ pub(crate) fn check(schema: &Value) -> Result<Shape, BadSchema> {
         n_left: WEIGHT_MAX,
         levels: 0,
         is_recursive: false,
+        name_patterns_bytes: 0,
     };
-    walk.visit(0)?;
-    Ok(Shape { levels: walk.levels, is_recursive: walk.is_recursive })
+    walk.visit(0, false)?;
+    let Walk { levels, is_recursive, name_patterns_bytes: name, .. } = walk;
+    let text = graph.places.iter().map(|place| place.pattern_bytes).max().unwrap_or(0);
+    Ok(Shape { levels, is_recursive, pattern_cost: PatternCost { text, name } })
 }
 
 fn count(value: &Value, depth: usize, n_values: &mut usize) -> Result<(), BadSchema> {
@@ -139,6 +149,7 @@ struct Graph {
     by_pointer: HashMap<String, usize>,
     /// `$anchor` and `$dynamicAnchor`.
     by_anchor: HashMap<String, usize>,
+    budget: Budget,
 }
 
 struct Place {
@@ -146,6 +157,9 @@ struct Place {
     applies: Vec<(usize, Applied)>,
     /// What `$ref` and `$dynamicRef` say.
     refs: Vec<(&'static str, String)>,
+    /// Compiled size of `pattern`, and of all names in `patternProperties`.
+    pattern_bytes: usize,
+    name_patterns_bytes: usize,
 }
 
 impl Graph {
@@ -153,7 +167,13 @@ impl Graph {
     fn add(&mut self, schema: &Value, pointer: String) -> Result<usize, BadSchema> {
         let at = self.places.len();
         self.by_pointer.insert(pointer.clone(), at);
-        self.places.push(Place { pointer: pointer.clone(), applies: Vec::new(), refs: Vec::new() });
+        self.places.push(Place {
+            pointer: pointer.clone(),
+            applies: Vec::new(),
+            refs: Vec::new(),
+            pattern_bytes: 0,
+            name_patterns_bytes: 0,
+        });
         let Some(members) = schema.as_object() else { return Ok(at) };
         for (name, value) in members {
             let inner = format!("{pointer}/{}", escaped(name));
@@ -170,6 +190,12 @@ impl Graph {
             } else if let (Some(applied), Some(named)) = (applied(NAMED), value.as_object()) {
                 for (name, item) in named {
                     found.push((item, format!("{inner}/{}", escaped(name)), applied));
+                }
+            }
+            if let ("patternProperties", Some(named)) = (name.as_str(), value.as_object()) {
+                for pattern in named.keys() {
+                    let bytes = self.budget.take(pattern, &format!("{pointer}/{name}"))?;
+                    self.places[at].name_patterns_bytes += bytes;
                 }
             }
             for (value, pointer, applied) in found {
@@ -200,6 +226,10 @@ impl Graph {
             }
             "$anchor" | "$dynamicAnchor" => {
                 self.by_anchor.insert(text.to_owned(), at);
+                Ok(())
+            }
+            "pattern" => {
+                self.places[at].pattern_bytes = self.budget.take(text, pointer)?;
                 Ok(())
             }
             "$ref" | "$dynamicRef" => {
@@ -292,12 +322,18 @@ struct Walk<'g> {
     n_left: usize,
     levels: usize,
     is_recursive: bool,
+    name_patterns_bytes: usize,
 }
 
 impl Walk<'_> {
-    fn visit(&mut self, at: usize) -> Result<(), BadSchema> {
+    fn visit(&mut self, at: usize, in_names: bool) -> Result<(), BadSchema> {
         if self.path.contains(&at) {
             self.is_recursive = true;
+            if in_names {
+                // What stands below is not walked again, so all of it counts.
+                self.name_patterns_bytes +=
+                    self.graph.places.iter().map(|place| place.pattern_bytes).sum::<usize>();
+            }
             return Ok(());
         }
         let pointer = &self.graph.places[at].pointer;
@@ -318,10 +354,13 @@ impl Walk<'_> {
             ));
         }
         self.path.push(at);
+        let place = &self.graph.places[at];
+        self.name_patterns_bytes += place.name_patterns_bytes;
+        self.name_patterns_bytes += if in_names { place.pattern_bytes } else { 0 };
         self.levels = self.levels.max(self.path.len());
-        for &(next, applied) in &self.graph.places[at].applies {
+        for &(next, applied) in &place.applies {
             if applied != Applied::Never {
-                self.visit(next)?;
+                self.visit(next, in_names || applied == Applied::Names)?;
             }
         }
         self.path.pop();

@@ -2,7 +2,7 @@
 //!
 //! A schema may send the same part of an event through itself again and again (a recursive `$ref` below `allOf` doubles with
 //! each level). Nothing in a validator stops that, but every step deeper has to ask the data. Invariant: once the steps are
-//! spent, objects and arrays look empty, so nothing goes deeper any more, and whoever judged drops the outcome.
+//! spent, objects and arrays look empty and texts are none, so nothing goes deeper any more, and whoever judged drops the outcome.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -14,26 +14,52 @@ use serde_json::{Map, Number, Value, map};
 
 /// A text is looked at in so many bytes a step.
 const TEXT_BYTES_PER_STEP: usize = 256;
+/// Most for patterns in one judging: bytes of text times bytes of the compiled pattern, because in the worst case each byte of
+/// a text meets each state of the pattern.
+const PATTERN_WORK_MAX: u64 = 4 << 30;
+
+/// What looking at a text costs beside the steps, because of the patterns of a schema.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PatternCost {
+    /// Size of the largest compiled pattern that a text may meet each time it is looked at.
+    pub(crate) text: usize,
+    /// Size of all that the name of a member may meet.
+    pub(crate) name: usize,
+}
 
 /// What is left of the steps of one judging.
 #[derive(Debug)]
-pub(crate) struct Steps(Cell<u64>);
+pub(crate) struct Steps {
+    left: Cell<u64>,
+    work_left: Cell<u64>,
+    cost: PatternCost,
+}
 
 impl Steps {
-    pub(crate) fn new(n_max: u64) -> Self {
-        Self(Cell::new(n_max))
+    pub(crate) fn new(n_max: u64, cost: PatternCost) -> Self {
+        Self { left: Cell::new(n_max), work_left: Cell::new(PATTERN_WORK_MAX), cost }
     }
 
     /// Whether more was wanted than there was.
     pub(crate) fn are_spent(&self) -> bool {
-        self.0.get() == 0
+        self.left.get() == 0
     }
 
     /// `false` once there are none left.
     fn take(&self, n: u64) -> bool {
-        let left = self.0.get().saturating_sub(n);
-        self.0.set(left);
+        let left = self.left.get().saturating_sub(n);
+        self.left.set(left);
         left > 0
+    }
+
+    /// The same for a text that patterns of this size may be asked about; where they cost too much nobody asks them.
+    fn take_text(&self, text: &str, pattern_bytes: usize) -> bool {
+        let work = (text.len() as u64).saturating_mul(pattern_bytes as u64);
+        match self.work_left.get().checked_sub(work) {
+            Some(left) => self.work_left.set(left),
+            None => self.left.set(0),
+        }
+        self.take(1 + (text.len() / TEXT_BYTES_PER_STEP) as u64)
     }
 }
 
@@ -63,7 +89,7 @@ impl Json for Counted {
     ) -> T {
         *buffer = Value::String(string.to_owned());
         // Names of members are paid for by the walk over the members.
-        f(CountedNode { value: buffer, steps: &Steps::new(u64::MAX) })
+        f(CountedNode { value: buffer, steps: &Steps::new(u64::MAX, PatternCost::default()) })
     }
 }
 
@@ -84,8 +110,7 @@ impl<'a> Node<'a, Counted> for CountedNode<'a> {
 
     fn as_string(&self) -> Option<Cow<'a, str>> {
         let text = self.value.as_str()?;
-        self.steps.take(1 + (text.len() / TEXT_BYTES_PER_STEP) as u64);
-        Some(Cow::Borrowed(text))
+        self.steps.take_text(text, self.steps.cost.text).then_some(Cow::Borrowed(text))
     }
 
     fn as_number(&self) -> Option<&'a Number> {
@@ -159,10 +184,9 @@ impl<'a> Iterator for MembersIter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let steps = self.steps;
-        if !steps.take(1) {
-            return None;
-        }
-        self.members.next().map(|(name, value)| (name.as_str(), CountedNode { value, steps }))
+        let (name, value) = self.members.next()?;
+        let is_left = steps.take_text(name, steps.cost.name);
+        is_left.then_some((name.as_str(), CountedNode { value, steps }))
     }
 }
 

@@ -1,12 +1,17 @@
 //! What schemas say, and that no schema and no data can stop whoever judges.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use store::{SchemaKey, SchemaMode};
 
 use crate::schemas::compiled::{Compiled, REASONS_MAX};
+use crate::schemas::dry_run::dry_run;
 use crate::schemas::reason::{MESSAGE_BYTES_MAX, Reason};
+use crate::schemas::service::Schemas;
 use crate::schemas::shape::{BadSchema, SCHEMA_BYTES_MAX};
+use crate::tests::intake::Path;
 
 /// Stack of the threads that judge: tokio's own.
 const STACK_BYTES: usize = 2 << 20;
@@ -274,5 +279,101 @@ fn the_deepest_data_and_the_longest_chain_fit_on_the_stack() {
             let found = on_a_small_stack(move || broken(&schema, &data));
             assert_eq!(found.len(), 1, "{n} {depth} {found:?}");
         }
+    }
+}
+
+#[test]
+fn the_patterns_of_a_schema_have_one_bound_together() {
+    let many = |n: usize, pattern: &str| {
+        let properties: serde_json::Map<String, Value> = (0..n)
+            .map(|nth| (format!("a{nth}"), json!({"pattern": format!("{pattern}{nth}")})))
+            .collect();
+        json!({"properties": properties})
+    };
+    assert_eq!(broken(&many(200, "^[A-Z]{2,40}-(?:x|y)"), "{}"), []);
+    for (n, pattern) in [
+        (6_000, "[a-z]{2000}"),
+        (100, "[a-z]{5000}"),
+        (6_000, "a"),
+        (1_000, "(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)(k)(l)(m)"),
+    ] {
+        let refused = on_a_small_stack(move || bad(&many(n, pattern)));
+        assert!(refused.reason.contains("bytes when compiled"), "{pattern}: {refused}");
+        assert!(refused.pointer.ends_with("/pattern"), "{pattern}: {refused}");
+    }
+    let names: serde_json::Map<String, Value> =
+        (0..1_200).map(|nth| (format!("^a{nth}"), json!(true))).collect();
+    let refused = bad(&json!({"patternProperties": names}));
+    assert_eq!(refused.pointer, "/patternProperties", "{refused}");
+}
+
+#[test]
+fn a_pattern_is_not_asked_about_more_text_than_it_can_be() {
+    let text = format!("\"{}\"", "a".repeat(1 << 20));
+    let name = format!("{{{text}:1}}");
+    let slow = json!({"pattern": "[a-z]{900}x"});
+    let properties = json!({"patternProperties": {"[a-z]{900}x": true}});
+    let names = json!({"propertyNames": {"$ref": "#/$defs/a"}, "$defs": {"a": {"not": slow}}});
+    let itself = json!({"propertyNames": {"$ref": "#"}, "pattern": "[a-z]{900}x"});
+    for (schema, data) in [(slow, &text), (properties, &name), (names, &name), (itself, &name)] {
+        let data = data.clone();
+        let found = on_a_small_stack(move || broken(&schema, &data));
+        assert_eq!(found, pairs(&[("/data", "too_complex")]));
+    }
+    // What nearly spends it all for the verdict has nothing left for the reasons, and is not valid for that.
+    let page = format!("\"{}\"", "a".repeat(60_000));
+    assert_eq!(
+        broken(&json!({"pattern": "[ab]*a[ab]{600}[^a-z]"}), &page),
+        pairs(&[("/data", "too_complex")])
+    );
+    // What is asked every day may be asked about all that an event can hold.
+    let everyday =
+        json!({"type": "string", "pattern": "^[A-Za-z0-9+/]+=*$", "maxLength": 2_000_000});
+    assert_eq!(broken(&everyday, &text), []);
+    let page = format!("\"{}\"", "a".repeat(20_000));
+    assert_eq!(broken(&json!({"pattern": "[^<>]{1,80}$"}), &page), []);
+}
+
+#[tokio::test]
+async fn a_change_comes_into_force_although_nobody_waits_for_it() {
+    let path = Path::new(1 << 20);
+    let schemas = Schemas::open(Arc::clone(&path.store) as _).await.unwrap();
+    let key = SchemaKey { stream: "events".to_owned(), category: None, name: None };
+    let text = Some("{}".to_owned());
+    schemas.put(key.clone(), SchemaMode::Keep, text, false, "tester").await.unwrap();
+    {
+        let change = std::pin::pin!(schemas.activate(key.clone(), 1, "tester"));
+        assert!(futures_util::poll!(change).is_pending());
+    }
+    let in_force = || schemas.list().iter().any(|listed| listed.state.active.is_some());
+    eventually(in_force).await;
+}
+
+#[test]
+fn a_dry_run_keeps_its_permit_while_something_works_for_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build();
+    runtime.unwrap().block_on(async {
+        let path = Path::new(1 << 20);
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::task::spawn_blocking(move || wait.recv());
+        let permit = Arc::new(());
+        let key = SchemaKey { stream: "events".to_owned(), category: None, name: None };
+        {
+            let store = Arc::clone(&path.store) as _;
+            let run = std::pin::pin!(dry_run(store, &key, "{}".to_owned(), 1, Arc::clone(&permit)));
+            assert!(futures_util::poll!(run).is_pending());
+        }
+        assert_eq!(Arc::strong_count(&permit), 2, "the work is still to be done");
+        go.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        eventually(|| Arc::strong_count(&permit) == 1).await;
+    });
+}
+
+async fn eventually(is_so: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < end, "it never came");
+        tokio::task::yield_now().await;
     }
 }
