@@ -27,7 +27,7 @@ pub enum QueuedError {
 
 impl Intake {
     /// The events with this id that wait for the database, of every application and stream that the
-    /// arguments leave open.
+    /// arguments leave open; an empty application means without one.
     pub async fn queued(
         &self,
         id: &str,
@@ -72,6 +72,6 @@ fn matching(
     let event = Event::decode(bytes).map_err(|error| QueuedError::Log(error.to_string()))?;
     let is_wanted = event.id() == id
         && stream.is_none_or(|stream| stream == event.stream())
-        && (application.is_none() || application == event.application());
+        && application.is_none_or(|wanted| wanted == event.application().unwrap_or_default());
     Ok(is_wanted.then_some(Stored { seq, event }))
 }

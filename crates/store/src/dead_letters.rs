@@ -228,7 +228,7 @@ pub trait DeadLetterStore: Send + Sync {
     async fn dead_letter(&self, seq: Seq) -> Result<Option<DeadLetter>, StoreError>;
 
     /// The events with this id that are dead letters and whose id no row has, one for each application and stream:
-    /// oldest first, at most [`GET_EVENTS_MAX`](crate::events::GET_EVENTS_MAX).
+    /// oldest first, at most [`GET_EVENTS_MAX`](crate::events::GET_EVENTS_MAX). An empty application means without one.
     async fn dead_by_id(
         &self,
         id: &str,

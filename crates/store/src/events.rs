@@ -223,7 +223,7 @@ pub trait EventStore: Send + Sync {
     -> Result<Page<Stored>, StoreError>;
 
     /// The events with this id, of every application and stream that the arguments leave open: oldest
-    /// first, at most [`GET_EVENTS_MAX`].
+    /// first, at most [`GET_EVENTS_MAX`]. An empty application means without one.
     async fn get(
         &self,
         id: &str,

@@ -279,6 +279,8 @@ async fn an_event_between_log_and_database_is_found() {
     assert_eq!(found.iter().map(|stored| stored.seq).collect::<Vec<_>>(), [seq(2)]);
     assert!(path.intake.queued("z", None, None).await.unwrap().is_empty());
     assert!(path.intake.queued("y", None, Some("other")).await.unwrap().is_empty());
+    assert_eq!(path.intake.queued("y", Some(""), None).await.unwrap().len(), 1, "without one");
+    assert!(path.intake.queued("y", Some("shop"), None).await.unwrap().is_empty());
     path.apply_all().await;
     assert!(path.intake.queued("y", None, None).await.unwrap().is_empty());
 }

@@ -240,7 +240,7 @@ fn by_id(
     stream: Option<&str>,
 ) -> Result<Vec<Stored>, StoreError> {
     let sql = "SELECT min(seq) AS seq, record FROM dead_letters WHERE id = ?1 \
-        AND (?2 IS NULL OR application = ?2) AND (?3 IS NULL OR stream = ?3) \
+        AND (?2 IS NULL OR coalesce(application, '') = ?2) AND (?3 IS NULL OR stream = ?3) \
         AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = dead_letters.id \
             AND events.stream = dead_letters.stream \
             AND coalesce(events.application, '') = coalesce(dead_letters.application, '')) \

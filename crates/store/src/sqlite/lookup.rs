@@ -18,7 +18,7 @@ pub(crate) fn get(
 ) -> Result<Vec<Stored>, StoreError> {
     let sql = format!(
         "SELECT {} FROM events INDEXED BY events_id WHERE id = ?1 \
-         AND (?2 IS NULL OR application = ?2) AND (?3 IS NULL OR stream = ?3) ORDER BY seq LIMIT ?4",
+         AND (?2 IS NULL OR coalesce(application, '') = ?2) AND (?3 IS NULL OR stream = ?3) ORDER BY seq LIMIT ?4",
         rows::COLUMNS
     );
     let read = || -> rusqlite::Result<Vec<Stored>> {

@@ -177,7 +177,7 @@ async fn records_that_only_the_commit_refuses_cost_no_other_one() {
     let sql = deferred().1;
     beside(&dir).execute_batch(&format!("CREATE TABLE traces (id TEXT) STRICT; {sql}")).unwrap();
     claim(&*store).await;
-    let is_poison = |position: u64| position % 97 == 0;
+    let is_poison = |position: u64| position.is_multiple_of(97);
     let events = (1..=1_000).map(|position| {
         let kind = if is_poison(position) { "poison" } else { "good" };
         stored(position, &draft(&format!("{kind}-{position}")))

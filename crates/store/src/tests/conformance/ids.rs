@@ -105,6 +105,7 @@ pub(crate) async fn get_answers_with_every_event_of_an_id(store: &dyn EventStore
     check(Some("shop"), None, &[1, 2]).await;
     check(None, Some("events"), &[0, 1]).await;
     check(Some("shop"), Some("other"), &[2]).await;
+    check(Some(""), None, &[0]).await;
     check(Some("nobody"), None, &[]).await;
     assert!(store.get("nothing", None, None).await.unwrap().is_empty());
 }

@@ -97,6 +97,8 @@ where
     assert_eq!(found, [Some((seq(5), ContentHash(5))), None], "the first one keeps the id");
     let found = store.dead_by_id("poison-5", None, None).await.unwrap();
     assert_eq!(positions(&found), [5]);
+    assert_eq!(store.dead_by_id("poison-5", Some(""), None).await.unwrap().len(), 1);
+    assert!(store.dead_by_id("poison-5", Some("shop"), None).await.unwrap().is_empty());
     // The store goes on.
     apply(store, vec![stored(11, &draft("d"))]).await.unwrap();
     assert_eq!(rows(store).await, [1, 3, 9, 11]);
