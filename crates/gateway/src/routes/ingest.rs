@@ -17,7 +17,7 @@ use crate::auth::principal::Principal;
 use crate::auth::refusal::Refusal;
 use crate::auth::standing;
 use crate::body;
-use crate::decoding::{self, Coding};
+use crate::decoding::{self, Coding, decode};
 use crate::edge::Edge;
 use crate::error::{self, Kind};
 use crate::problem::{Problem, Rejected};
@@ -94,9 +94,7 @@ where
     let bytes = match coding {
         Coding::Identity => bytes,
         // Boxed: it is rarer, and this future is moved with every request.
-        coding => {
-            Box::pin(decoding::decode(coding, bytes, &mut reserved, limits.body_bytes_max)).await?
-        }
+        coding => Box::pin(decode(coding, bytes, &mut reserved, limits.body_bytes_max)).await?,
     };
 
     // The body took its time, up to a minute: whoever sent the head may have lost the right since.
