@@ -186,7 +186,7 @@ export function SchemaTest({ of, text, isReady }) {
     <p class="actions">
       <label>Against the last <select value=${String(last)} onChange=${(/** @type {any} */ event) => setLast(Number(event.target.value))}>
         ${LAST.map((n) => html`<option value=${String(n)}>${count(n)}</option>`)}</select> events of this kind</label>
-      <button onClick=${ask} disabled=${!isReady || isBusy} data-test="test">Test</button>
+      <${Act} onClick=${ask} disabled=${!isReady || isBusy} data-test="test">Test<//>
     </p>
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${ask} />`}
     ${tested !== null && html`<${Outcome} result=${tested.result} isOld=${tested.text !== text} stream=${of.stream} />`}
