@@ -11,10 +11,11 @@ use model::ContentHash;
 use serde_json::Value;
 use store::SchemaText;
 
+use crate::schemas::bad::BadSchema;
 use crate::schemas::data;
 use crate::schemas::patterns::{self, PATTERN_BYTES_MAX};
 use crate::schemas::reason::{MESSAGE_BYTES_MAX, Reason};
-use crate::schemas::shape::{self, BadSchema, SCHEMA_BYTES_MAX, Shape};
+use crate::schemas::shape::{self, SCHEMA_BYTES_MAX, Shape};
 use crate::schemas::steps::{Counted, CountedNode, Steps};
 
 /// Most reasons that one event is told.

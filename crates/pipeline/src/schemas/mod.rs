@@ -3,6 +3,7 @@
 //! | room | what |
 //! |---|---|
 //! | [`shape`] | the bounds of a schema, before it is compiled |
+//! | [`bad`] | why a text is none |
 //! | [`patterns`] | what its patterns cost |
 //! | [`compiled`] | a schema that is ready to judge |
 //! | [`steps`] | data that counts how often it is looked at |
@@ -12,6 +13,7 @@
 //! | [`service`] | the schemas in force: kept, changed, counted |
 //! | [`dry_run`] | what a schema would say of stored events |
 
+pub(crate) mod bad;
 pub(crate) mod compiled;
 pub(crate) mod data;
 pub(crate) mod dry_run;

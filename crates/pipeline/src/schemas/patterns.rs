@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use jsonschema::{Draft, PatternOptions};
 use serde_json::{Value, json};
 
-use crate::schemas::shape::BadSchema;
+use crate::schemas::bad::BadSchema;
 
 /// Sizes by which a compiled pattern is priced; the last is the largest that is taken.
 const SIZES_BYTES: [usize; 9] = [

@@ -15,9 +15,9 @@ use store::{
 use thiserror::Error;
 
 use crate::clock;
+use crate::schemas::bad::BadSchema;
 use crate::schemas::compiled::{Accepted, Compiled};
 use crate::schemas::set::{Counts, Judge, Set};
-use crate::schemas::shape::BadSchema;
 
 /// Most keys that are counted as seen without a schema; further ones are not listed.
 pub(crate) const UNMATCHED_MAX: usize = 500;

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::schemas::bad::BadSchema;
 use crate::schemas::patterns::Budget;
 use crate::schemas::steps::PatternCost;
 
@@ -24,30 +25,6 @@ const WEIGHT_MAX: usize = 20_000;
 /// Most of them in each other.
 pub(crate) const LEVELS_MAX: usize = 128;
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
-
-/// Why a text is no schema that can be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadSchema {
-    /// Where in the schema, as a JSON Pointer.
-    pub pointer: String,
-    /// One sentence without its full stop.
-    pub reason: String,
-}
-
-impl BadSchema {
-    pub(crate) fn new(pointer: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), reason: reason.into() }
-    }
-}
-
-impl std::fmt::Display for BadSchema {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.pointer.as_str() {
-            "" => f.write_str(&self.reason),
-            pointer => write!(f, "at {pointer}: {}", self.reason),
-        }
-    }
-}
 
 impl std::error::Error for BadSchema {}
 

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use store::{SchemaKey, SchemaMode};
 
+use crate::schemas::bad::BadSchema;
 use crate::schemas::compiled::{Compiled, REASONS_MAX};
 use crate::schemas::dry_run::dry_run;
 use crate::schemas::reason::{MESSAGE_BYTES_MAX, Reason};
 use crate::schemas::service::Schemas;
-use crate::schemas::shape::{BadSchema, SCHEMA_BYTES_MAX};
+use crate::schemas::shape::SCHEMA_BYTES_MAX;
 use crate::tests::intake::Path;
 
 /// Stack of the threads that judge: tokio's own.
