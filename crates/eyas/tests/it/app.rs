@@ -391,11 +391,17 @@ impl TestApp {
 
     /// Waits until everything that was accepted is in the database.
     pub(crate) async fn wait_applied(&self) {
-        eventually("everything accepted is applied", async || {
+        let end = Instant::now() + DEADLINE;
+        loop {
             let status = self.get("/status").await.json();
-            (lag_records(&status) == 0).then_some(())
-        })
-        .await;
+            if lag_records(&status) == 0 {
+                return;
+            }
+            let stderr = self.stderr();
+            let words = "still not applied after";
+            assert!(Instant::now() < end, "{words} {DEADLINE:?}: {status}\nstderr:\n{stderr}");
+            sleep(LOOK).await;
+        }
     }
 }
 

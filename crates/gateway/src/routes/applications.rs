@@ -14,7 +14,7 @@ use crate::auth::wish::{NewApplication, check_change};
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
-use crate::routes::document::{self, Given, Object};
+use crate::routes::document::{self, Given, Object, Whole};
 use crate::routes::event::segment;
 use crate::routes::status::json;
 
@@ -38,7 +38,9 @@ struct Shown {
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenRate {
+    #[serde(deserialize_with = "Whole::short")]
     events_per_s: u32,
+    #[serde(deserialize_with = "Whole::short")]
     burst: u32,
 }
 

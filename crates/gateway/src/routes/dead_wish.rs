@@ -1,14 +1,13 @@
 //! What is wanted of dead letters: out of a query string, or out of a body.
 
 use model::Seq;
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use store::{DeadFilter, DeadState, LabelIs};
 
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::routes::document::Given;
+use crate::routes::document::{Given, Whole};
 
 /// The parameters of every list.
 pub(crate) const KNOWN: &str = "reason, application, stream, category, name, state";
@@ -33,25 +32,6 @@ pub(crate) struct Filter {
     #[serde(default)]
     name: Given<String>,
 }
-
-/// A whole number, however it is written: to JSON Schema 58.0 is an integer.
-#[derive(Clone, Copy)]
-pub(crate) struct Whole(pub(crate) u64);
-
-impl<'de> Deserialize<'de> for Whole {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let number = serde_json::Number::deserialize(reader)?;
-        let of_float = |float: f64| {
-            let is_whole = float.fract() == 0.0 && (0.0..=MAX).contains(&float);
-            is_whole.then_some(float as u64)
-        };
-        let whole = number.as_u64().or_else(|| number.as_f64().and_then(of_float));
-        whole.map(Self).ok_or_else(|| D::Error::custom(format!("{number} is no whole number")))
-    }
-}
-
-/// Up to here every whole number has its own double.
-const MAX: f64 = 9_007_199_254_740_992.0;
 
 /// For a member that may be left out and is never `null`.
 pub(crate) fn present<'de, D, T>(reader: D) -> Result<Option<T>, D::Error>

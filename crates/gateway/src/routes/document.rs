@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use axum::body::Body;
 use hyper::http::request::Parts;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::error::Category;
 
 use crate::auth::standing;
@@ -124,3 +124,30 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
         Ok(Option::deserialize(reader)?.map_or(Self::Null, Self::Value))
     }
 }
+
+/// A whole number, however it is written: to JSON Schema 58.0 is an integer.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole(pub(crate) u64);
+
+impl Whole {
+    /// Reads a member that is a whole number below 2^32.
+    pub(crate) fn short<'de, D: Deserializer<'de>>(reader: D) -> Result<u32, D::Error> {
+        let Self(number) = Self::deserialize(reader)?;
+        u32::try_from(number).map_err(|_| D::Error::custom(format!("{number} is too large")))
+    }
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(reader)?;
+        let of_float = |float: f64| {
+            let is_whole = float.fract() == 0.0 && (0.0..=MAX).contains(&float);
+            is_whole.then_some(float as u64)
+        };
+        let whole = number.as_u64().or_else(|| number.as_f64().and_then(of_float));
+        whole.map(Self).ok_or_else(|| D::Error::custom(format!("{number} is no whole number")))
+    }
+}
+
+/// Up to here every whole number has its own double.
+const MAX: f64 = 9_007_199_254_740_992.0;

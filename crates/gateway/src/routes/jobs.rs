@@ -15,7 +15,7 @@ use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::routes::audit;
-use crate::routes::dead_wish::Whole;
+use crate::routes::document::Whole;
 use crate::routes::event::segment;
 use crate::routes::status::json;
 

@@ -18,7 +18,7 @@ use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::routes::document;
+use crate::routes::document::{self, Whole};
 use crate::routes::event::segment;
 use crate::routes::status::json;
 
@@ -66,14 +66,14 @@ struct Wanted {
     #[serde(default)]
     kind: Option<Kept>,
     #[serde(default)]
-    expires_in_s: Option<u64>,
+    expires_in_s: Option<Whole>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rotation {
     #[serde(default)]
-    overlap_s: Option<u64>,
+    overlap_s: Option<Whole>,
 }
 
 /// All of them, or those of one application, oldest first.
@@ -104,7 +104,7 @@ pub(crate) async fn create(
         Some(Kept::Browser) => TokenKind::Browser,
         Some(Kept::Server) | None => TokenKind::Server,
     };
-    let lifetime = wanted.expires_in_s.map(Duration::from_secs);
+    let lifetime = wanted.expires_in_s.map(|Whole(seconds)| Duration::from_secs(seconds));
     let label = wanted.label.unwrap_or_default();
     let wish = NewToken::new(wanted.application, &wanted.scopes, label, kind, lifetime)?;
     let act =
@@ -130,7 +130,8 @@ pub(crate) async fn rotate(
     let path = parts.uri.path();
     let id = segment(path.strip_suffix("/rotate").unwrap_or(path), "/tokens/")?;
     let rotation: Option<Rotation> = document::read_any(&edge, &parts, body).await?;
-    let overlap_s = rotation.unwrap_or_default().overlap_s.unwrap_or(OVERLAP_S);
+    let overlap_s =
+        rotation.unwrap_or_default().overlap_s.map_or(OVERLAP_S, |Whole(seconds)| seconds);
     let overlap = check_overlap(Duration::from_secs(overlap_s))?;
     let old = id.clone();
     let act = |edge: Arc<Edge>| async move {
