@@ -391,15 +391,19 @@ impl TestApp {
 
     /// Waits until everything that was accepted is in the database.
     pub(crate) async fn wait_applied(&self) {
-        let end = Instant::now() + DEADLINE;
+        let (mut least, mut end) = (u64::MAX, Instant::now() + DEADLINE);
         loop {
             let status = self.get("/status").await.json();
-            if lag_records(&status) == 0 {
-                return;
+            match lag_records(&status) {
+                0 => return,
+                // A long backlog on a busy machine takes its time; what stands still does not.
+                lag if lag < least => (least, end) = (lag, Instant::now() + DEADLINE),
+                lag => assert!(
+                    Instant::now() < end,
+                    "the database stands still at {lag} records behind: {status}\nstderr:\n{}",
+                    self.stderr()
+                ),
             }
-            let stderr = self.stderr();
-            let words = "still not applied after";
-            assert!(Instant::now() < end, "{words} {DEADLINE:?}: {status}\nstderr:\n{stderr}");
             sleep(LOOK).await;
         }
     }
