@@ -9,7 +9,7 @@ use live::Live;
 use meter::Commits;
 use model::{StreamName, Timestamp};
 use pipeline::{Intake, Jobs, Meters, Retention};
-use store::{EventStore, Stores};
+use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,8 +47,7 @@ pub struct GatewayOptions {
 pub(crate) struct Edge {
     pub(crate) intake: Intake,
     pub(crate) live: Live,
-    pub(crate) store: Arc<dyn EventStore>,
-    /// The same database by its other contracts.
+    /// The database by its contracts.
     pub(crate) stores: Stores,
     pub(crate) jobs: Jobs,
     pub(crate) meters: Arc<Meters>,

@@ -104,7 +104,6 @@ impl Gateway {
             tasks: TaskTracker::new(),
             intake,
             live,
-            store: Arc::clone(&stores.events),
             stores,
             registry,
             sessions,

@@ -73,7 +73,7 @@ async fn find(
 ) -> Result<Vec<(Stored, Place)>, Problem> {
     let queued = edge.intake.queued(id, application, stream).await;
     let dead = edge.stores.dead_letters.dead_by_id(id, application, stream).await?;
-    let rows = edge.store.get(id, application, stream).await?;
+    let rows = edge.stores.events.get(id, application, stream).await?;
     let queued = match queued {
         Ok(queued) => queued,
         // What is known is told also while too much waits to be searched.

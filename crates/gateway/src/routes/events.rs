@@ -72,7 +72,7 @@ async fn list(
     let output = media::output(&parts.headers);
     let form = Form { output, log, is_preview: data_bytes_max.is_some() };
     if output != Output::Json {
-        let last = edge.store.lease().await?.applied;
+        let last = edge.stores.events.lease().await?.applied;
         let extent = export::extent(data_bytes_max);
         let pages = Export {
             edge: Arc::clone(&edge),
@@ -86,7 +86,7 @@ async fn list(
         return export::send(&edge, form, pages).await;
     }
     let extent = Extent { data_bytes_max, ..Extent::PAGE };
-    let mut page = edge.store.page(wanted.clone(), extent).await?;
+    let mut page = edge.stores.events.page(wanted.clone(), extent).await?;
     if wanted.filter.search.is_some() && wanted.after.is_none() {
         add_named(&edge, wanted, extent, &mut page).await?;
     }
@@ -141,7 +141,7 @@ impl Pages for Export {
         self.standing.look().map_err(Refusal::problem)?;
         let limit = self.n_left.unwrap_or(export::PAGE_EVENTS).min(export::PAGE_EVENTS);
         let query = PageQuery { limit, ..self.query.clone() };
-        let page = self.edge.store.page(query, self.extent).await?;
+        let page = self.edge.stores.events.page(query, self.extent).await?;
         self.query.after = page.next;
         // Ascending, all that follows is newer still; descending, what is newer only comes first.
         let has_newer = page.events.last().is_some_and(|listed| listed.seq > self.last);

@@ -55,7 +55,7 @@ pub(crate) async fn invalid(
         ..Filter::default()
     };
     query.end("application, category, name, from, to")?;
-    let found = invalid_groups(&*edge.store, filter).await?;
+    let found = invalid_groups(&*edge.stores.events, filter).await?;
     let groups = found.groups.into_iter().map(group).collect();
     Ok(json(&Answer { groups, complete: found.is_complete }))
 }

@@ -190,7 +190,7 @@ pub(crate) async fn test(
             .problem(format!("{DRY_RUNS_MAX} schemas are being tried already.")));
     };
     let text = test.schema.get().to_owned();
-    let run = dry_run(Arc::clone(&edge.store), &key, text, last, permit).await;
+    let run = dry_run(Arc::clone(&edge.stores.events), &key, text, last, permit).await;
     let run = run.map_err(|error| refused(&key, error))?;
     let group = |group: pipeline::DryRunGroup| TestedGroup {
         pointer: group.reason.pointer,

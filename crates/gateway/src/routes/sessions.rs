@@ -61,7 +61,8 @@ pub(crate) async fn session(
         return export::send(&edge, form, pages).await;
     }
     let query = SessionQuery { session_id, after, limit: limit.unwrap_or(PAGE_LIMIT) };
-    let mut page = edge.store.session(query, Extent { data_bytes_max, ..Extent::PAGE }).await?;
+    let mut page =
+        edge.stores.events.session(query, Extent { data_bytes_max, ..Extent::PAGE }).await?;
     let last = page.events.last().filter(|_| page.has_more).map(position);
     let next = last.map(|position| SessionCursor { log, position }.to_string());
     // After the cursor: what may not be seen makes a page short, never a session shorter.
@@ -94,7 +95,7 @@ impl Pages for Export {
         self.standing.look().map_err(Refusal::problem)?;
         let limit = self.n_left.unwrap_or(export::PAGE_EVENTS).min(export::PAGE_EVENTS);
         let query = SessionQuery { limit, ..self.query.clone() };
-        let mut page = self.edge.store.session(query, self.extent).await?;
+        let mut page = self.edge.stores.events.session(query, self.extent).await?;
         self.is_over = !page.has_more;
         self.query.after = page.events.last().map(position);
         page.events.retain(|listed| self.principal.may_read(listed.event.stream()));

@@ -437,7 +437,7 @@ async fn an_id_of_another_stream_hides_nothing_wherever_it_stands() {
     let at = |seconds: i64| Timestamp::from_micros(4_000_000_000_000_000 + seconds * 1_000_000);
     let (now, until) = (at(0), at(1_000));
     let claim = Claim { holder: "another".to_owned(), log: app.log, now, until };
-    app.edge.store.claim(claim).await.unwrap();
+    app.edge.stores.events.claim(claim).await.unwrap();
     refused(&app.ask(&reader, "GET /events/1", "").await, 404, "not_found");
     let sent = app.send("POST /streams/b", &headers, b"{}").await;
     assert_eq!(sent.status, 202, "{}", sent.text());
