@@ -10,6 +10,7 @@
 //! | [`draft`] | `Draft`: an event before it has a `Seq` |
 //! | [`event`] | `Event`: one read back |
 //! | [`record`] | the bytes of one event in the log |
+//! | [`rows`] | the rows of a batch as bytes |
 //! | [`json`] | the JSON object that every reader sees |
 //! | [`filter`] | which events a reader wants |
 
@@ -19,6 +20,7 @@ pub mod filter;
 pub mod json;
 pub mod names;
 mod record;
+pub mod rows;
 mod seq;
 mod time;
 

@@ -4,11 +4,12 @@
 //! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens, [`sessions`] that of who has
 //! signed in to the console, [`schemas`] that of what events have to look like, [`verdicts`] that of judging stored ones
 //! again, [`dead_letters`] that of what the database
-//! refused, [`jobs`] that of long work. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
+//! refused, [`jobs`] that of long work, [`tables`] that of the user's own tables, [`batches`] that of the rows that go into them. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
 //! database from bad records.
 //! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
 
 mod audit;
+mod batches;
 mod breaker;
 mod control;
 mod dead_letters;
@@ -22,6 +23,7 @@ mod schemas;
 mod sessions;
 mod sqlite;
 mod stores;
+mod tables;
 mod trust;
 mod verdicts;
 
@@ -29,6 +31,10 @@ mod verdicts;
 mod tests;
 
 pub use audit::{AuditEntry, AuditStore, Audited};
+pub use batches::{
+    ApplyBatch, BATCH_ERRORS_FOUND_MAX, Batch, BatchQuery, BatchState, BatchStore, BatchVerdict,
+    ErrorFeed, LaneStep, RowError, RowFeed, TableMode,
+};
 pub use control::{ControlStore, History, HistoryMark, HistoryPoint, HistorySave};
 pub use dead_letters::{
     Changed, DEAD_GROUPS_MAX, DeadAct, DeadCounts, DeadFilter, DeadGroup, DeadLetter,
@@ -53,6 +59,7 @@ pub use sessions::{
 };
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use stores::Stores;
+pub use tables::{Column, ColumnKind, Table, TableStore, UserMigration};
 pub use trust::{
     APPLICATIONS_MAX, Application, ApplicationChange, Rate, Scope, TOKENS_MAX, Token, TokenHash,
     TokenKind, Trust, TrustAct, TrustError, TrustStore,

@@ -5,5 +5,6 @@ mod filter;
 mod json;
 mod names;
 mod record;
+mod rows;
 mod seq;
 mod time;
