@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::audit::AuditStore;
+use crate::batches::BatchStore;
 use crate::control::ControlStore;
 use crate::dead_letters::DeadLetterStore;
 use crate::events::EventStore;
@@ -11,6 +12,7 @@ use crate::jobs::JobStore;
 use crate::retention::RetentionStore;
 use crate::schemas::SchemaStore;
 use crate::sessions::SessionStore;
+use crate::tables::TableStore;
 use crate::trust::TrustStore;
 use crate::verdicts::VerdictStore;
 
@@ -39,6 +41,10 @@ pub struct Stores {
     pub schemas: Arc<dyn SchemaStore>,
     /// Judging stored events again.
     pub verdicts: Arc<dyn VerdictStore>,
+    /// The user's own tables.
+    pub tables: Arc<dyn TableStore>,
+    /// The rows that go into them.
+    pub batches: Arc<dyn BatchStore>,
 }
 
 impl Stores {
@@ -57,6 +63,8 @@ impl Stores {
             + DeadLetterStore
             + JobStore
             + VerdictStore
+            + TableStore
+            + BatchStore
             + 'static,
     {
         Self {
@@ -71,6 +79,8 @@ impl Stores {
             sessions: Arc::clone(store) as _,
             schemas: Arc::clone(store) as _,
             verdicts: Arc::clone(store) as _,
+            tables: Arc::clone(store) as _,
+            batches: Arc::clone(store) as _,
         }
     }
 }
