@@ -11,6 +11,7 @@ use crate::jobs::JobStore;
 use crate::retention::RetentionStore;
 use crate::schemas::SchemaStore;
 use crate::sessions::SessionStore;
+use crate::sql::SqlReader;
 use crate::trust::TrustStore;
 use crate::verdicts::VerdictStore;
 
@@ -39,6 +40,8 @@ pub struct Stores {
     pub schemas: Arc<dyn SchemaStore>,
     /// Judging stored events again.
     pub verdicts: Arc<dyn VerdictStore>,
+    /// Reading by SQL.
+    pub sql: Arc<dyn SqlReader>,
 }
 
 impl Stores {
@@ -57,6 +60,7 @@ impl Stores {
             + DeadLetterStore
             + JobStore
             + VerdictStore
+            + SqlReader
             + 'static,
     {
         Self {
@@ -71,6 +75,7 @@ impl Stores {
             sessions: Arc::clone(store) as _,
             schemas: Arc::clone(store) as _,
             verdicts: Arc::clone(store) as _,
+            sql: Arc::clone(store) as _,
         }
     }
 }

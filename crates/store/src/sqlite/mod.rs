@@ -32,6 +32,7 @@
 //! | [`trust`] | `TrustStore` |
 //! | [`sessions`] | `SessionStore`: who has signed in |
 //! | [`schemas`] | `SchemaStore` |
+//! | [`sql`], [`sql_connections`], [`sql_values`] | `SqlReader`: statements of others, fenced |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
@@ -60,6 +61,9 @@ pub(crate) mod rows;
 mod schemas;
 pub(crate) mod session;
 mod sessions;
+mod sql;
+mod sql_connections;
+mod sql_values;
 pub(crate) mod store;
 mod trust;
 mod verdicts;

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use crate::error::StoreError;
 use crate::events::Lease;
 use crate::sqlite::readers::Readers;
+use crate::sqlite::sql_connections::SqlConnections;
 use crate::sqlite::writer::Writer;
 use crate::sqlite::{apply, connection, migrations};
 
@@ -34,6 +35,8 @@ pub struct SqliteStore {
     pub(crate) lookups: Readers,
     /// The writer of `control.db`, which also reads it: nobody waits for what stands there.
     pub(crate) control: Writer,
+    /// Statements of others.
+    pub(crate) sql: SqlConnections,
     /// The name of this data directory.
     pub(crate) instance: String,
 }
@@ -48,6 +51,7 @@ impl SqliteStore {
         let SqliteOptions { dir, events_file, n_readers, wal_bytes_max } = options;
         let (control, instance) = open_control(&dir.join("control.db"))?;
         let control = Writer::start(control)?;
+        let sql = SqlConnections::new(&dir, &events_file);
         let path = dir.join(events_file);
         let mut conn = connection::open_writer(&path, migrations::EVENTS.application_id)?;
         migrations::run(&mut conn, &path, &migrations::EVENTS)?;
@@ -55,7 +59,14 @@ impl SqliteStore {
             .map_err(|error| connection::opening(&path, error))?;
         let readers = Readers::open(&path, n_readers)?;
         let lookups = Readers::open(&path, 1)?;
-        Ok(Arc::new(Self { writer: Writer::start(conn)?, readers, lookups, control, instance }))
+        Ok(Arc::new(Self {
+            writer: Writer::start(conn)?,
+            readers,
+            lookups,
+            control,
+            sql,
+            instance,
+        }))
     }
 
     /// Reads the lease of an events database without opening it for writing, also while a server runs. `None`: there
