@@ -6,6 +6,7 @@ mod conformance;
 mod control;
 mod filter;
 mod plans;
+mod postgres;
 mod schemas;
 mod sign_ins;
 mod sqlite;
