@@ -41,6 +41,7 @@ macro_rules! every_promise {
             retention::what_is_left_is_found_by_any_filter,
             retention::a_deleted_id_may_be_used_again,
             retention::dead_letters_go_by_when_they_died,
+            retention::a_replayed_letter_is_no_event_without_its_row,
             dead_letters::groups_and_counts_add_up,
             dead_letters::pages_go_from_the_newest_to_the_oldest,
             dead_letters::what_is_discarded_stays_and_comes_back,
