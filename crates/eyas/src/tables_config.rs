@@ -17,6 +17,7 @@
 //! order of their names, and so do the files of each.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Component, Path};
 
 use pipeline::{Compiled, SCHEMA_BYTES_MAX};
@@ -25,6 +26,8 @@ use store::{SchemaText, TableMode, UserMigration};
 use crate::dialect::Dialect;
 use crate::spelling::nearest;
 
+/// How the name of a migration ends.
+const SQL: &str = ".sql";
 const KEYS: [&str; 3] = ["migrations", "mode", "schema"];
 /// Names of our own tables in the same database begin so.
 const OURS: &str = "eyas_";
@@ -135,10 +138,8 @@ fn read_one(
         .ok_or_else(|| format!("mode = {mode:?} is none; there are append and replace"))?;
     let named = folder_names(table.get("migrations"))?;
     for name in &named {
-        let folder = folder_name(name);
-        if !folders.contains_key(&folder) {
-            let files = read_folder(&base.join(name))?;
-            folders.insert(folder, files);
+        if let Entry::Vacant(new) = folders.entry(folder_name(name)) {
+            new.insert(read_folder(&base.join(name))?);
         }
     }
     let file = text("schema")?;
@@ -192,7 +193,7 @@ fn read_folder(folder: &Path) -> Result<Vec<SqlFile>, String> {
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
         let name = name.to_string_lossy().into_owned();
-        if name.ends_with(".sql") {
+        if name.strip_suffix(SQL).is_some() {
             names.push(name);
         }
     }
@@ -220,7 +221,7 @@ fn read_folder(folder: &Path) -> Result<Vec<SqlFile>, String> {
 
 fn read_file(folder: &Path, name: &str) -> Result<SqlFile, String> {
     let path = folder.join(name);
-    let stem = name.strip_suffix(".sql").unwrap_or(name);
+    let stem = name.strip_suffix(SQL).unwrap_or(name);
     let of = |dialect: Dialect| {
         let stem = stem.strip_suffix(dialect.as_str())?.strip_suffix('.')?;
         Some((stem, Some(dialect)))
