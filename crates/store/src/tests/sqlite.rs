@@ -15,7 +15,7 @@ use crate::tests::conformance::sample::{HOLDER, apply, assert_same, claim, draft
 use crate::tests::conformance::suite::every_promise;
 use crate::tests::conformance::{
     audit, batches, control, dead_letters, explore, ids, jobs, lane, lease, pages, reading, reopen,
-    retention, schemas, sessions, sign_ins, trust, verdicts,
+    retention, schemas, sessions, sign_ins, tables, trust, verdicts,
 };
 
 every_promise!(ready);
