@@ -254,12 +254,8 @@ async fn a_server_waits_for_a_command_that_has_the_directory() {
     let lock = std::fs::File::create(launch.dir().join("lock")).unwrap();
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
     std::fs::write(launch.dir().join("lock"), r#"{"pid":1,"is_command":true}"#).unwrap();
-    let starting = tokio::spawn(async move { launch.start().await });
-    // As long as a command has it, a lock that is only held for a look would have been given up.
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    assert!(!starting.is_finished());
-    drop(lock);
-    let app = timeout(DEADLINE, starting).await.unwrap().unwrap();
+    // A lock that is only held for a look would have been given up by then.
+    let app = launch.start_after("waiting for a command of administration", || drop(lock)).await;
     eventually("it serves", async || (app.get("/readyz").await.status == 200).then_some(())).await;
 }
 

@@ -220,7 +220,14 @@ impl Launch {
 
     /// Starts it and waits until it is ready.
     pub(crate) async fn start(&self) -> TestApp {
+        self.start_after("", || ()).await
+    }
+
+    /// Starts it, waits until it has said `words` on stderr, does something, and waits until it is ready.
+    pub(crate) async fn start_after(&self, words: &str, act: impl FnOnce()) -> TestApp {
         let (mut process, first_line) = Process::start(&mut self.command());
+        eventually(words, async || process.stderr().contains(words).then_some(())).await;
+        act();
         let line = timeout(DEADLINE, first_line).await;
         let Ok(Ok(line)) = line else {
             let status = process.exit(Duration::from_secs(1)).await;

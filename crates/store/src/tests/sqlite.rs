@@ -15,7 +15,8 @@ use crate::sqlite::store::{SqliteOptions, SqliteStore};
 use crate::tests::conformance::sample::{HOLDER, apply, assert_same, claim, draft, seq, stored};
 use crate::tests::conformance::suite::every_promise;
 use crate::tests::conformance::{
-    dead_letters, explore, ids, jobs, lease, pages, reading, reopen, retention, sessions, verdicts,
+    batches, dead_letters, explore, ids, jobs, lane, lease, pages, reading, reopen, retention,
+    sessions, verdicts,
 };
 
 every_promise!(ready);

@@ -5,10 +5,13 @@
 //! with something that derefs to the store and something to keep until the end, and then calls the
 //! few promises that need its help: those of [`refusal`] and [`reopen`].
 
+pub(crate) mod batch_sample;
+pub(crate) mod batches;
 pub(crate) mod dead_letters;
 pub(crate) mod explore;
 pub(crate) mod ids;
 pub(crate) mod jobs;
+pub(crate) mod lane;
 pub(crate) mod lease;
 pub(crate) mod pages;
 pub(crate) mod reading;

@@ -41,6 +41,7 @@ macro_rules! every_promise {
             retention::what_is_left_is_found_by_any_filter,
             retention::a_deleted_id_may_be_used_again,
             retention::dead_letters_go_by_when_they_died,
+            retention::a_replayed_letter_is_no_event_without_its_row,
             dead_letters::groups_and_counts_add_up,
             dead_letters::pages_go_from_the_newest_to_the_oldest,
             dead_letters::what_is_discarded_stays_and_comes_back,
@@ -50,6 +51,14 @@ macro_rules! every_promise {
             verdicts::a_new_verdict_changes_nothing_else,
             verdicts::a_repeated_slice_is_the_same_and_answered_as_before,
             verdicts::a_slice_ends_at_its_bytes,
+            batches::a_batch_is_there_whole,
+            batches::rows_may_refer_to_later_ones,
+            batches::an_unknown_key_names_its_row,
+            batches::replace_leaves_only_the_new_rows,
+            lane::the_lane_has_a_lease_of_its_own,
+            lane::a_stale_step_of_the_lane_changes_nothing,
+            lane::errors_of_any_number_are_kept_in_order,
+            lane::batches_are_found_by_what_they_are,
         }
     };
     (@each $fresh:path, $($room:ident::$promise:ident,)*) => {
