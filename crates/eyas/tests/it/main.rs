@@ -61,4 +61,5 @@ mod tokens;
 mod torture;
 mod traces;
 mod two_truths;
+mod user_tables;
 mod ways_in;

@@ -16,7 +16,7 @@ use crate::tests::conformance::sample::{HOLDER, apply, assert_same, claim, draft
 use crate::tests::conformance::suite::every_promise;
 use crate::tests::conformance::{
     batches, dead_letters, explore, ids, jobs, lane, lease, pages, reading, reopen, retention,
-    sessions, verdicts,
+    sessions, tables, verdicts,
 };
 
 every_promise!(ready);

@@ -23,5 +23,6 @@ pub(crate) mod sessions;
 pub(crate) mod sign_ins;
 pub(crate) mod sql;
 pub(crate) mod suite;
+pub(crate) mod tables;
 pub(crate) mod trust;
 pub(crate) mod verdicts;
