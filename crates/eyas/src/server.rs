@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gateway::{
-    Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Registry, Sessions,
+    Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Queries, Registry, Sessions,
 };
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{
@@ -167,6 +167,7 @@ impl Server {
             jobs,
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
+            queries: Queries::none(),
             options: edge_options(&self.config, &self.instance, &url),
             data_dir: self.config.data_dir.clone(),
         }));
