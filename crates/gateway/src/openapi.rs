@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::auth::principal::Need;
+use crate::rate::limiter::is_free;
 use crate::router;
 
 const FRAME: &str = include_str!("openapi.json");
@@ -19,9 +20,6 @@ const PARTS: &[&str] = &[
     include_str!("openapi/session.json"),
     include_str!("openapi/trust.json"),
 ];
-
-/// What anybody may ask as often as they like: probes, the console, the description.
-const FREE: &[&str] = &["/", "/healthz", "/readyz", "/openapi.json", "/docs", "/ui/"];
 
 /// The description of this very server.
 pub(crate) fn document(version: &str, public_url: &str) -> Bytes {
@@ -40,7 +38,7 @@ pub(crate) fn document(version: &str, public_url: &str) -> Bytes {
 /// Everything that is not free may be answered 429, always in the same words.
 fn limit(whole: &mut Value) {
     let Some(paths) = whole["paths"].as_object_mut() else { return };
-    let limited = paths.iter_mut().filter(|(path, _)| !FREE.contains(&path.as_str()));
+    let limited = paths.iter_mut().filter(|(path, _)| !is_free(path));
     let operations = limited.filter_map(|(_, methods)| methods.as_object_mut()).flatten();
     for (_, operation) in operations {
         let response = json!({ "$ref": "#/components/responses/RateLimited" });

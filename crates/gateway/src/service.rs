@@ -32,6 +32,7 @@ use crate::error::Kind;
 use crate::gateway::Gateway;
 use crate::health::requests::Class;
 use crate::problem::Problem;
+use crate::rate::limiter::{is_free, is_probe};
 use crate::reply::Reply;
 use crate::request_id;
 use crate::routes::ingest;
@@ -118,7 +119,7 @@ where
 {
     let edge = &*gateway.edge;
     let path = request.uri().path();
-    let is_probe = matches!(path, "/healthz" | "/readyz" | "/healthz/" | "/readyz/");
+    let is_probe = is_probe(path);
     let is_write = request.method() == Method::POST && ingest::is_write(path);
     let welcome = match client {
         Some(_) => edge.hosts.check(&request, is_probe, is_allowed_page),
@@ -141,7 +142,7 @@ where
         }
         admitted?;
     }
-    if !is_probe && Class::of(request.method(), path) != Class::Console {
+    if !is_free(path) {
         let _ = edge.limiter.admit(&principal, client)?;
     }
     // Boxed: the router's future is large, and this one lives in every connection.

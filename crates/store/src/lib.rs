@@ -4,7 +4,8 @@
 //! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens, [`sessions`] that of who has
 //! signed in to the console, [`schemas`] that of what events have to look like, [`verdicts`] that of judging stored ones
 //! again, [`dead_letters`] that of what the database
-//! refused, [`jobs`] that of long work, [`tables`] that of the user's own tables, [`batches`] that of the rows that go into them. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
+//! refused, [`jobs`] that of long work, [`tables`] that of the user's own tables, [`batches`] that of the rows that go into them, [`sql`] that of reading
+//! by SQL, whose texts are [`statement`]s. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
 //! database from bad records.
 //! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
 
@@ -21,7 +22,9 @@ mod jobs;
 mod retention;
 mod schemas;
 mod sessions;
+mod sql;
 mod sqlite;
+mod statement;
 mod stores;
 mod tables;
 mod trust;
@@ -57,7 +60,14 @@ pub use schemas::{
 pub use sessions::{
     SIGN_INS_MAX, SIGN_INS_OF_MACHINE_MAX, SIGN_INS_OF_TOKEN_MAX, SecretHash, SessionStore, SignIn,
 };
+pub use sql::{
+    SqlAsk, SqlCell, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlReader, SqlRows, SqlValue,
+};
 pub use sqlite::{SqliteOptions, SqliteStore};
+pub use statement::{
+    Dialect, STATEMENT_BYTES_MAX, STATEMENT_PARAMS_MAX, SqlKind, SqlParam, SqlType, Statement,
+    StatementError,
+};
 pub use stores::Stores;
 pub use tables::{Column, ColumnKind, Table, TableStore, UserMigration};
 pub use trust::{

@@ -12,6 +12,7 @@ use crate::jobs::JobStore;
 use crate::retention::RetentionStore;
 use crate::schemas::SchemaStore;
 use crate::sessions::SessionStore;
+use crate::sql::SqlReader;
 use crate::tables::TableStore;
 use crate::trust::TrustStore;
 use crate::verdicts::VerdictStore;
@@ -45,6 +46,8 @@ pub struct Stores {
     pub tables: Arc<dyn TableStore>,
     /// The rows that go into them.
     pub batches: Arc<dyn BatchStore>,
+    /// Reading by SQL.
+    pub sql: Arc<dyn SqlReader>,
 }
 
 impl Stores {
@@ -65,6 +68,7 @@ impl Stores {
             + VerdictStore
             + TableStore
             + BatchStore
+            + SqlReader
             + 'static,
     {
         Self {
@@ -81,6 +85,7 @@ impl Stores {
             verdicts: Arc::clone(store) as _,
             tables: Arc::clone(store) as _,
             batches: Arc::clone(store) as _,
+            sql: Arc::clone(store) as _,
         }
     }
 }

@@ -80,6 +80,7 @@ impl EventStore for SqliteStore {
         // Order matters: the readers go first, so that the writer's last checkpoint finds nobody in
         // its way and SQLite can remove the write-ahead log.
         self.readers.close().await;
+        self.sql.close().await;
         self.lookups.close().await;
         self.table_readers.close().await;
         let closed = self.writer.close().await;

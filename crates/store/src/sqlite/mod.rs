@@ -42,6 +42,7 @@
 //! | [`feed`] | the rows of a batch on the writer's thread |
 //! | [`load`] | the transaction of the batches lane |
 //! | [`blame`] | which row the database refuses, and its words |
+//! | [`sql`], [`sql_connections`], [`sql_values`] | `SqlReader`: statements of others, fenced |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
@@ -77,6 +78,9 @@ pub(crate) mod rows;
 mod schemas;
 pub(crate) mod session;
 mod sessions;
+mod sql;
+mod sql_connections;
+mod sql_values;
 pub(crate) mod store;
 mod tables;
 mod trust;

@@ -10,6 +10,7 @@ use crate::events::Lease;
 use crate::sqlite::lease::EVENTS_LEASE;
 use crate::sqlite::migrations::Schema;
 use crate::sqlite::readers::Readers;
+use crate::sqlite::sql_connections::SqlConnections;
 use crate::sqlite::writer::Writer;
 use crate::sqlite::{connection, migrations};
 
@@ -45,6 +46,8 @@ pub struct SqliteStore {
     pub(crate) tables: Writer,
     /// Reads of `tables.db`.
     pub(crate) table_readers: Readers,
+    /// Statements of others.
+    pub(crate) sql: SqlConnections,
     /// The name of this data directory.
     pub(crate) instance: String,
 }
@@ -62,11 +65,21 @@ impl SqliteStore {
         let path = dir.join(TABLES_FILE);
         let tables = Writer::start(open_file(&path, &migrations::TABLES, wal_bytes_max)?)?;
         let table_readers = Readers::open(&path, TABLE_READERS)?;
+        let sql = SqlConnections::new(&dir, &events_file);
         let path = dir.join(events_file);
         let writer = Writer::start(open_file(&path, &migrations::EVENTS, wal_bytes_max)?)?;
         let readers = Readers::open(&path, n_readers)?;
         let lookups = Readers::open(&path, 1)?;
-        Ok(Arc::new(Self { writer, readers, lookups, control, tables, table_readers, instance }))
+        Ok(Arc::new(Self {
+            writer,
+            readers,
+            lookups,
+            control,
+            tables,
+            table_readers,
+            sql,
+            instance,
+        }))
     }
 
     /// Reads the lease of an events database without opening it for writing, also while a server runs. `None`: there

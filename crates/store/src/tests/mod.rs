@@ -11,4 +11,6 @@ mod sign_ins;
 mod sqlite;
 mod sqlite_files;
 mod sqlite_refusal;
+mod sqlite_sql;
+mod statement;
 mod trust;

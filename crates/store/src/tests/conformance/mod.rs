@@ -21,6 +21,7 @@ pub(crate) mod retention;
 pub(crate) mod sample;
 pub(crate) mod sessions;
 pub(crate) mod sign_ins;
+pub(crate) mod sql;
 pub(crate) mod suite;
 pub(crate) mod trust;
 pub(crate) mod verdicts;
