@@ -63,4 +63,5 @@ mod tokens;
 mod torture;
 mod traces;
 mod two_truths;
+mod user_tables;
 mod ways_in;
