@@ -7,6 +7,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::auth::principal::Need;
+use crate::queries::describe;
+use crate::queries::published::Queries;
+use crate::rate::limiter::is_free;
 use crate::router;
 
 const FRAME: &str = include_str!("openapi.json");
@@ -15,16 +18,14 @@ const PARTS: &[&str] = &[
     include_str!("openapi/dead_letters.json"),
     include_str!("openapi/explore.json"),
     include_str!("openapi/limits.json"),
+    include_str!("openapi/queries.json"),
     include_str!("openapi/schemas.json"),
     include_str!("openapi/session.json"),
     include_str!("openapi/trust.json"),
 ];
 
-/// What anybody may ask as often as they like: probes, the console, the description.
-const FREE: &[&str] = &["/", "/healthz", "/readyz", "/openapi.json", "/docs", "/ui/"];
-
 /// The description of this very server.
-pub(crate) fn document(version: &str, public_url: &str) -> Bytes {
+pub(crate) fn document(version: &str, public_url: &str, queries: &Queries) -> Bytes {
     let parse = |text| serde_json::from_str::<Value>(text).expect("the suite has read it");
     let mut whole = parse(FRAME);
     for part in PARTS {
@@ -32,6 +33,9 @@ pub(crate) fn document(version: &str, public_url: &str) -> Bytes {
     }
     limit(&mut whole);
     ask_for_tokens(&mut whole);
+    if let Some(paths) = whole["paths"].as_object_mut() {
+        describe::add(paths, queries.all());
+    }
     whole["info"]["version"] = version.into();
     whole["servers"][0]["url"] = public_url.trim_end_matches('/').into();
     Bytes::from(whole.to_string())
@@ -40,7 +44,7 @@ pub(crate) fn document(version: &str, public_url: &str) -> Bytes {
 /// Everything that is not free may be answered 429, always in the same words.
 fn limit(whole: &mut Value) {
     let Some(paths) = whole["paths"].as_object_mut() else { return };
-    let limited = paths.iter_mut().filter(|(path, _)| !FREE.contains(&path.as_str()));
+    let limited = paths.iter_mut().filter(|(path, _)| !is_free(path));
     let operations = limited.filter_map(|(_, methods)| methods.as_object_mut()).flatten();
     for (_, operation) in operations {
         let response = json!({ "$ref": "#/components/responses/RateLimited" });

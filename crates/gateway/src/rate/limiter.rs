@@ -13,10 +13,12 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use hyper::Method;
 use hyper::header::HeaderValue;
 
 use crate::auth::principal::Principal;
 use crate::error::Kind;
+use crate::health::requests::Class;
 use crate::limits::Rates;
 use crate::problem::Problem;
 use crate::rate::bucket::{Bucket, Moment, Wait};
@@ -41,6 +43,16 @@ pub(crate) struct Limiter {
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Purse<'a>(Option<(&'a Limiter, &'a Bucket, Quota)>);
+
+/// Whether a path may be asked as often as anybody likes: probes, the console, the description.
+pub(crate) fn is_free(path: &str) -> bool {
+    is_probe(path) || Class::of(&Method::GET, path) == Class::Console
+}
+
+/// Whether whoever watches over the server asks here, by any name and however often.
+pub(crate) fn is_probe(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/healthz/" | "/readyz/")
+}
 
 impl Purse<'_> {
     /// Takes what `n_events` cost beside the request, which has cost 1.

@@ -19,7 +19,7 @@ use crate::watch::{Phase, Watch};
 use crate::wire::media::{Format, format};
 use crate::wire::text;
 
-/// Longest body.
+/// Longest body where nothing large belongs into it.
 const BYTES_MAX: usize = 64 * 1024;
 
 /// Reads the body of a request, and sees to it that whoever sent its head may still do what it asks.
@@ -28,7 +28,17 @@ pub(crate) async fn read<T: DeserializeOwned>(
     parts: &Parts,
     body: Body,
 ) -> Result<T, Problem> {
-    let Some(read) = read_any(edge, parts, body).await? else {
+    read_long(edge, parts, body, BYTES_MAX).await
+}
+
+/// The same, where the body may have up to `bytes_max`.
+pub(crate) async fn read_long<T: DeserializeOwned>(
+    edge: &Edge,
+    parts: &Parts,
+    body: Body,
+    bytes_max: usize,
+) -> Result<T, Problem> {
+    let Some(read) = read_within(edge, parts, body, bytes_max).await? else {
         return Err(Kind::EmptyBody.problem("The request has no body.").hint("send a JSON object"));
     };
     Ok(read)
@@ -38,12 +48,21 @@ pub(crate) async fn read<T: DeserializeOwned>(
 pub(crate) async fn read_any<T: DeserializeOwned>(
     edge: &Edge,
     parts: &Parts,
+    body: Body,
+) -> Result<Option<T>, Problem> {
+    read_within(edge, parts, body, BYTES_MAX).await
+}
+
+async fn read_within<T: DeserializeOwned>(
+    edge: &Edge,
+    parts: &Parts,
     mut body: Body,
+    bytes_max: usize,
 ) -> Result<Option<T>, Problem> {
     let watch = parts.extensions.get::<std::sync::Arc<Watch>>();
     let watch = watch.expect("the service has put it there");
     watch.enter(Phase::Body);
-    let (bytes, _reserved) = body::collect(&mut body, watch, &edge.budget, BYTES_MAX).await?;
+    let (bytes, _reserved) = body::collect(&mut body, watch, &edge.budget, bytes_max).await?;
     watch.enter(Phase::Busy);
     standing::look_again(edge, parts)?;
     if bytes.is_empty() {

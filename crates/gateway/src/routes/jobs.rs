@@ -143,12 +143,7 @@ pub(crate) async fn pause(
     Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let id = id_of(&request)?;
-    let act = |edge: Arc<Edge>| async move {
-        let turned = edge.jobs.pause(&id).await?;
-        answer(&edge, &principal, &id, turned, JobState::Paused, "job.pause").await
-    };
-    edge.carry_out(act).await
+    turn(&edge, principal, id_of(&request)?, JobState::Paused, "job.pause").await
 }
 
 /// Goes on.
@@ -157,12 +152,7 @@ pub(crate) async fn resume(
     Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let id = id_of(&request)?;
-    let act = |edge: Arc<Edge>| async move {
-        let turned = edge.jobs.resume(&id).await?;
-        answer(&edge, &principal, &id, turned, JobState::Running, "job.resume").await
-    };
-    edge.carry_out(act).await
+    turn(&edge, principal, id_of(&request)?, JobState::Running, "job.resume").await
 }
 
 /// Ends it; what is done stays done.
@@ -171,37 +161,40 @@ pub(crate) async fn cancel(
     Extension(principal): Extension<Principal>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let id = id_of(&request)?;
-    let act = |edge: Arc<Edge>| async move {
-        let turned = edge.jobs.cancel(&id).await?;
-        answer(&edge, &principal, &id, turned, JobState::Cancelled, "job.cancel").await
+    turn(&edge, principal, id_of(&request)?, JobState::Cancelled, "job.cancel").await
+}
+
+/// Makes a job stand as `wanted`, which a line of the audit tells as `act`. One that stands so already is no mistake:
+/// whoever asks may have asked before.
+async fn turn(
+    edge: &Arc<Edge>,
+    principal: Principal,
+    id: String,
+    wanted: JobState,
+    act: &'static str,
+) -> Result<Response, Problem> {
+    let turning = |edge: Arc<Edge>| async move {
+        let turned = match wanted {
+            JobState::Paused => edge.jobs.pause(&id).await?,
+            JobState::Cancelled => edge.jobs.cancel(&id).await?,
+            _ => edge.jobs.resume(&id).await?,
+        };
+        let (job, is_changed) = turned.ok_or_else(|| not_found(&id))?;
+        if is_changed {
+            audit::note(&edge, &principal, act, &id, "{}".to_owned()).await?;
+        } else if job.state != wanted {
+            let words = format!("The job {id} is {}.", job.state.as_str());
+            return Err(Kind::JobOver.problem(words));
+        }
+        Ok(json(&Shown::of(&job)))
     };
-    edge.carry_out(act).await
+    edge.carry_out(turning).await
 }
 
 /// What stands between `/jobs/` and the act.
 fn id_of(request: &Request) -> Result<String, Problem> {
     let path = request.uri().path();
     segment(path.rsplit_once('/').map_or(path, |(path, _)| path), "/jobs/")
-}
-
-/// A job that stands as wanted already is no mistake: whoever asks may have asked before.
-async fn answer(
-    edge: &Edge,
-    principal: &Principal,
-    id: &str,
-    turned: Option<(Job, bool)>,
-    wanted: JobState,
-    act: &str,
-) -> Result<Response, Problem> {
-    let (job, is_changed) = turned.ok_or_else(|| not_found(id))?;
-    if is_changed {
-        audit::note(edge, principal, act, id, "{}".to_owned()).await?;
-    } else if job.state != wanted {
-        let words = format!("The job {id} is {}.", job.state.as_str());
-        return Err(Kind::JobOver.problem(words));
-    }
-    Ok(json(&Shown::of(&job)))
 }
 
 fn not_found(id: &str) -> Problem {

@@ -1,38 +1,40 @@
 //! The bodies that `/schemas` takes: one JSON object, each member known.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use axum::body::Body;
-use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
 use model::StreamName;
 use model::names::{LABEL_BYTES_MAX, check_label};
 use pipeline::SCHEMA_BYTES_MAX;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use store::{SchemaKey, SchemaMode};
 
-use crate::auth::standing;
-use crate::body;
 use crate::edge::Edge;
 use crate::error::Kind;
-use crate::problem::{Position, Problem};
+use crate::problem::Problem;
 use crate::query::{Query, bad};
-use crate::watch::{Phase, Watch};
-use crate::wire::text;
+use crate::routes::document::{self, Whole};
 
 /// Room for the other members beside a schema.
 const BYTES_MAX: usize = SCHEMA_BYTES_MAX + (16 << 10);
+
+/// Which events a body is about; members of it like all others.
+#[derive(Deserialize)]
+pub(crate) struct Key {
+    stream: Option<String>,
+    category: Option<String>,
+    name: Option<String>,
+}
 
 /// What is to be set.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Put {
-    stream: Option<String>,
-    category: Option<String>,
-    name: Option<String>,
+    #[serde(flatten)]
+    pub(crate) key: Key,
     pub(crate) mode: Mode,
     pub(crate) schema: Option<Box<RawValue>>,
     pub(crate) activate: Option<bool>,
@@ -42,10 +44,9 @@ pub(crate) struct Put {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Activate {
-    stream: Option<String>,
-    category: Option<String>,
-    name: Option<String>,
-    #[serde(deserialize_with = "whole")]
+    #[serde(flatten)]
+    pub(crate) key: Key,
+    #[serde(deserialize_with = "Whole::short")]
     pub(crate) version: u32,
 }
 
@@ -53,12 +54,10 @@ pub(crate) struct Activate {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Test {
-    stream: Option<String>,
-    category: Option<String>,
-    name: Option<String>,
+    #[serde(flatten)]
+    pub(crate) key: Key,
     pub(crate) schema: Box<RawValue>,
-    #[serde(default, deserialize_with = "whole_or_none")]
-    pub(crate) last: Option<u32>,
+    pub(crate) last: Option<Whole>,
 }
 
 /// A mode by its word.
@@ -80,82 +79,25 @@ impl From<Mode> for SchemaMode {
     }
 }
 
-impl Put {
-    /// Which events; asked once.
-    pub(crate) fn take_key(&mut self) -> Result<SchemaKey, Problem> {
-        in_body(self.stream.take(), self.category.take(), self.name.take())
+impl Key {
+    /// The same, checked.
+    pub(crate) fn checked(self) -> Result<SchemaKey, Problem> {
+        key(self.stream, self.category, self.name).map_err(|(name, why)| {
+            Kind::WrongType
+                .problem(format!("The field {name:?} {why}."))
+                .pointer(format!("/{name}"))
+                .hint("a key is a stream (\"events\" if left out), a category or none, and a name or none")
+        })
     }
 }
 
-impl Activate {
-    /// Which events; asked once.
-    pub(crate) fn take_key(&mut self) -> Result<SchemaKey, Problem> {
-        in_body(self.stream.take(), self.category.take(), self.name.take())
-    }
-}
-
-impl Test {
-    /// Which events; asked once.
-    pub(crate) fn take_key(&mut self) -> Result<SchemaKey, Problem> {
-        in_body(self.stream.take(), self.category.take(), self.name.take())
-    }
-}
-
-/// A whole number, also one that is written `1.0`: JSON Schema calls both integers.
-fn whole<'de, D: Deserializer<'de>>(reader: D) -> Result<u32, D::Error> {
-    let number = f64::deserialize(reader)?;
-    let is_whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
-    if is_whole { Ok(number as u32) } else { Err(D::Error::custom("a whole number is wanted")) }
-}
-
-fn whole_or_none<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<u32>, D::Error> {
-    #[derive(Deserialize)]
-    struct Whole(#[serde(deserialize_with = "whole")] u32);
-    Ok(Option::<Whole>::deserialize(reader)?.map(|Whole(number)| number))
-}
-
-/// Reads the body of a request, and sees to it that whoever sent its head may still do what it asks.
-pub(crate) async fn read<T: serde::de::DeserializeOwned>(
+/// Reads the body of a request, as [`document::read`] does, with room for a schema.
+pub(crate) async fn read<T: DeserializeOwned>(
     edge: &Edge,
     parts: &Parts,
-    mut body: Body,
+    body: Body,
 ) -> Result<T, Problem> {
-    let watch = parts.extensions.get::<Arc<Watch>>().expect("the service has left the watch");
-    watch.enter(Phase::Body);
-    let (bytes, _reserved) = body::collect(&mut body, watch, &edge.budget, BYTES_MAX).await?;
-    watch.enter(Phase::Busy);
-    standing::look_again(edge, parts)?;
-    let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim());
-    if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("application/json")) {
-        return Err(Kind::UnsupportedMediaType
-            .problem("The body is a JSON object.")
-            .hint("send Content-Type: application/json"));
-    }
-    if bytes.is_empty() {
-        return Err(Kind::EmptyBody.problem("The request has no body.").hint("send a JSON object"));
-    }
-    text::no_byte_order_mark(&bytes)?;
-    text::utf8(&bytes, 0, &bytes)?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        if !error.is_data() {
-            return text::invalid_json(&bytes, 0, &error);
-        }
-        let words = error.to_string();
-        let words = words.split(" at line ").next().unwrap_or_default();
-        let kind = if words.starts_with("unknown field") {
-            Kind::UnknownField
-        } else if words.starts_with("duplicate field") {
-            Kind::DuplicateField
-        } else {
-            Kind::WrongType
-        };
-        let place =
-            Position { line: error.line(), column: Some(error.column()), ..Position::default() };
-        kind.problem(format!("The body is not what is wanted here: {words}."))
-            .position(place)
-            .hint("GET /openapi.json describes the body")
-    })
+    document::read_long(edge, parts, body, BYTES_MAX).await
 }
 
 /// The key that a query names: `stream`, `category` and `name`.
@@ -163,19 +105,6 @@ pub(crate) fn in_query(query: &mut Query<'_>) -> Result<SchemaKey, Problem> {
     let mut take = |name: &str| query.take(name).map(|value| value.map(Cow::into_owned));
     let (stream, category, name) = (take("stream")?, take("category")?, take("name")?);
     key(stream, category, name).map_err(|(name, why)| bad(name, &why))
-}
-
-fn in_body(
-    stream: Option<String>,
-    category: Option<String>,
-    name: Option<String>,
-) -> Result<SchemaKey, Problem> {
-    key(stream, category, name).map_err(|(name, why)| {
-        Kind::WrongType
-            .problem(format!("The field {name:?} {why}."))
-            .pointer(format!("/{name}"))
-            .hint("a key is a stream (\"events\" if left out), a category or none, and a name or none")
-    })
 }
 
 /// A checked key, or the member at fault and the end of a sentence about it.

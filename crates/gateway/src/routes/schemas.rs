@@ -14,6 +14,7 @@ use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::routes::document::Whole;
 use crate::routes::schema_body::{self, Activate, Put, Test, in_query};
 use crate::routes::status::json;
 
@@ -133,8 +134,8 @@ pub(crate) async fn put(
 ) -> Result<Response, Problem> {
     Query::parse(request.uri().query())?.end("")?;
     let (parts, body) = request.into_parts();
-    let mut put: Put = schema_body::read(&edge, &parts, body).await?;
-    let key = put.take_key()?;
+    let put: Put = schema_body::read(&edge, &parts, body).await?;
+    let key = put.key.checked()?;
     let text = put.schema.map(|schema| schema.get().to_owned());
     let activate = put.activate.unwrap_or(true);
     let schemas = edge.intake.schemas();
@@ -163,8 +164,8 @@ pub(crate) async fn activate(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let mut wanted: Activate = schema_body::read(&edge, &parts, body).await?;
-    let key = wanted.take_key()?;
+    let wanted: Activate = schema_body::read(&edge, &parts, body).await?;
+    let key = wanted.key.checked()?;
     let schemas = edge.intake.schemas();
     let changed = schemas.activate(key.clone(), wanted.version, principal.actor()).await;
     changed.map(|listed| json(&line(listed))).map_err(|error| refused(&key, error))
@@ -176,9 +177,9 @@ pub(crate) async fn test(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let mut test: Test = schema_body::read(&edge, &parts, body).await?;
-    let key = test.take_key()?;
-    let last = test.last.map_or(LAST, |last| last as usize);
+    let test: Test = schema_body::read(&edge, &parts, body).await?;
+    let key = test.key.checked()?;
+    let last = test.last.map_or(LAST, |Whole(last)| usize::try_from(last).unwrap_or(usize::MAX));
     if !(1..=DRY_RUN_EVENTS_MAX).contains(&last) {
         return Err(Kind::WrongType
             .problem(format!("The field \"last\" is a number from 1 to {DRY_RUN_EVENTS_MAX}."))

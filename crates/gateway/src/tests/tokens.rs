@@ -333,6 +333,19 @@ async fn what_cannot_be_is_refused_with_its_place() {
         ("/applications", r#"{"name":"a","rate":[1,2]}"#, 422, "wrong_type", None),
         ("/tokens", r#" ["shop",["read"]]"#, 422, "wrong_type", None),
         ("/applications", "", 400, "empty_body", None),
+        // Bodies with a schema are read by the same rules, the members of their key too.
+        ("/schemas/activate", r#"["events",null,null,1]"#, 422, "wrong_type", None),
+        ("/schemas/activate", r#"{"category":"a"}"#, 422, "missing_field", None),
+        ("/schemas/activate", r#"{"version":1,"nome":"a"}"#, 422, "unknown_field", None),
+        (
+            "/schemas/activate",
+            r#"{"name":"a","version":1,"name":"b"}"#,
+            422,
+            "duplicate_field",
+            None,
+        ),
+        ("/schemas/activate", r#"{"version":1.5}"#, 422, "wrong_type", None),
+        ("/schemas/test", r#"{"stream":"A B","schema":{}}"#, 422, "wrong_type", Some("/stream")),
         (
             "/tokens",
             r#"{"application":"nobody","scopes":["read"]}"#,
