@@ -26,6 +26,12 @@ pub(crate) enum Bench {
     B8,
     /// A page at the far end of millions of events: ratio to the first page
     B9,
+    /// An atomic batch of a million rows into PostgreSQL: ratio to `psql \copy`
+    B10,
+    /// The same batch beside 1,000 events a second: what it does to their 202
+    B11,
+    /// `GET /rates` on PostgreSQL
+    B12,
     /// Memory, and time to the first 202
     B13,
 }
@@ -38,11 +44,11 @@ pub(crate) struct BenchArgs {
     #[arg(value_enum, ignore_case = true)]
     pub(crate) benches: Vec<Bench>,
 
-    /// How often the limit and Eyas take turns (B3, B6, B7: at most 3)
+    /// How often the limit and Eyas take turns (B3, B6, B7, B10: at most 3)
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
 
-    /// B1, B5: seconds of one burst
+    /// B1, B5, B12: seconds of one burst
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) burst_s: u64,
 

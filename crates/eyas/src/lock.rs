@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
+use tracing::info;
 
 use crate::exit::CommandError;
 
@@ -58,6 +59,9 @@ impl Lock {
         while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             n_tries += 1;
             let is_behind_command = n_tries >= TRIES_MAX && read_note(&file).is_command;
+            if is_behind_command && n_tries == TRIES_MAX {
+                info!("waiting for a command of administration that works on the data directory");
+            }
             if n_tries >= if is_behind_command { TRIES_BEHIND_COMMAND_MAX } else { TRIES_MAX } {
                 return Err(CommandError::Locked(format!(
                     "another eyas is running on {}; stop it first, or choose another folder with --data-dir",

@@ -8,6 +8,7 @@
 //! [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
+mod batches;
 mod clock;
 mod consumer;
 mod intake;
@@ -26,6 +27,12 @@ mod wait;
 mod tests;
 
 pub use batch::Batch;
+pub use batches::error::BatchError;
+pub use batches::parse::rows::ROW_BYTES_MAX;
+pub use batches::rules::{RowFormat, TableRules};
+pub use batches::view::{
+    ApplyingNow, BatchView, FIRST_ERRORS_MAX, Finished, LaneCounts, LaneStanding, UploadWish,
+};
 pub use clock::now;
 pub use consumer::{Consumer, ConsumerOptions, StartError};
 pub use intake::{Intake, IntakeOptions, LogFacts};

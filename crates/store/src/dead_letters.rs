@@ -7,8 +7,8 @@
 //!             discarded                        kept, in its place, never tried again
 //! ```
 //!
-//! Invariant: a dead letter is never deleted by these calls, and its `Seq` never changes. Where a row stands at the
-//! same `Seq`, the row is what readers see; everywhere else the dead letter stands in its place in history.
+//! Invariant: a dead letter is never deleted by these calls, and its `Seq` never changes. One that is open or discarded
+//! stands in its place in history; of one that was replayed readers see the row, as long as there is one.
 
 use std::sync::Arc;
 

@@ -4,9 +4,10 @@
 //! [`audit`] that of the trail of who did what, [`trust`] that of applications and tokens, [`sessions`] that of who has
 //! signed in to the console, [`schemas`] that of what events have to look like, [`verdicts`] that of judging stored ones
 //! again, [`dead_letters`] that of what the database
-//! refused, [`jobs`] that of long work, [`tables`] that of the user's own tables, [`batches`] that of the rows that go into them. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
+//! refused, [`jobs`] that of long work, [`tables`] that of the user's own tables, [`batches`] that of the rows that go into them, [`sql`] that of reading
+//! by SQL, whose texts are [`statement`]s. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
 //! database from bad records.
-//! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
+//! `sqlite/` and `postgres/` are the drivers; `tests/conformance/` is the suite that every driver passes.
 
 mod audit;
 mod batches;
@@ -18,10 +19,13 @@ mod events;
 mod explore;
 mod invalid;
 mod jobs;
+mod postgres;
 mod retention;
 mod schemas;
 mod sessions;
+mod sql;
 mod sqlite;
+mod statement;
 mod stores;
 mod tables;
 mod trust;
@@ -48,6 +52,7 @@ pub use events::{
 pub use explore::{Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment};
 pub use invalid::{InvalidGroup, InvalidGroups, InvalidSample, invalid_groups};
 pub use jobs::{Begun, JOBS_KEPT_MAX, Job, JobProgress, JobState, JobStore, JobTurn, NewJob};
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use retention::{Forget, Horizons, RetentionStore};
 pub use schemas::{
     ConfiguredSchema, SCHEMA_VERSIONS_MAX, SCHEMAS_MAX, SchemaAct, SchemaChange, SchemaKey,
@@ -57,7 +62,14 @@ pub use schemas::{
 pub use sessions::{
     SIGN_INS_MAX, SIGN_INS_OF_MACHINE_MAX, SIGN_INS_OF_TOKEN_MAX, SecretHash, SessionStore, SignIn,
 };
+pub use sql::{
+    SqlAsk, SqlCell, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlReader, SqlRows, SqlValue,
+};
 pub use sqlite::{SqliteOptions, SqliteStore};
+pub use statement::{
+    Dialect, STATEMENT_BYTES_MAX, STATEMENT_PARAMS_MAX, SqlKind, SqlParam, SqlType, Statement,
+    StatementError,
+};
 pub use stores::Stores;
 pub use tables::{Column, ColumnKind, Table, TableStore, UserMigration};
 pub use trust::{

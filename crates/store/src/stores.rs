@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::audit::AuditStore;
+use crate::batches::BatchStore;
 use crate::control::ControlStore;
 use crate::dead_letters::DeadLetterStore;
 use crate::events::EventStore;
@@ -11,6 +12,8 @@ use crate::jobs::JobStore;
 use crate::retention::RetentionStore;
 use crate::schemas::SchemaStore;
 use crate::sessions::SessionStore;
+use crate::sql::SqlReader;
+use crate::tables::TableStore;
 use crate::trust::TrustStore;
 use crate::verdicts::VerdictStore;
 
@@ -39,6 +42,12 @@ pub struct Stores {
     pub schemas: Arc<dyn SchemaStore>,
     /// Judging stored events again.
     pub verdicts: Arc<dyn VerdictStore>,
+    /// The user's own tables.
+    pub tables: Arc<dyn TableStore>,
+    /// The rows that go into them.
+    pub batches: Arc<dyn BatchStore>,
+    /// Reading by SQL.
+    pub sql: Arc<dyn SqlReader>,
 }
 
 impl Stores {
@@ -57,6 +66,9 @@ impl Stores {
             + DeadLetterStore
             + JobStore
             + VerdictStore
+            + TableStore
+            + BatchStore
+            + SqlReader
             + 'static,
     {
         Self {
@@ -71,6 +83,9 @@ impl Stores {
             sessions: Arc::clone(store) as _,
             schemas: Arc::clone(store) as _,
             verdicts: Arc::clone(store) as _,
+            tables: Arc::clone(store) as _,
+            batches: Arc::clone(store) as _,
+            sql: Arc::clone(store) as _,
         }
     }
 }

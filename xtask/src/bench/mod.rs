@@ -3,7 +3,7 @@
 //! | room | what |
 //! |---|---|
 //! | [`run`] | builds `eyas`, runs what was asked for, prints and writes the tables |
-//! | [`b1`] [`b2`] [`b3`] [`b5`] [`b6`] [`b7`] [`b8`] [`b9`] [`b13`] | one measurement each: a Markdown table |
+//! | [`b1`] [`b2`] [`b3`] [`b5`] [`b6`] [`b7`] [`b8`] [`b9`] [`b10`] [`b11`] [`b12`] [`b13`] | one measurement each: a Markdown table |
 //! | [`server`] | a server as a child process: started, asked, killed |
 //! | [`bare`] [`broadcast`] | bare limits: hyper and nothing else, tungstenite and nothing else |
 //! | [`wrk`] | the closed-loop load generator |
@@ -12,10 +12,14 @@
 //! | [`connection`] [`subscriber`] | a keep-alive connection; a WebSocket that costs next to nothing |
 //! | [`sample`] | the events that are sent |
 //! | [`filled`] | a data directory with millions of events |
+//! | [`rates`] | the rates service with as many prices as a bench wants |
 //! | [`stats`] | medians and percentiles |
 //! | [`report`] | where tables go |
 
 pub(crate) mod b1;
+pub(crate) mod b10;
+pub(crate) mod b11;
+pub(crate) mod b12;
 pub(crate) mod b13;
 pub(crate) mod b2;
 pub(crate) mod b3;
@@ -30,6 +34,7 @@ pub(crate) mod connection;
 pub(crate) mod filled;
 pub(crate) mod load;
 pub(crate) mod push;
+pub(crate) mod rates;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod sample;

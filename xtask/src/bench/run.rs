@@ -7,7 +7,7 @@ use anyhow::ensure;
 use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::bench::{b1, b2, b3, b5, b6, b7, b8, b9, b13, report};
+use crate::bench::{b1, b2, b3, b5, b6, b7, b8, b9, b10, b11, b12, b13, report};
 use crate::benches::{Bench, BenchArgs};
 use crate::runner::{headline, pass_through};
 use crate::suite::target;
@@ -55,6 +55,9 @@ async fn measure(binary: &Path, folder: &Path, args: &BenchArgs) -> anyhow::Resu
             Bench::B7 => b7::run(binary, folder, args).await?,
             Bench::B8 => b8::run(binary, folder, args).await?,
             Bench::B9 => b9::run(binary, folder, args).await?,
+            Bench::B10 => b10::run(binary, folder, args).await?,
+            Bench::B11 => b11::run(binary, folder, args).await?,
+            Bench::B12 => b12::run(binary, folder, args).await?,
             Bench::B13 => b13::run(binary, folder, args).await?,
         };
         tables.push('\n');

@@ -108,6 +108,26 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts `eyas serve` in a data directory that stays, with a configuration file and some more settings.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub(crate) async fn eyas_with(
+        binary: &Path,
+        data: &Path,
+        config: &Path,
+        settings: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
+        let address = free_address()?;
+        std::fs::create_dir_all(data)?;
+        let mut command = Command::new(binary);
+        command.arg("--config").arg(config).arg("serve").envs(settings.iter().cloned());
+        command.env("EYAS_LISTEN", address.to_string()).env("EYAS_DATA_DIR", data);
+        let mut server = Self::spawn(command, address, None)?;
+        server.wait("/readyz").await?;
+        Ok(server)
+    }
+
     /// Starts `eyas serve` in a data directory that stays, and does not wait.
     ///
     /// # Errors

@@ -42,11 +42,22 @@ impl Wrk {
     /// # Errors
     /// When `wrk` is missing and cannot be installed.
     pub(crate) fn new(folder: &Path) -> anyhow::Result<Self> {
+        Self::running(folder.join("post.lua"), &post())
+    }
+
+    /// The same for GETs of these paths, in turn.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub(crate) fn asking(folder: &Path, paths: &[String]) -> anyhow::Result<Self> {
+        Self::running(folder.join("get.lua"), &get(paths))
+    }
+
+    fn running(script: PathBuf, requests: &str) -> anyhow::Result<Self> {
         if needs::find("wrk").is_none() {
             needs::install(&["wrk"])?;
         }
-        let script = folder.join("post.lua");
-        std::fs::write(&script, lua())?;
+        std::fs::write(&script, requests.to_owned() + &done())?;
         Ok(Self { script })
     }
 
@@ -102,17 +113,30 @@ pub(crate) fn parse(output: &str) -> anyhow::Result<Burst> {
     Ok(Burst { rate: n_requests * 1e6 / duration_us, p50_us, p99_us, n_errors: n_errors as u64 })
 }
 
-fn lua() -> String {
+fn post() -> String {
     let mut script = String::new();
     let _ = writeln!(script, "wrk.method = 'POST'");
     let _ = writeln!(script, "wrk.headers['Content-Type'] = 'application/json'");
     let _ = writeln!(script, "wrk.body = [==[{ENVELOPE}]==]");
+    script
+}
+
+fn get(paths: &[String]) -> String {
+    let mut script = String::from("local at = 0\nlocal paths = {\n");
+    for path in paths {
+        let _ = writeln!(script, "  '{path}',");
+    }
     script.push_str(
-        "done = function(summary, latency, requests)\n\
+        "}\nrequest = function()\n  at = at % #paths + 1\n  return wrk.format('GET', paths[at])\nend\n",
+    );
+    script
+}
+
+fn done() -> String {
+    "done = function(summary, latency, requests)\n\
          \x20 local e = summary.errors\n\
          \x20 io.write(string.format('RESULT %.0f %.0f %.0f %.0f %.0f\\n', summary.requests, summary.duration,\n\
          \x20   latency:percentile(50), latency:percentile(99), e.status + e.connect + e.read + e.write + e.timeout))\n\
-         end\n",
-    );
-    script.replace("RESULT", RESULT)
+         end\n"
+        .replace("RESULT", RESULT)
 }

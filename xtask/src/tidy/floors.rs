@@ -9,6 +9,7 @@ pub(crate) const FLOORS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("meter", &[]),
     ("crash", &[]),
+    ("testbed", &[]),
     ("seglog", &["crash", "meter"]),
     ("queue", &["meter", "model", "seglog"]),
     ("store", &["crash", "model"]),
@@ -16,7 +17,7 @@ pub(crate) const FLOORS: &[(&str, &[&str])] = &[
     ("pipeline", &["crash", "meter", "model", "queue", "store"]),
     ("gateway", &["crash", "meter", "model", "store", "live", "pipeline"]),
     ("eyas", &["crash", "model", "queue", "store", "live", "pipeline", "gateway"]),
-    ("xtask", &[]),
+    ("xtask", &["testbed"]),
 ];
 
 /// Concrete drivers, and the crate that each lives in.

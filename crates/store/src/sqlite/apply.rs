@@ -1,4 +1,4 @@
-//! The two transactions of the consumer: claim the lease, and apply a run of records.
+//! The transaction of the consumer: apply a run of records.
 //!
 //! Invariant: the lease row moves by compare-and-set as the first statement of the transaction that
 //! writes the rows. A consumer that was overtaken changes nothing.
@@ -22,70 +22,19 @@
 //! An error that undoes only its own statement looks the same as one that leaves half of it behind (RAISE(FAIL)), hence the
 //! savepoints. They cost a copy of each page for each record, hence not at once.
 
-use model::{LogId, Seq, Timestamp};
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use model::Seq;
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::StoreError;
-use crate::events::{Applied, Apply, Claim, Lease, Stored};
+use crate::events::{Applied, Apply, Stored};
 use crate::sqlite::burial::{Burial, Settled};
 use crate::sqlite::failure::{deferred, failure};
 use crate::sqlite::insert::{Care, Insert, Tried};
+use crate::sqlite::lease::EVENTS_LEASE;
 use crate::sqlite::windows::note_times;
-
-const MOVE_LEASE: &str = "UPDATE lease SET applied = ? WHERE id = 1 AND holder = ? AND applied = ?";
 
 /// Transactions of one call: others who write get in between.
 const COMMITS_MAX: usize = 64;
-
-/// Reads the lease row.
-pub(crate) fn lease(conn: &Connection) -> Result<Lease, StoreError> {
-    let mut select = conn
-        .prepare_cached("SELECT log_id, applied, holder, until_us FROM lease WHERE id = 1")
-        .map_err(failure)?;
-    let row = select.query_row([], |row| {
-        Ok((row.get::<_, Option<String>>(0)?, row.get::<_, i64>(1)?, row.get(2)?, row.get(3)?))
-    });
-    let (log, applied, holder, until_us): (_, _, _, Option<i64>) = row.map_err(failure)?;
-    let damaged = || StoreError::Unusable("the lease row of the database is damaged".to_owned());
-    let log = log.map(|text| text.parse::<LogId>()).transpose().map_err(|_| damaged())?;
-    let applied = u64::try_from(applied).ok().and_then(Seq::new).ok_or_else(damaged)?;
-    Ok(Lease { log, applied, holder, until: until_us.map(Timestamp::from_micros) })
-}
-
-/// Makes the claimant the consumer, or says why it is not.
-pub(crate) fn claim(conn: &mut Connection, claim: Claim) -> Result<Lease, StoreError> {
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
-    let before = lease(&tx)?;
-    if let Some(bound) = before.log.filter(|&bound| bound != claim.log) {
-        return Err(StoreError::OtherLog { bound, log: claim.log });
-    }
-    let is_running = before.until.is_some_and(|until| until > claim.now);
-    if let Some(holder) = before.holder.filter(|holder| is_running && *holder != claim.holder) {
-        return Err(StoreError::Held { holder });
-    }
-    tx.execute(
-        "UPDATE lease SET log_id = ?, holder = ?, until_us = ? WHERE id = 1",
-        params![claim.log.to_string(), claim.holder, claim.until.micros()],
-    )
-    .map_err(failure)?;
-    tx.commit().map_err(failure)?;
-    Ok(Lease {
-        log: Some(claim.log),
-        applied: before.applied,
-        holder: Some(claim.holder),
-        until: Some(claim.until),
-    })
-}
-
-/// Binds the database to another log.
-pub(crate) fn bind(conn: &Connection, log: LogId) -> Result<Lease, StoreError> {
-    conn.execute(
-        "UPDATE lease SET log_id = ?, holder = NULL, until_us = NULL WHERE id = 1",
-        [log.to_string()],
-    )
-    .map_err(failure)?;
-    lease(conn)
-}
 
 /// What one transaction takes of an [`Apply`].
 struct Part<'a> {
@@ -162,7 +111,7 @@ fn add(sum: &mut Applied, part: &Applied) {
 fn run(conn: &mut Connection, apply: &Apply, part: &Part<'_>) -> Result<Ran, StoreError> {
     crash::at("apply.before_begin");
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
-    move_lease(&tx, &apply.holder, part)?;
+    EVENTS_LEASE.step(&tx, &apply.holder, part.expected, part.through)?;
     crash::at("apply.after_lease");
     let mut applied = Applied { through: part.through, ..Applied::default() };
     {
@@ -210,16 +159,6 @@ fn run(conn: &mut Connection, apply: &Apply, part: &Part<'_>) -> Result<Ran, Sto
     }
     crash::at("apply.after_commit");
     Ok(Ran::Committed(applied))
-}
-
-fn move_lease(tx: &Transaction<'_>, holder: &str, part: &Part<'_>) -> Result<(), StoreError> {
-    let Part { expected, through, .. } = part;
-    let mut update = tx.prepare_cached(MOVE_LEASE).map_err(failure)?;
-    let values = params![through.get() as i64, holder, expected.get() as i64];
-    if update.execute(values).map_err(failure)? == 0 {
-        return Err(StoreError::Fenced { expected: *expected });
-    }
-    Ok(())
 }
 
 /// The consumer's own promise: rising, above what is applied, not above what will be.

@@ -17,15 +17,17 @@ use crate::sqlite::failure::{failure, refusal};
 pub(crate) const FIND: &str = "SELECT seq, content_hash FROM events \
     WHERE id = ? AND stream = ? AND coalesce(application, '') = ?";
 
-/// The refused dead letter that keeps the id, if any. Bytes 20 to 35 of a record are the content hash, little-endian.
+/// The refused dead letter that keeps the id, if any: one that was replayed has left it to a row. Bytes 20 to 35 of a
+/// record are the content hash, little-endian.
 pub(crate) const FIND_DEAD: &str = "SELECT seq, substr(record, 21, 16) FROM dead_letters \
-    WHERE id = ? AND stream = ? AND coalesce(application, '') = ? AND reason = 'refused' ORDER BY seq LIMIT 1";
+    WHERE id = ? AND stream = ? AND coalesce(application, '') = ? \
+    AND reason = 'refused' AND state <> 'replayed' ORDER BY seq LIMIT 1";
 
 const INSERT_DEAD: &str = "INSERT INTO dead_letters (seq, reason, detail, id, stream, application, \
     session_id, category, name, record, dead_at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const IS_DEAD: &str = "SELECT EXISTS (SELECT 1 FROM dead_letters WHERE id = ? AND stream = ? \
-    AND coalesce(application, '') = ? AND substr(record, 21, 16) = ?)";
+    AND coalesce(application, '') = ? AND substr(record, 21, 16) = ? AND state <> 'replayed')";
 
 const IS_TAKEN: &str = "SELECT EXISTS (SELECT 1 FROM events WHERE seq = ?)";
 

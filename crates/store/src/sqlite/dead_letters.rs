@@ -239,7 +239,7 @@ fn by_id(
     application: Option<&str>,
     stream: Option<&str>,
 ) -> Result<Vec<Stored>, StoreError> {
-    let sql = "SELECT min(seq) AS seq, record FROM dead_letters WHERE id = ?1 \
+    let sql = "SELECT min(seq) AS seq, record FROM dead_letters WHERE id = ?1 AND state <> 'replayed' \
         AND (?2 IS NULL OR coalesce(application, '') = ?2) AND (?3 IS NULL OR stream = ?3) \
         AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = dead_letters.id \
             AND events.stream = dead_letters.stream \

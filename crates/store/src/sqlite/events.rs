@@ -8,6 +8,7 @@ use crate::events::{
     Applied, Apply, Claim, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery, SessionPage,
     SessionQuery, Stored,
 };
+use crate::sqlite::lease::EVENTS_LEASE;
 use crate::sqlite::store::SqliteStore;
 use crate::sqlite::{apply, history, lookup, page, session};
 
@@ -15,15 +16,15 @@ use crate::sqlite::{apply, history, lookup, page, session};
 impl EventStore for SqliteStore {
     async fn lease(&self) -> Result<Lease, StoreError> {
         // On the writer: the answer then stands behind every apply that was handed in before.
-        self.writer.run(|conn| apply::lease(conn)).await
+        self.writer.run(|conn| EVENTS_LEASE.read(conn)).await
     }
 
     async fn claim(&self, claim: Claim) -> Result<Lease, StoreError> {
-        self.writer.run(move |conn| apply::claim(conn, claim)).await
+        self.writer.run(move |conn| EVENTS_LEASE.claim(conn, claim)).await
     }
 
     async fn bind(&self, log: LogId) -> Result<Lease, StoreError> {
-        self.writer.run(move |conn| apply::bind(conn, log)).await
+        self.writer.run(move |conn| EVENTS_LEASE.bind(conn, log)).await
     }
 
     async fn apply(&self, apply: Apply) -> Result<Applied, StoreError> {
@@ -79,8 +80,11 @@ impl EventStore for SqliteStore {
         // Order matters: the readers go first, so that the writer's last checkpoint finds nobody in
         // its way and SQLite can remove the write-ahead log.
         self.readers.close().await;
+        self.sql.close().await;
         self.lookups.close().await;
+        self.table_readers.close().await;
         let closed = self.writer.close().await;
+        self.tables.close().await?;
         self.control.close().await?;
         closed
     }

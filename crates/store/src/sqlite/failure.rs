@@ -34,7 +34,7 @@ pub(crate) fn deferred(error: rusqlite::Error) -> Result<String, StoreError> {
 }
 
 /// The same statement may succeed later: the fault lies with the disk, the memory or another process.
-fn may_pass(error: &rusqlite::Error) -> bool {
+pub(crate) fn may_pass(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
         Some(

@@ -1,5 +1,6 @@
 //! History as subscribers see it: events, and dead letters in their places. One that was replayed is a row at the
-//! same position, and shown as that.
+//! same position, or a repetition of another one, and shown as that. Its state says so, not the row: retention may
+//! delete the row first.
 //!
 //! Invariant: both tables are read in one transaction, so no row can come between them that one of them has
 //! not seen. Dead letters are few; no more of them than fit into the page are read, whatever the filter.
@@ -56,7 +57,7 @@ fn read_dead(
     let mut select = conn
         .prepare_cached(
             "SELECT seq, record FROM dead_letters WHERE seq > ? AND seq <= ? \
-             AND NOT EXISTS (SELECT 1 FROM events WHERE events.seq = dead_letters.seq) ORDER BY seq LIMIT ?",
+             AND state <> 'replayed' ORDER BY seq LIMIT ?",
         )
         .map_err(failure)?;
     let values = params![after.get() as i64, end.get() as i64, limit as i64];

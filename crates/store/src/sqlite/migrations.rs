@@ -15,6 +15,8 @@ use crate::sqlite::connection;
 pub(crate) struct Schema {
     /// Stands in the header of the file.
     pub(crate) application_id: i32,
+    /// The table that says which steps ran.
+    pub(crate) notes: &'static str,
     /// What has to be run, in order.
     pub(crate) migrations: &'static [Migration],
 }
@@ -29,6 +31,7 @@ pub(crate) struct Migration {
 /// `eyas.db`; its application id spells `EyEv`.
 pub(crate) const EVENTS: Schema = Schema {
     application_id: 0x4579_4576,
+    notes: "migrations",
     migrations: &[
         Migration { name: "events", sql: include_str!("migrations/events/0001_events.sql") },
         Migration { name: "reading", sql: include_str!("migrations/events/0002_reading.sql") },
@@ -52,6 +55,7 @@ pub(crate) const EVENTS: Schema = Schema {
 /// `control.db`; its application id spells `EyCo`.
 pub(crate) const CONTROL: Schema = Schema {
     application_id: 0x4579_436f,
+    notes: "migrations",
     migrations: &[
         Migration { name: "instance", sql: include_str!("migrations/control/0001_instance.sql") },
         Migration {
@@ -66,12 +70,19 @@ pub(crate) const CONTROL: Schema = Schema {
     ],
 };
 
+/// `tables.db`; its application id spells `EyTa`. Everything of ours in it begins with `eyas_`: the other names are the user's.
+pub(crate) const TABLES: Schema = Schema {
+    application_id: 0x4579_5461,
+    notes: "eyas_schema",
+    migrations: &[Migration { name: "lane", sql: include_str!("migrations/tables/0001_lane.sql") }],
+};
+
 /// Runs the steps that the file lacks. Refuses a file of a newer program, and one whose past differs.
 pub(crate) fn run(conn: &mut Connection, path: &Path, schema: &Schema) -> Result<(), StoreError> {
     let tx = conn
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(|error| connection::opening(path, error))?;
-    let past = read_past(&tx).map_err(|error| connection::opening(path, error))?;
+    let past = read_past(&tx, schema.notes).map_err(|error| connection::opening(path, error))?;
     if past.len() > schema.migrations.len() {
         let newest = past.last().map_or("", |step| step.name.as_str());
         return Err(StoreError::Unusable(format!(
@@ -95,7 +106,7 @@ pub(crate) fn run(conn: &mut Connection, path: &Path, schema: &Schema) -> Result
         }
     }
     for (at, migration) in schema.migrations.iter().enumerate().skip(past.len()) {
-        run_step(&tx, at as i64 + 1, migration)
+        run_step(&tx, schema.notes, at as i64 + 1, migration)
             .map_err(|error| connection::opening(path, error))?;
     }
     tx.commit().map_err(|error| connection::opening(path, error))
@@ -113,26 +124,31 @@ impl Migration {
     }
 }
 
-fn read_past(tx: &Transaction<'_>) -> rusqlite::Result<Vec<Step>> {
-    tx.execute_batch(
-        "CREATE TABLE IF NOT EXISTS migrations (
+fn read_past(tx: &Transaction<'_>, notes: &str) -> rusqlite::Result<Vec<Step>> {
+    tx.execute_batch(&format!(
+        "CREATE TABLE IF NOT EXISTS {notes} (
              version  INTEGER PRIMARY KEY,
              name     TEXT NOT NULL,
              checksum TEXT NOT NULL
-         ) STRICT;",
-    )?;
+         ) STRICT;"
+    ))?;
     let mut select =
-        tx.prepare("SELECT version, name, checksum FROM migrations ORDER BY version")?;
+        tx.prepare(&format!("SELECT version, name, checksum FROM {notes} ORDER BY version"))?;
     let steps = select.query_map([], |row| {
         Ok(Step { version: row.get(0)?, name: row.get(1)?, checksum: row.get(2)? })
     })?;
     steps.collect()
 }
 
-fn run_step(tx: &Transaction<'_>, version: i64, migration: &Migration) -> rusqlite::Result<()> {
+fn run_step(
+    tx: &Transaction<'_>,
+    notes: &str,
+    version: i64,
+    migration: &Migration,
+) -> rusqlite::Result<()> {
     tx.execute_batch(migration.sql)?;
     tx.execute(
-        "INSERT INTO migrations (version, name, checksum) VALUES (?, ?, ?)",
+        &format!("INSERT INTO {notes} (version, name, checksum) VALUES (?, ?, ?)"),
         params![version, migration.name, migration.checksum()],
     )?;
     Ok(())

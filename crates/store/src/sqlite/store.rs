@@ -1,4 +1,4 @@
-//! `SqliteStore`: two files, a writer thread for each, a few readers.
+//! `SqliteStore`: three files, a writer thread for each, a few readers.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,9 +7,17 @@ use rusqlite::Connection;
 
 use crate::error::StoreError;
 use crate::events::Lease;
+use crate::sqlite::lease::EVENTS_LEASE;
+use crate::sqlite::migrations::Schema;
 use crate::sqlite::readers::Readers;
+use crate::sqlite::sql_connections::SqlConnections;
 use crate::sqlite::writer::Writer;
-use crate::sqlite::{apply, connection, migrations};
+use crate::sqlite::{connection, migrations};
+
+/// The user's tables and what happened to their batches.
+const TABLES_FILE: &str = "tables.db";
+/// Connections that read what became of batches, and what the columns of tables are.
+const TABLE_READERS: usize = 2;
 
 /// Where the files are, and how many may read at once.
 #[derive(Clone, Debug)]
@@ -34,12 +42,18 @@ pub struct SqliteStore {
     pub(crate) lookups: Readers,
     /// The writer of `control.db`, which also reads it: nobody waits for what stands there.
     pub(crate) control: Writer,
+    /// The writer of `tables.db`: a batch of a million rows keeps it busy, and nobody else.
+    pub(crate) tables: Writer,
+    /// Reads of `tables.db`.
+    pub(crate) table_readers: Readers,
+    /// Statements of others.
+    pub(crate) sql: SqlConnections,
     /// The name of this data directory.
     pub(crate) instance: String,
 }
 
 impl SqliteStore {
-    /// Opens or creates the events database and `control.db` in `dir` and brings both to this
+    /// Opens or creates the events database, `tables.db` and `control.db` in `dir` and brings them to this
     /// program's schema. Blocks on the disk for some milliseconds.
     ///
     /// Errors: `Unusable` for a file that is damaged, not ours or newer, with its path and what to do;
@@ -48,14 +62,24 @@ impl SqliteStore {
         let SqliteOptions { dir, events_file, n_readers, wal_bytes_max } = options;
         let (control, instance) = open_control(&dir.join("control.db"))?;
         let control = Writer::start(control)?;
+        let path = dir.join(TABLES_FILE);
+        let tables = Writer::start(open_file(&path, &migrations::TABLES, wal_bytes_max)?)?;
+        let table_readers = Readers::open(&path, TABLE_READERS)?;
+        let sql = SqlConnections::new(&dir, &events_file);
         let path = dir.join(events_file);
-        let mut conn = connection::open_writer(&path, migrations::EVENTS.application_id)?;
-        migrations::run(&mut conn, &path, &migrations::EVENTS)?;
-        connection::limit_wal(&conn, wal_bytes_max)
-            .map_err(|error| connection::opening(&path, error))?;
+        let writer = Writer::start(open_file(&path, &migrations::EVENTS, wal_bytes_max)?)?;
         let readers = Readers::open(&path, n_readers)?;
         let lookups = Readers::open(&path, 1)?;
-        Ok(Arc::new(Self { writer: Writer::start(conn)?, readers, lookups, control, instance }))
+        Ok(Arc::new(Self {
+            writer,
+            readers,
+            lookups,
+            control,
+            tables,
+            table_readers,
+            sql,
+            instance,
+        }))
     }
 
     /// Reads the lease of an events database without opening it for writing, also while a server runs. `None`: there
@@ -65,8 +89,17 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(None);
         }
-        apply::lease(&connection::open_reader(&path)?).map(Some)
+        EVENTS_LEASE.read(&connection::open_reader(&path)?).map(Some)
     }
+}
+
+/// Opens or creates a file with a long write-ahead log, and brings it to its schema.
+fn open_file(path: &Path, schema: &Schema, wal_bytes_max: u64) -> Result<Connection, StoreError> {
+    let mut conn = connection::open_writer(path, schema.application_id)?;
+    migrations::run(&mut conn, path, schema)?;
+    connection::limit_wal(&conn, wal_bytes_max)
+        .map_err(|error| connection::opening(path, error))?;
+    Ok(conn)
 }
 
 /// Opens or creates `control.db`, and answers with the name that it keeps.

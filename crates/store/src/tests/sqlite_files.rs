@@ -45,7 +45,7 @@ async fn nobody_else_may_read_the_files() {
         names.push(entry.file_name().into_string().unwrap());
     }
     names.sort();
-    let files = ["control.db", "eyas.db"];
+    let files = ["control.db", "eyas.db", "tables.db"];
     let all = files.iter().flat_map(|file| ["", "-shm", "-wal"].map(|end| format!("{file}{end}")));
     assert_eq!(names, all.collect::<Vec<_>>());
     store.close().await.unwrap();

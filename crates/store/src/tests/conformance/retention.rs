@@ -2,7 +2,8 @@
 
 use model::{Clock, ContentHash, Draft, Filter, Pattern, Seq};
 
-use crate::events::{EventStore, Order, Stored};
+use crate::dead_letters::{DeadLetterStore, Replay, Replayed};
+use crate::events::{EventStore, IdKey, Order, PageQuery, Stored};
 use crate::retention::{Forget, RetentionStore};
 use crate::tests::conformance::reading::{any_filter, world};
 use crate::tests::conformance::sample::{
@@ -159,4 +160,32 @@ pub(crate) async fn dead_letters_go_by_when_they_died(store: &(impl EventStore +
     assert_eq!(run(store, &forget("events", i64::MAX, 1), i64::MAX).await, (2, 2));
     assert!(!store.holds(seq(2)).await.unwrap() && !store.holds(seq(3)).await.unwrap());
     assert_eq!(store.horizons().await.unwrap().of_stream("events"), seq(3));
+}
+
+/// The row of a replayed dead letter goes by when the event came in, the letter itself by when it died, which is later.
+pub(crate) async fn a_replayed_letter_is_no_event_without_its_row<S>(store: &S)
+where
+    S: EventStore + RetentionStore + DeadLetterStore,
+{
+    claim(store).await;
+    let draft = |hash| Draft { hash: ContentHash(hash), received_at: at(0), ..draft("a") };
+    apply(store, vec![stored(1, &draft(1)), stored(2, &draft(2))]).await.unwrap();
+    let old = forget("events", NOW_US / 2, 10);
+    // The row that stands in the way of the second goes first, then the second's own.
+    assert_eq!(run(store, &old, NOW_US).await, (1, 1));
+    let replay =
+        Replay { job: "j".to_owned(), seqs: vec![seq(2)], at: at(5), actor: "t".to_owned() };
+    let outcomes = store.replay(replay).await.unwrap();
+    assert!(matches!(outcomes[..], [Replayed::Stored(_)]));
+    assert_eq!(kept(store).await, [2]);
+    assert_eq!(run(store, &old, NOW_US).await, (1, 1));
+    assert!(store.dead_letter(seq(2)).await.unwrap().is_some(), "people have had no time yet");
+    let query = PageQuery { filter: Filter::default(), after: None, order: Order::Asc, limit: 9 };
+    assert!(store.history(query, 1 << 20).await.unwrap().events.is_empty());
+    assert_eq!(store.fates(vec![seq(2)]).await.unwrap(), [None]);
+    assert!(store.dead_by_id("a", None, None).await.unwrap().is_empty());
+    let key = IdKey { application: None, stream: "events".to_owned(), id: "a".to_owned() };
+    assert_eq!(store.find(vec![key]).await.unwrap(), [None], "the id is free");
+    let applied = apply(store, vec![stored(3, &draft(2))]).await.unwrap();
+    assert_eq!((applied.n_stored, applied.n_duplicate, applied.n_dead), (1, 0, 0));
 }

@@ -1,0 +1,3 @@
+//! Tests of this crate, one file for each room.
+
+mod postgres;
