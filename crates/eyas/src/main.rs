@@ -47,6 +47,7 @@ mod logging;
 mod notify;
 mod otlp;
 mod printable;
+mod queries_config;
 mod rates;
 mod refusals;
 mod schema_files;
