@@ -30,6 +30,8 @@ const SCREENS = new Map([
   ['dead', { title: 'Dead letters', load: async () => (await import('./dead/screen.js')).DeadScreen }],
   ['health', { title: 'Health', load: async () => (await import('./health/screen.js')).HealthScreen }],
   ['schemas', { title: 'Schemas', load: async () => (await import('./schemas/screen.js')).SchemasScreen }],
+  ['batches', { title: 'Batches', load: async () => (await import('./batches/screen.js')).BatchesScreen }],
+  ['sql', { title: 'SQL', load: async () => (await import('./sql/screen.js')).SqlScreen }],
   ['apps', { title: 'Applications', load: async () => (await import('./apps/screen.js')).AppsScreen }],
 ]);
 

@@ -18,8 +18,10 @@ const SCREENS = [
   { name: 'Events', href: '/ui/events', screen: 'events' },
   { name: 'Dead', href: '/ui/dead', screen: 'dead' },
   { name: 'Health', href: '/ui/health', screen: 'health' },
+  { name: 'Batches', href: '/ui/batches', screen: 'batches' },
   { name: 'Schemas', href: '/ui/schemas', screen: 'schemas' },
   { name: 'Apps', href: '/ui/apps', screen: 'apps' },
+  { name: 'SQL', href: '/ui/sql', screen: 'sql' },
   { name: 'API', href: '/docs', screen: null },
 ];
 

@@ -30,8 +30,10 @@ const PLACES = new Map([
   ['e', () => go('/ui/events')],
   ['d', () => go('/ui/dead')],
   ['h', () => go('/ui/health')],
+  ['b', () => go('/ui/batches')],
   ['s', () => go('/ui/schemas')],
   ['a', () => go('/ui/apps')],
+  ['q', () => go('/ui/sql')],
   ['o', () => location.assign('/docs')],
 ]);
 

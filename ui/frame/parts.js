@@ -91,3 +91,12 @@ export function KeyText({ of: { stream, category, name } }) {
     ? html`<${Untrusted} text=${name} />`
     : category === null ? html`<span class="none">all${stream === 'events' ? ' events' : ''}</span>` : html`<span class="none">all</span>`}`;
 }
+
+/** How far something is, in words too. @param {{ label: string, share: number, text: string }} props `share` of 1 */
+export function Bar({ label, share, text }) {
+  const percent = Math.round(Math.min(1, Math.max(0, share)) * 100);
+  return html`<div class="bar-of">
+    <div class="job-bar" role="progressbar" aria-label=${label} aria-valuemin="0" aria-valuemax="100" aria-valuenow=${percent} aria-valuetext=${text}><span style=${{ width: `${percent}%` }}></span></div>
+    <span data-test="bar-text">${text}</span>
+  </div>`;
+}

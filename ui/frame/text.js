@@ -3,14 +3,10 @@
 
 import { html } from '../vendor/preact.js';
 
+export { count } from '../lib/amount.js';
 import { cut, plain, segments } from '../lib/escape.js';
 import { clock, exact } from '../lib/time.js';
 import { timeMode } from './settings.js';
-
-const NUMBER = new Intl.NumberFormat('en');
-
-/** "12,431". @param {number} value */
-export const count = (value) => NUMBER.format(value);
 
 /**
  * A text that came with an event.

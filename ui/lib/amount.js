@@ -1,6 +1,11 @@
 // Amounts as people read them: rates, durations, sizes. Pure.
 
-/** @typedef {'rate' | 'count' | 'us' | 's' | 'bytes'} Unit */
+/** @typedef {'rate' | 'count' | 'value' | 'us' | 's' | 'bytes'} Unit */
+
+const WHOLE = new Intl.NumberFormat('en');
+
+/** "12,431". @param {number} value */
+export const count = (value) => WHOLE.format(value);
 
 /** @param {number} number */
 function short(number) {

@@ -68,9 +68,51 @@ async function answered(path, init, read) {
   const form = new Headers(init?.headers).get('accept') ?? '';
   if (response.ok && (response.headers.get('content-type') ?? '').startsWith(form)) return body;
   if (response.ok) throw new ApiError(response.status, requestId, `The server does not give ${form} here.`);
-  const { detail, streams, code } = problemOf(typeof body === 'string' ? body : await body.text(), response.statusText);
-  if (response.status === 401 && path !== '/session') tellSignedOut();
-  throw new ApiError(response.status, requestId, detail, streams, code);
+  throw refusalOf(path, response.status, requestId, typeof body === 'string' ? body : await body.text(), response.statusText);
+}
+
+/** @param {string} path @param {number} status @param {string} requestId @param {string} text @param {string} otherwise */
+function refusalOf(path, status, requestId, text, otherwise) {
+  const { detail, streams, code } = problemOf(text, otherwise);
+  if (status === 401 && path !== '/session') tellSignedOut();
+  return new ApiError(status, requestId, detail, streams, code);
+}
+
+/** @typedef {{ status: number, text: string, header: (name: string) => string | null, refusal: () => ApiError }} Answer */
+/**
+ * @typedef {object} Transfer
+ * @property {'POST' | 'PATCH' | 'HEAD'} method
+ * @property {string} path
+ * @property {{ [name: string]: string }} [headers]
+ * @property {Blob | ArrayBuffer | null} [body]
+ * @property {AbortSignal} stop
+ * @property {(bytes: number) => void} [onSent] how much of the body has left
+ */
+
+/**
+ * Sends something large and tells how far it is, which `fetch` cannot. Every answer resolves, whatever its status.
+ * @param {Transfer} transfer
+ * @returns {Promise<Answer>}
+ */
+export function transfer({ method, path, headers = {}, body = null, stop, onSent }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const abort = () => request.abort();
+    request.open(method, path);
+    for (const [name, value] of Object.entries({ 'x-requested-by': 'console', ...headers })) request.setRequestHeader(name, value);
+    const header = (/** @type {string} */ name) => request.getResponseHeader(name);
+    if (onSent !== undefined) request.upload.onprogress = ({ loaded }) => onSent(loaded);
+    request.onload = () => resolve({
+      status: request.status, text: request.responseText, header,
+      refusal: () => refusalOf(path, request.status, header('x-request-id') ?? '', request.responseText, request.statusText),
+    });
+    request.onerror = () => reject(new ApiError(0, '', 'The server cannot be reached.'));
+    request.onabort = () => reject(stop.reason ?? new DOMException('stopped', 'AbortError'));
+    request.onloadend = () => stop.removeEventListener('abort', abort);
+    stop.throwIfAborted();
+    stop.addEventListener('abort', abort);
+    request.send(body);
+  });
 }
 
 /**

@@ -10,12 +10,16 @@
 //   /ui/schemas           schemas; with `stream` in the query, the one of that key
 //   /ui/apps              applications
 //   /ui/apps/<name>       one application and its tokens
+//   /ui/batches           batches; the query holds table, state and page
+//   /ui/batches/<id>      one batch
+//   /ui/sql               published queries, and SQL of one's own
+//   /ui/sql/<name>        one query; its query holds the values of the parameters
 //
 // Ids are any text, so they are percent-encoded. Invariant: parseRoute reads back what the functions
 // below write. Browsers take "." and ".." out of a path even when they are encoded, so events with
 // such an id open on Live, and no address leads to a session of that name.
 
-/** @typedef {'live' | 'events' | 'event' | 'session' | 'health' | 'dead' | 'schemas' | 'apps' | 'missing'} Screen */
+/** @typedef {'live' | 'events' | 'event' | 'session' | 'health' | 'dead' | 'schemas' | 'apps' | 'batches' | 'sql' | 'missing'} Screen */
 /** @typedef {{ screen: Screen, id: string, query: URLSearchParams }} Route */
 
 /**
@@ -31,7 +35,7 @@ export function parseRoute(path, search) {
   if (place === 'health' && id === '') return { screen: 'health', id, query };
   if (place === 'events') return { screen: id === '' ? 'events' : 'event', id, query };
   if (place === 'sessions' && id !== '') return { screen: 'session', id, query };
-  if (place === 'dead' || place === 'apps') return { screen: place, id, query };
+  if (place === 'dead' || place === 'apps' || place === 'batches' || place === 'sql') return { screen: place, id, query };
   if (place === 'schemas' && id === '') return { screen: 'schemas', id, query };
   return { screen: 'missing', id: '', query };
 }
@@ -108,4 +112,9 @@ export function keyQuery({ stream, category, name }) {
 /** The schema of a key. @param {Key} key */
 export function schemaHref(key) {
   return `/ui/schemas?${keyQuery(key)}`;
+}
+
+/** One batch. @param {string} id */
+export function batchHref(id) {
+  return `/ui/batches/${pathPart(id)}`;
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { eventHref, eventPath, eventsHref, isAddressable, isUuid, liveHref, parseRoute, sessionHref } from '../../lib/route.js';
+import { batchHref, eventHref, eventPath, eventsHref, isAddressable, isUuid, liveHref, parseRoute, sessionHref } from '../../lib/route.js';
 
 /** As the browser splits an address. @param {string} href */
 function read(href) {
@@ -18,6 +18,7 @@ test('ids come back from their address', () => {
     assert.equal(isAddressable(id), true);
     assert.deepEqual([read(eventHref(id)).screen, read(eventHref(id)).id], ['event', id]);
     assert.equal(read(eventHref(id, 'a&b=c')).query.get('stream'), 'a&b=c');
+    assert.deepEqual([read(batchHref(id)).screen, read(batchHref(id)).id], ['batches', id]);
     assert.deepEqual([read(sessionHref(id)).screen, read(sessionHref(id)).id], ['session', id]);
   }
 });
@@ -43,6 +44,8 @@ test('every address names a screen, or none', () => {
   for (const href of ['/ui', '/ui/', '/ui/?name=x', '/ui/index.html']) assert.equal(read(href).screen, 'live', href);
   for (const href of ['/ui/health', '/ui/health/', '/ui/health?range=1h']) assert.equal(read(href).screen, 'health', href);
   for (const href of ['/ui/events', '/ui/events/', '/ui/events?last=1h']) assert.equal(read(href).screen, 'events', href);
+  for (const href of ['/ui/sql', '/ui/sql/', '/ui/sql?sql=x']) assert.equal(read(href).screen, 'sql', href);
+  for (const href of ['/ui/batches', '/ui/batches/?state=queued']) assert.equal(read(href).screen, 'batches', href);
   for (const href of ['/ui/sessions/', '/ui/nothing', '/ui/health/x']) assert.equal(read(href).screen, 'missing', href);
   assert.equal(liveHref(new URLSearchParams()), '/ui/');
   assert.equal(eventsHref(new URLSearchParams()), '/ui/events');

@@ -13,7 +13,7 @@ import { gzipSync } from 'node:zlib';
 import { transform } from 'esbuild';
 
 const ui = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDERS = ['', 'apps', 'dead', 'event', 'explore', 'frame', 'health', 'jobs', 'lib', 'live', 'schemas', 'session', 'style'];
+const FOLDERS = ['', 'apps', 'batches', 'dead', 'event', 'explore', 'frame', 'health', 'jobs', 'lib', 'live', 'schemas', 'session', 'sql', 'style'];
 /** What a person waits for: Live, the frame, all styles (docs/adr/0011). */
 const FIRST_BYTES_MAX = 100_000;
 /** All screens together. */

@@ -1,0 +1,84 @@
+// SQL of one's own, for administrators: read-only, a few seconds and a thousand rows at most. Off unless the
+// configuration says otherwise; then a card tells how to turn it on.
+
+import { html, useRef, useState } from '../vendor/preact.js';
+
+import { ApiError, request } from '../lib/api.js';
+import { adHocOf } from '../lib/query.js';
+import { may } from '../frame/auth.js';
+import { Failure, failureOf } from '../frame/failure.js';
+import { go, route } from '../frame/navigate.js';
+import { Act, LookOnly } from '../frame/parts.js';
+import { copy } from '../frame/say.js';
+import { Untrusted } from '../frame/text.js';
+import { AnswerBox } from './answer.js';
+
+/** What an address can hold everywhere. */
+const ADDRESS_CHARS_MAX = 1500;
+const CONFIG = '[sql]\nenabled = true';
+
+/** @typedef {{ answer: ReturnType<typeof adHocOf>, text: string }} Answered */
+
+/** Whether the server has said that it takes none. */
+let isOffAtServer = false;
+
+export function AdHoc() {
+  const [sql, setSql] = useState(route.peek().query.get('sql') ?? '');
+  const [answered, setAnswered] = useState(/** @type {Answered | null} */ (null));
+  const [failure, setFailure] = useState(/** @type {import('../frame/failure.js').FailureFacts | null} */ (null));
+  const [refused, setRefused] = useState('');
+  const [isOff, setIsOff] = useState(isOffAtServer);
+  const [isBusy, setIsBusy] = useState(false);
+  /** @type {{ current: HTMLFormElement | null }} */
+  const form = useRef(null);
+  const run = async () => {
+    if (sql.trim() === '' || isBusy) return;
+    setIsBusy(true);
+    setRefused('');
+    setFailure(null);
+    if (sql.length <= ADDRESS_CHARS_MAX) go(`/ui/sql?${new URLSearchParams({ sql })}`, { replace: true });
+    try {
+      const text = await request('/sql', { method: 'POST', headers: { 'content-type': 'application/json', 'x-requested-by': 'console' }, body: JSON.stringify({ sql }) });
+      setAnswered({ answer: adHocOf(text), text });
+    } catch (error) {
+      isOffAtServer = error instanceof ApiError && error.code === 'sql_disabled';
+      setIsOff(isOffAtServer);
+      setAnswered(null);
+      if (error instanceof ApiError && error.status === 422) setRefused(error.message);
+      else if (!isOffAtServer) setFailure(failureOf('The statement was not run.', error));
+    }
+    setIsBusy(false);
+  };
+  if (isOff) return html`<${Off} onAgain=${() => setIsOff(false)} />`;
+  const onKey = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.current?.requestSubmit();
+  };
+  const submit = (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    run();
+  };
+  return html`<section class="sql-main" aria-label="SQL of your own" data-test="ad-hoc">
+    <h2>SQL of your own</h2>
+    <${LookOnly} />
+    <form ref=${form} onSubmit=${submit}>
+      <label class="field"><span>One statement that reads</span>
+        <textarea class="sql-text" value=${sql} disabled=${!may('admin')} onInput=${(/** @type {Event} */ event) => setSql(/** @type {HTMLTextAreaElement} */ (event.currentTarget).value)} onKeyDown=${onKey}
+          spellcheck=${false} autocapitalize="off" placeholder="select category, count(*) from events group by category" data-test="sql"></textarea>
+        <small class="muted">Read-only, 5 s and 1,000 rows unless configured otherwise. Ctrl+Enter runs it.</small></label>
+      <p class="actions sql-run"><${Act} class="primary" type="submit" disabled=${sql.trim() === ''} data-test="run-sql">${isBusy ? 'Running…' : 'Run'}<//></p>
+    </form>
+    ${refused !== '' && html`<p class="words" role="alert" data-test="refused"><b>✗ Not run.</b> <${Untrusted} text=${refused} layout /></p>`}
+    ${failure !== null && html`<${Failure} facts=${failure} onRetry=${run} />`}
+    ${answered !== null && html`<${AnswerBox} answer=${answered.answer} text=${answered.text} ms=${answered.answer.ms} truncated=${answered.answer.truncated} />`}
+  </section>`;
+}
+
+/** @param {{ onAgain: () => void }} props */
+function Off({ onAgain }) {
+  return html`<div class="card first" data-test="sql-off">
+    <h2>SQL of your own is off</h2>
+    <p>Administrators can run statements that read, on a connection that can do nothing else. Say so in the configuration, and start the server again:</p>
+    <pre class="command" tabindex="0" aria-label="What to configure">${CONFIG}</pre>
+    <p class="actions"><button class="primary" onClick=${() => copy(CONFIG, 'The lines')}>Copy</button><button onClick=${onAgain}>Try again</button></p>
+  </div>`;
+}

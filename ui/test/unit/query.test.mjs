@@ -1,0 +1,68 @@
+// Published queries: addresses, answers as they were written, and what may be drawn as a line.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { adHocOf, answerOf, askPath, chartOf, defaultsOf, missing, queryHref, shownCell, snippets, valuesOf } from '../../lib/query.js';
+import { parseRoute } from '../../lib/route.js';
+
+/** @param {string} name @param {string} type @param {object} [more] */
+const param = (name, type, more) => ({ name, type, optional: false, default: null, description: null, ...more });
+const QUERY = {
+  name: 'a/b rates', path: '/rates', description: null, public: true, scope: null, cache_s: null, calls: 0, mean_ms: null,
+  params: [param('from', 'date'), param('p.x', 'text[]', { optional: true }), param('run', 'int', { default: 5 })],
+};
+
+test('the console’s address keeps the values, whatever the parameters are called', () => {
+  const values = new Map([['from', ['2016-01-01']], ['p.x', ['CN&=1', 'b c']], ['run', ['7']]]);
+  const url = new URL(queryHref(QUERY.name, values, true), 'http://h');
+  const { screen, id, query } = parseRoute(url.pathname, url.search);
+  assert.deepEqual([screen, id, query.has('run')], ['sql', 'a/b rates', true]);
+  assert.deepEqual(valuesOf(query, QUERY.params), values);
+  assert.equal(askPath(QUERY, values, '.csv'), '/rates.csv?from=2016-01-01&p.x=CN%26%3D1&p.x=b+c&run=7');
+  assert.equal(askPath(QUERY, new Map()), '/rates');
+  assert.equal(queryHref('q'), '/ui/sql/q');
+});
+
+test('what must be given is named', () => {
+  assert.deepEqual(missing(QUERY, new Map()), ['from']);
+  assert.deepEqual(missing(QUERY, new Map([['from', ['2016-01-01']]])), []);
+  assert.deepEqual(defaultsOf(param('x', 'text[]', { default: ['a', 'b'] })), ['a', 'b']);
+  assert.deepEqual(defaultsOf(param('x', 'bool', { default: false })), ['false']);
+});
+
+test('cells are what stands in the answer', () => {
+  const { columns, rows } = answerOf('{"rates": [ {"n":12345678901234567890, "d":1.10,"\\u0061":"x\\ny","j":{"k":[1, 2]},"d":null},{"n":-0,"d":1e400,"a":"","j":true,"d":2} ] }');
+  assert.deepEqual(columns, ['n', 'd', 'a', 'j', 'd']);
+  assert.deepEqual(rows, [['12345678901234567890', '1.10', '"x\\ny"', '{"k":[1, 2]}', 'null'], ['-0', '1e400', '""', 'true', '2']]);
+  assert.deepEqual(rows[0]?.map(shownCell), ['12345678901234567890', '1.10', 'x\ny', '{"k":[1, 2]}', 'null']);
+  assert.deepEqual(answerOf('{"x":[]}'), { columns: [], rows: [] });
+  assert.deepEqual(answerOf('{}'), { columns: [], rows: [] });
+});
+
+test('an answer of one’s own SQL names its columns even without rows', () => {
+  const own = adHocOf('{"columns":[{"name":"n","type":"int8"},{"name":"__proto__","type":""}],"rows":[[12345678901234567890,"a"],[null,1.0]],"truncated":true,"ms":1.25}');
+  assert.deepEqual(own, { columns: ['n', '__proto__'], rows: [['12345678901234567890', '"a"'], ['null', '1.0']], truncated: true, ms: 1.25 });
+  assert.deepEqual(adHocOf('{"columns":[{"name":"n","type":""}],"rows":[],"truncated":false,"ms":0}').columns, ['n']);
+});
+
+test('days and numbers are a line, in the order of time, with holes', () => {
+  const days = { columns: ['day', 'price'], rows: [['"2016-01-03"', '2.5'], ['"2016-01-01"', '1'], ['"2016-01-02"', 'null']] };
+  const chart = chartOf(days);
+  assert.deepEqual(chart?.lines, [{ label: 'price', values: [1, null, 2.5] }]);
+  assert.equal(chart?.stepS, 86_400);
+  assert.equal(chart?.times[0], Date.parse('2016-01-01') / 1000);
+  for (const rows of [
+    [['"2016-01-01"', '1']], [['"2016-01-01"', '1'], ['"2016-01-01"', '2']], [['"2016-01-01"', '"a"'], ['"2016-01-02"', '2']], [['"2016-01-01"', '-1'], ['"2016-01-02"', '2']],
+    [['"x"', '1'], ['"y"', '2']], [['1', '1'], ['2', '2']], [['"2016-01-01"', 'null'], ['"2016-01-02"', 'null']], [['"2016-99-01"', '1'], ['"2016-01-02"', '2']],
+  ]) assert.equal(chartOf({ columns: ['day', 'price'], rows }), null, JSON.stringify(rows));
+  assert.equal(chartOf({ columns: ['day'], rows: [['"2016-01-01"'], ['"2016-01-02"']] }), null);
+});
+
+test('examples are quoted for their language, with the token by name', () => {
+  const [curl, js, python] = snippets("http://h/rates?x=it's", true).map(([, code]) => code);
+  assert.equal(curl, "curl -H \"Authorization: Bearer $TOKEN\" \\\n  'http://h/rates?x=it'\\''s'");
+  assert.match(js ?? '', /fetch\("http:\/\/h\/rates\?x=it's", \{/);
+  assert.match(python ?? '', /Request\("http:\/\/h\/rates\?x=it's", headers=\{'Authorization': f'Bearer \{TOKEN\}'\}\)/);
+  assert.ok(snippets('http://h/', false).every(([, code]) => !code.includes('TOKEN')));
+});
