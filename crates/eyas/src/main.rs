@@ -49,6 +49,7 @@ mod notify;
 mod otlp;
 mod outgoing;
 mod printable;
+mod queries_config;
 mod rates;
 mod refusals;
 mod schema_files;
