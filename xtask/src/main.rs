@@ -14,6 +14,7 @@ mod benches;
 mod needs;
 mod runner;
 mod schemathesis;
+mod second_pass;
 mod sim;
 mod sockets;
 mod suite;

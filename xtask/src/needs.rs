@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
+use testbed::Installation;
 
 use crate::runner::{headline, pass_through, quiet};
 
 /// Programs that come from the system's package manager: program, Debian package.
 ///
-/// The place where later drivers add their servers: `postgres`, `redis-server`, `nats-server`.
+/// The place where later drivers add their servers: `redis-server`, `nats-server`.
 const PROGRAMS: &[(&str, &str)] = &[
     ("node", "nodejs"),
     ("npm", "npm"),
@@ -21,6 +22,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("mkfs.ext4", "e2fsprogs"),
     ("filefrag", "e2fsprogs"),
     ("mount", "mount"),
+    // PostgreSQL behind a pooler. PostgreSQL itself is not in `PATH`: see `postgres`.
+    ("pgbouncer", "pgbouncer"),
 ];
 
 /// Parts of the Rust toolchain: the argument that asks for their version, the component of rustup.
@@ -42,6 +45,7 @@ pub(crate) fn prepare(root: &Path) -> anyhow::Result<bool> {
     if !missing.is_empty() {
         install(&missing)?;
     }
+    postgres()?;
     may_mount()?;
     python()?;
     npm_packages(&root.join("ui"))?;
@@ -93,6 +97,15 @@ pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
             bail!("`apt-get {}` failed. By hand: {by_hand}", arguments[0]);
         }
     }
+    Ok(())
+}
+
+/// PostgreSQL: Debian keeps its programs out of `PATH`, one folder for each version.
+fn postgres() -> anyhow::Result<()> {
+    if Installation::find().is_err() {
+        install(&["postgresql"])?;
+    }
+    println!("postgresql: {}", Installation::find()?.bin().display());
     Ok(())
 }
 

@@ -6,9 +6,12 @@
 use std::path::Path;
 use std::process::Command;
 
+use testbed::Postgres;
+
 use crate::needs;
 use crate::runner::{Outcome, step};
 use crate::schemathesis::{self, SUITE, SchemathesisArgs};
+use crate::second_pass::without_those_left_out;
 use crate::tidy::check;
 
 /// The whole workspace with the code behind features, which would otherwise be checked by nobody. The simulated disk is
@@ -45,12 +48,8 @@ fn steps(root: &Path) -> Vec<Outcome> {
         ),
         Outcome::of("tidy", || check::run(root)),
     ];
-    outcomes.push(if needs::has_nextest() {
-        step("rust tests", cargo(&["nextest", "run", "--no-fail-fast"]).args(EVERYTHING))
-    } else {
-        step("rust tests", cargo(&["test", "--no-fail-fast"]).args(EVERYTHING))
-    });
-    // Servers of later drivers (PostgreSQL, Redis, NATS) are started by the tests that need them; `needs` installs them.
+    outcomes.extend(rust_tests(&cargo));
+    // Servers of later drivers (Redis, NATS) are started by the tests that need them; `needs` installs them.
     let binary = step("binary", cargo(&["build", "--bins"]).args(EVERYTHING));
     let binary_ok = binary.ok;
     outcomes.push(binary);
@@ -68,6 +67,31 @@ fn steps(root: &Path) -> Vec<Outcome> {
         Outcome::of("ui browser", || anyhow::bail!("not run: the binary did not build"))
     });
     outcomes
+}
+
+/// All tests in Rust, and those over HTTP once more on PostgreSQL. Both passes share one cluster; tests that kill a server
+/// start one of their own.
+fn rust_tests(cargo: &impl Fn(&[&str]) -> Command) -> Vec<Outcome> {
+    let cluster = match Postgres::launch(&[]) {
+        Ok(cluster) => cluster,
+        Err(error) => {
+            let failed = |name| Outcome::of(name, || anyhow::bail!("no PostgreSQL: {error}"));
+            return vec![failed("rust tests"), failed("on postgres")];
+        }
+    };
+    let is_nextest = needs::has_nextest();
+    let tests = || {
+        let mut command = cargo(if is_nextest { &["nextest", "run"] } else { &["test"] });
+        command.arg("--no-fail-fast").args(EVERYTHING);
+        command.env("EYAS_TEST_POSTGRES", cluster.url("postgres"));
+        command
+    };
+    let mut again = tests();
+    again.args(["--test", "it"]).env("EYAS_TEST_STORE", "postgres");
+    vec![
+        step("rust tests", &mut tests()),
+        step("on postgres", without_those_left_out(&mut again, is_nextest)),
+    ]
 }
 
 /// Builds the binary and asks it more than the suite does.
@@ -99,7 +123,7 @@ fn print_summary(outcomes: &[Outcome]) {
     println!("{:<12} {all:<7} {total:>7.1} s\n", "all");
     for outcome in outcomes {
         for line in &outcome.closing {
-            println!("{line}");
+            println!("{:<12} {}", outcome.name, line.trim_start());
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::schema_files;
 use crate::secrets::masked;
 use crate::shown::{ConfigError, Shown};
 use crate::spelling::nearest;
+use crate::tables_config::{self, TablesConfig};
 use crate::units;
 
 /// Key, the environment variable that sets it, and what holds when nobody sets it.
@@ -93,6 +94,8 @@ pub(crate) struct Config {
     pub(crate) otlp: Option<OtlpOptions>,
     /// What events have to look like, compiled.
     pub(crate) schemas: Vec<ConfiguredSchema>,
+    /// Which tables take batches.
+    pub(crate) tables: TablesConfig,
     /// The file that was read, to read it again on SIGHUP.
     pub(crate) file: Option<PathBuf>,
     /// What seems wrong but stops nothing.
@@ -149,6 +152,7 @@ pub(crate) fn survey(
 struct Layers {
     settings: BTreeMap<&'static str, Setting>,
     schemas: Vec<ConfiguredSchema>,
+    tables: TablesConfig,
     file: Option<PathBuf>,
     /// Ages of single streams.
     ages: Ages,
@@ -190,6 +194,9 @@ impl Layers {
             match (known, value) {
                 (None, value) if key == "schemas" => {
                     self.schemas = schema_files::read(value, path, &mut self.problems);
+                }
+                (None, value) if key == "tables" => {
+                    self.tables = tables_config::read(value, path, &mut self.problems);
                 }
                 (None, toml::Value::Table(inner)) if is_section(&key) => {
                     self.read_table(inner, &format!("{key}."), path);
@@ -251,13 +258,10 @@ impl Layers {
             };
             Shown { key: (*key).to_owned(), value, source, variable }
         };
-        let ages = self.ages.shown().map(|(key, value, source)| Shown {
-            key,
-            value: value.to_owned(),
-            source: source.to_owned(),
-            variable: "",
-        });
-        KEYS.iter().map(show).chain(ages).collect()
+        let file = self.file.as_ref().map_or(String::new(), |file| file.display().to_string());
+        let tables = self.tables.shown().map(|(key, value)| Shown::of_file(key, value, &file));
+        let ages = self.ages.shown().map(|(key, value, file)| Shown::of_file(key, value, file));
+        KEYS.iter().map(show).chain(ages).chain(tables).collect()
     }
 
     fn check(mut self) -> Result<Config, ConfigError> {
@@ -302,6 +306,7 @@ impl Layers {
                 log_format,
                 otlp,
                 schemas: self.schemas,
+                tables: self.tables,
                 file: self.file,
                 warnings,
             })

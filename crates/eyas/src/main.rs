@@ -38,6 +38,7 @@ mod config;
 mod data_dir;
 mod descriptors;
 mod dial;
+mod dialect;
 mod exit;
 mod handover;
 mod listen;
@@ -54,7 +55,9 @@ mod server;
 mod shown;
 mod signals;
 mod spelling;
+mod tables_config;
 mod units;
+mod user_tables;
 mod wiring;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gateway::{
-    Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Registry, Sessions,
+    Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Queries, Registry, Sessions,
 };
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{
@@ -30,7 +30,7 @@ use crate::exit::CommandError;
 use crate::otlp::Exporter;
 use crate::refusals::{no_token, not_sealed, poison, refused_log, refused_pair};
 use crate::signals::Wanted;
-use crate::{descriptors, otlp, schema_files, wiring};
+use crate::{descriptors, otlp, schema_files, user_tables, wiring};
 
 /// How long the consumer may go on after the last request has been answered.
 const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
@@ -85,6 +85,8 @@ impl Server {
         if registry.is_locked_out() {
             return Err(no_token(&config.data_dir, address));
         }
+        let dialect = wiring::dialect(&config);
+        user_tables::prepare(&config.tables, dialect, &stores).await?;
         let applied = stores.events.lease().await.map_err(anyhow::Error::from)?.applied;
         let settings = config.clone();
         let queue =
@@ -165,6 +167,7 @@ impl Server {
             jobs,
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
+            queries: Queries::none(),
             options: edge_options(&self.config, &self.instance, &url),
             data_dir: self.config.data_dir.clone(),
         }));

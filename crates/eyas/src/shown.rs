@@ -30,3 +30,10 @@ pub(crate) struct Shown {
     /// The variable that would set it; empty where there is none.
     pub(crate) variable: &'static str,
 }
+
+impl Shown {
+    /// A key that only a file sets.
+    pub(crate) fn of_file(key: String, value: &str, file: &str) -> Self {
+        Self { key, value: value.to_owned(), source: file.to_owned(), variable: "" }
+    }
+}

@@ -11,6 +11,7 @@ use queue::{EmbeddedOptions, EmbeddedQueue, Queue, QueueError};
 use store::{Lease, SqliteOptions, SqliteStore, StoreError, Stores};
 
 use crate::config::Config;
+use crate::dialect::Dialect;
 
 /// Read-only connections to the database: two for each core would only wait for the disk.
 const N_READERS: usize = 4;
@@ -28,6 +29,11 @@ pub(crate) fn open_stores(config: &Config) -> Result<Stores, StoreError> {
         wal_bytes_max: reserve_bytes(config) / WAL_OF_RESERVE,
     })?;
     Ok(Stores::of(&store))
+}
+
+/// The SQL that the configured database speaks.
+pub(crate) fn dialect(_config: &Config) -> Dialect {
+    Dialect::Sqlite
 }
 
 /// Where the log of the events lane stands.

@@ -49,7 +49,7 @@ pub(crate) fn write_event(out: &mut Vec<u8>, listed: &Listed, log: LogId, is_pre
 }
 
 /// A text that a client chose; nothing where there is none.
-fn write_text(out: &mut Vec<u8>, text: Option<&str>) {
+pub(crate) fn write_text(out: &mut Vec<u8>, text: Option<&str>) {
     let text = text.unwrap_or_default();
     let is_like_formula = text.starts_with(['=', '+', '-', '@', '\'', '\t', '\r']);
     if is_like_formula {
@@ -59,7 +59,8 @@ fn write_text(out: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
-fn write_json(out: &mut Vec<u8>, value: &str) {
+/// JSON on one line.
+pub(crate) fn write_json(out: &mut Vec<u8>, value: &str) {
     let mut line = Vec::with_capacity(value.len());
     json::write_value(&mut line, value, Breaks::ToSpaces);
     write_cell(out, &line);

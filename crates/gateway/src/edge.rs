@@ -24,6 +24,7 @@ use crate::health::board::Health;
 use crate::health::requests::Requests;
 use crate::hosts::Hosts;
 use crate::limits::Limits;
+use crate::queries::published::Queries;
 use crate::rate::limiter::Limiter;
 use crate::request_id::RequestIds;
 use crate::returns::Returns;
@@ -52,6 +53,8 @@ pub(crate) struct Edge {
     pub(crate) jobs: Jobs,
     pub(crate) meters: Arc<Meters>,
     pub(crate) retention: Arc<Retention>,
+    /// SQL: published, and of administrators.
+    pub(crate) queries: Queries,
     pub(crate) data_dir: PathBuf,
     pub(crate) options: GatewayOptions,
     pub(crate) hosts: Hosts,

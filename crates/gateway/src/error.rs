@@ -83,6 +83,12 @@ pub(crate) enum Kind {
     BadCode,
     NotNeeded,
     Csrf,
+    QueryTimeout,
+    ResultTooLarge,
+    SqlRefused,
+    SqlFailed,
+    SqlDisabled,
+    QueryBroken,
 }
 
 /// A client that sends much gets no more back than this.
@@ -112,6 +118,7 @@ impl Kind {
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
         Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
         Self::RateLimited, Self::BadCode, Self::NotNeeded, Self::Csrf, Self::JobRunning, Self::JobOver,
+        Self::QueryTimeout, Self::ResultTooLarge, Self::SqlRefused, Self::SqlFailed, Self::SqlDisabled, Self::QueryBroken,
     ];
 
     /// Status, code, hint.
@@ -145,6 +152,7 @@ impl Kind {
             Self::WrongOrigin => (403, "wrong_origin", "add the page's origin to allowed_origins of the token's application"),
             Self::NotFound => (404, "not_found", "check the id; ids with special characters are percent-encoded"),
             Self::NoSuchRoute => (404, "no_such_route", "GET /openapi.json lists every path"),
+            Self::SqlDisabled => (404, "sql_disabled", "set sql.enabled = true in the configuration, or publish the query in [queries]"),
             Self::MethodNotAllowed => (405, "method_not_allowed", "the Allow header lists the methods of this path"),
             Self::NotAcceptable => (406, "not_acceptable", "connect as a WebSocket, or send Accept: text/event-stream or application/x-ndjson"),
             Self::TooSlow => (408, "too_slow", "send the body faster, or in smaller requests"),
@@ -178,12 +186,17 @@ impl Kind {
             Self::BadSchema => (422, "bad_schema", "schemas are JSON Schema 2020-12 without anything outside of them; the schema in force stays in force"),
             Self::TooManySchemas => (422, "too_many_schemas", "one schema for a whole category, or for a whole stream, may do"),
             Self::BadValue => (422, "bad_value", "correct the member that the pointer names"),
+            Self::QueryTimeout => (422, "query_timeout", "ask for less; or give the query a longer timeout in the configuration"),
+            Self::ResultTooLarge => (422, "result_too_large", "ask for less; or for application/x-ndjson, which has all rows of a published query"),
+            Self::SqlRefused => (422, "sql_refused", "send one statement that only reads, and the tables as they are called; :name is a parameter"),
+            Self::SqlFailed => (422, "sql_failed", "correct the values or the statement"),
             Self::Overloaded => (503, "overloaded", "send the request again in a second"),
             Self::LogFull => (503, "log_full", "send the request again in a second"),
             Self::DiskFull => (503, "disk_full", "free space on the disk of data_dir; intake resumes by itself"),
             Self::ShuttingDown => (503, "shutting_down", "send the request again once the server is back"),
             Self::OutcomeUnknown => (503, "outcome_unknown", "send the request again with the same ids: each event is stored at most once"),
             Self::DatabaseUnavailable => (503, "database_unavailable", "ask again in a second; intake goes on meanwhile"),
+            Self::QueryBroken => (503, "query_broken", "`eyas query check` on the server says what is wrong"),
             Self::BacklogTooLong => (503, "backlog_too_long", "the event may wait for the database: ask again later"),
             Self::TooManySubscribers => (503, "too_many_subscribers", "close some live connections, or connect again later"),
             Self::TooManyConnections => (503, "too_many_connections", "keep connections open and use them again, or connect again later"),
@@ -230,6 +243,7 @@ impl Kind {
                 facts.retry_after_s = Some(1);
             }
             Self::DatabaseUnavailable
+            | Self::QueryBroken
             | Self::BacklogTooLong
             | Self::TooManySubscribers
             | Self::TooManyConnections

@@ -25,6 +25,7 @@ use crate::health::board::Health;
 use crate::health::requests::Requests;
 use crate::hosts::Hosts;
 use crate::openapi;
+use crate::queries::published::Queries;
 use crate::rate::limiter::Limiter;
 use crate::request_id::RequestIds;
 use crate::returns::Returns;
@@ -52,6 +53,8 @@ pub struct GatewayParts {
     pub meters: Arc<Meters>,
     /// What is deleted by age.
     pub retention: Arc<Retention>,
+    /// SQL: published, and of administrators.
+    pub queries: Queries,
     /// Whose disk `/status` reports.
     pub data_dir: PathBuf,
     /// Settings.
@@ -75,6 +78,7 @@ impl Gateway {
             sessions,
             jobs,
             retention,
+            queries,
             meters,
             data_dir,
             options,
@@ -87,7 +91,7 @@ impl Gateway {
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             dry_runs: Arc::new(Semaphore::new(DRY_RUNS_MAX)),
             encoders: Arc::new(Semaphore::new(ENCODERS_MAX)),
-            openapi: openapi::document(&options.version, &options.public_url),
+            openapi: openapi::document(&options.version, &options.public_url, &queries),
             assets: Assets::load(),
             health: Health::new(Arc::clone(&stores.control), &data_dir),
             requests: Requests::default(),
@@ -112,6 +116,7 @@ impl Gateway {
             jobs,
             meters,
             retention,
+            queries,
             data_dir,
             options,
         });

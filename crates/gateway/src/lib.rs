@@ -10,7 +10,7 @@
 //! query strings into filters, [`hosts`] and [`cors`] say from where one may call, [`auth`] who may what, [`rate`] how often,
 //! [`problem`] and [`error`] how a refusal looks, [`decoding`] and [`encoding`] are compression both ways, [`health`] what the
 //! server knows of itself,
-//! [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
+//! [`queries`] publishes SQL, [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
 
 mod addresses;
 mod assets;
@@ -33,6 +33,7 @@ mod hosts;
 mod limits;
 mod openapi;
 mod problem;
+mod queries;
 mod query;
 mod rate;
 mod reply;
@@ -55,5 +56,8 @@ pub use edge::GatewayOptions;
 pub use ending::Ending;
 pub use gateway::{Gateway, GatewayParts};
 pub use limits::{Limits, Patience, Rates};
+pub use queries::describe::parse_kind;
+pub use queries::published::{Queries, QueryAccess, QueryOptions, QueryParam, check_path};
+pub use queries::values::read_param;
 pub use rate::quota::Quota;
 pub use server::{Listeners, converse, run};

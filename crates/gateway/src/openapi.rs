@@ -7,6 +7,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::auth::principal::Need;
+use crate::queries::describe;
+use crate::queries::published::Queries;
 use crate::rate::limiter::is_free;
 use crate::router;
 
@@ -16,13 +18,14 @@ const PARTS: &[&str] = &[
     include_str!("openapi/dead_letters.json"),
     include_str!("openapi/explore.json"),
     include_str!("openapi/limits.json"),
+    include_str!("openapi/queries.json"),
     include_str!("openapi/schemas.json"),
     include_str!("openapi/session.json"),
     include_str!("openapi/trust.json"),
 ];
 
 /// The description of this very server.
-pub(crate) fn document(version: &str, public_url: &str) -> Bytes {
+pub(crate) fn document(version: &str, public_url: &str, queries: &Queries) -> Bytes {
     let parse = |text| serde_json::from_str::<Value>(text).expect("the suite has read it");
     let mut whole = parse(FRAME);
     for part in PARTS {
@@ -30,6 +33,9 @@ pub(crate) fn document(version: &str, public_url: &str) -> Bytes {
     }
     limit(&mut whole);
     ask_for_tokens(&mut whole);
+    if let Some(paths) = whole["paths"].as_object_mut() {
+        describe::add(paths, queries.all());
+    }
     whole["info"]["version"] = version.into();
     whole["servers"][0]["url"] = public_url.trim_end_matches('/').into();
     Bytes::from(whole.to_string())

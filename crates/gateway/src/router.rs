@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
     applications, audit, console, dead_letters, event, events, explore, history, invalid, jobs,
-    live, metrics, revalidate, schemas, session, sessions, status, tokens,
+    live, metrics, queries, revalidate, schemas, session, sessions, sql, status, tokens,
 };
 
 /// One path.
@@ -94,6 +94,8 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/jobs/{id}/pause", WRITE, ADMIN, post(jobs::pause)),
         bare("/jobs/{id}/resume", WRITE, ADMIN, post(jobs::resume)),
         bare("/jobs/{id}/cancel", WRITE, ADMIN, post(jobs::cancel)),
+        bare("/queries", READ, LOOK, get(queries::list)),
+        bare("/sql", WRITE, ADMIN, post(sql::sql)),
         bare("/metrics", READ, Needs::all(Need::ReadIfPublic), get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),
         bare("/readyz", READ, OPEN, get(status::readyz)),

@@ -27,7 +27,7 @@ use crate::auth::identify::identify;
 use crate::auth::principal::Principal;
 use crate::cors;
 use crate::edge::Edge;
-use crate::encoding;
+use crate::encoding::{self, Coding};
 use crate::error::Kind;
 use crate::gateway::Gateway;
 use crate::health::requests::Class;
@@ -36,6 +36,7 @@ use crate::rate::limiter::{is_free, is_probe};
 use crate::reply::Reply;
 use crate::request_id;
 use crate::routes::ingest;
+use crate::routes::queries::{self, Asked};
 use crate::watch::{Phase, Watch};
 
 /// A JSON answer that is opened in a browser tab may do nothing.
@@ -58,7 +59,10 @@ where
     watch.enter(Phase::Busy);
     let edge = &*gateway.edge;
     let begun = Instant::now();
-    let class = Class::of(request.method(), request.uri().path());
+    let class = match edge.queries.find(request.uri().path()) {
+        Some(_) => Class::Read,
+        None => Class::of(request.method(), request.uri().path()),
+    };
     let request_id = edge.request_ids.of(request.headers());
     let trace = trace(edge, class, &mut request);
     if client.is_none() {
@@ -145,6 +149,13 @@ where
     if !is_free(path) {
         let _ = edge.limiter.admit(&principal, client)?;
     }
+    if let Some((query, is_csv)) = edge.queries.find(path) {
+        let coding = encoding::accepted(request.headers());
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        let asked = Asked { method, uri, headers, is_csv };
+        let answered = queries::answer(&gateway.edge, query, &principal, asked);
+        return Ok(finished(edge, coding, Box::pin(answered).await?));
+    }
     // Boxed: the router's future is large, and this one lives in every connection.
     Box::pin(route(gateway, watch, principal, request)).await
 }
@@ -183,9 +194,7 @@ where
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return Err(problem);
     }
-    finish(response.headers_mut());
-    let response = encoding::encode(coding, &gateway.edge.encoders, response);
-    Ok(response.map(Reply::Stream))
+    Ok(finished(&gateway.edge, coding, response))
 }
 
 /// `/status/` means `/status`. The console's own paths keep theirs.
@@ -206,9 +215,15 @@ fn trim_slash(uri: &mut Uri) {
     }
 }
 
-/// What every answer of the router carries unless its handler said otherwise.
-fn finish(headers: &mut HeaderMap) {
+/// What every answer carries unless its handler said otherwise, compressed where that is worth it.
+fn finished(
+    edge: &Edge,
+    coding: Option<Coding>,
+    mut response: Response<AxumBody>,
+) -> Response<Reply> {
+    let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    encoding::encode(coding, &edge.encoders, response).map(Reply::Stream)
 }

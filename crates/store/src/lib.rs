@@ -7,7 +7,7 @@
 //! refused, [`jobs`] that of long work, [`tables`] that of the user's own tables, [`batches`] that of the rows that go into them, [`sql`] that of reading
 //! by SQL, whose texts are [`statement`]s. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
 //! database from bad records.
-//! `sqlite/` is the driver; `tests/conformance/` is the suite that every driver passes.
+//! `sqlite/` and `postgres/` are the drivers; `tests/conformance/` is the suite that every driver passes.
 
 mod audit;
 mod batches;
@@ -19,6 +19,7 @@ mod events;
 mod explore;
 mod invalid;
 mod jobs;
+mod postgres;
 mod retention;
 mod schemas;
 mod sessions;
@@ -51,6 +52,7 @@ pub use events::{
 pub use explore::{Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment};
 pub use invalid::{InvalidGroup, InvalidGroups, InvalidSample, invalid_groups};
 pub use jobs::{Begun, JOBS_KEPT_MAX, Job, JobProgress, JobState, JobStore, JobTurn, NewJob};
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use retention::{Forget, Horizons, RetentionStore};
 pub use schemas::{
     ConfiguredSchema, SCHEMA_VERSIONS_MAX, SCHEMAS_MAX, SchemaAct, SchemaChange, SchemaKey,

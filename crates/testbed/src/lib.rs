@@ -22,4 +22,4 @@ mod tests;
 
 pub use installation::Installation;
 pub use postgres::{Postgres, Snapshot};
-pub use server::{Database, Server};
+pub use server::{Database, Server, Session};

@@ -1,8 +1,8 @@
 //! A PostgreSQL server that takes connections: a database of its own for each test, and SQL by `psql`.
 
-use std::io;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::installation::{Installation, run};
@@ -59,9 +59,13 @@ impl Server {
     /// # Errors
     /// What the server, or `psql`, said.
     pub fn try_sql(&self, database: &str, sql: &str) -> io::Result<String> {
+        run(self.psql(database).args(["-c", sql])).map(|text| text.trim_end().to_owned())
+    }
+
+    fn psql(&self, database: &str) -> Command {
         let mut psql = Command::new(&self.psql);
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d"]).arg(self.url(database));
-        run(psql.args(["-c", sql])).map(|text| text.trim_end().to_owned())
+        psql
     }
 }
 
@@ -88,6 +92,18 @@ impl Database {
         self.server.sql(&self.name, sql)
     }
 
+    /// A connection that stays: for transactions and locks.
+    ///
+    /// # Panics
+    /// When `psql` does not start.
+    pub fn session(&self) -> Session {
+        let mut psql = self.server.psql(&self.name);
+        psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut psql = psql.spawn().expect("psql starts");
+        let out = BufReader::new(psql.stdout.take().expect("stdout is piped"));
+        Session { psql, out }
+    }
+
     /// The same, where it may fail: see [`Server::try_sql`].
     ///
     /// # Errors
@@ -103,5 +119,44 @@ impl Drop for Database {
         let _ = self
             .server
             .try_sql("postgres", &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+    }
+}
+
+/// One connection to a database. It ends with its value, and what it had not committed is rolled back.
+#[derive(Debug)]
+pub struct Session {
+    psql: Child,
+    out: BufReader<ChildStdout>,
+}
+
+impl Session {
+    /// Runs SQL, which must end with a semicolon, and waits for its end: the rows, as [`Server::sql`] has them.
+    ///
+    /// # Panics
+    /// When it fails: the SQL and what the server said.
+    pub fn run(&mut self, sql: &str) -> String {
+        const END: &str = "the end of these rows";
+        let stdin = self.psql.stdin.as_mut().expect("stdin is piped");
+        // Fails only where psql has ended; then the reader has its last words.
+        let _ = writeln!(stdin, "{sql}\n\\echo {END}");
+        let mut rows = Vec::new();
+        for line in self.out.by_ref().lines() {
+            match line {
+                Ok(line) if line == END => return rows.join("\n"),
+                Ok(line) => rows.push(line),
+                Err(_) => break,
+            }
+        }
+        let mut said = String::new();
+        let _ = self.psql.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said));
+        panic!("{sql}\n{said}");
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Both fail only when it is gone already. The server notices that its client has gone, and rolls back.
+        let _ = self.psql.kill();
+        let _ = self.psql.wait();
     }
 }

@@ -3,4 +3,5 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod runner;
+mod second_pass;
 mod tidy;

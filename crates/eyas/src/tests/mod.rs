@@ -13,4 +13,5 @@ mod printable;
 mod query;
 mod sending;
 mod sse;
+mod tables_config;
 mod units;

@@ -263,15 +263,7 @@ async fn a_server_waits_for_a_command_that_has_the_directory() {
 async fn dead_letters_are_replayed_with_a_server_and_without_one() {
     let app = TestApp::start().await;
     let dir = app.launch.dir().to_owned();
-    let beside = |sql: &str| {
-        let database = rusqlite::Connection::open(dir.join("eyas.db")).unwrap();
-        database.busy_timeout(DEADLINE).unwrap();
-        database.execute_batch(sql).unwrap();
-    };
-    beside(
-        "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN new.data IN ('1', '2') \
-         BEGIN SELECT RAISE(ABORT, 'none of these here'); END",
-    );
+    app.beside().refuse("CAST(new.data AS text) IN ('1', '2')", "none of these here");
     let lines = app.http.post("/streams/raw", "application/x-ndjson", "0\n1\n2\n3").await;
     let first = lines.accepted()["first_seq"].as_u64().unwrap();
     app.wait_applied().await;
@@ -283,7 +275,7 @@ async fn dead_letters_are_replayed_with_a_server_and_without_one() {
     let said = on(&dir, &["replay", "--yes"]).await;
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.stdout.starts_with("0 replayed, 2 died again"), "{said:?}");
-    beside("DROP TRIGGER refuse");
+    app.beside().heal();
     let seq = (first + 1).to_string();
     let done = json(&dir, &["replay", "--yes", "--seq", &seq]).await;
     assert_eq!((&done["state"], &done["ok"]), (&Value::from("done"), &Value::from(1)), "{done}");

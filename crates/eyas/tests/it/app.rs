@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::beside::Beside;
 use crate::http::{Answer, Http};
 use crate::seeded::Rng;
 
@@ -109,9 +110,10 @@ impl Process {
     }
 }
 
-/// A data directory. It goes away with its last user, unless a failure wants it looked at.
+/// A data directory. It goes away with its last user, and its database with it, unless a failure wants it looked at.
 struct Folder {
     dir: TempDir,
+    database: Beside,
     is_kept_after_failure: bool,
 }
 
@@ -140,14 +142,19 @@ pub(crate) struct Launch {
 impl Launch {
     /// In a new folder, on a free port, with the store that `EYAS_TEST_STORE` names.
     pub(crate) fn new() -> Self {
-        let store = std::env::var("EYAS_TEST_STORE").unwrap_or_else(|_| "sqlite".to_owned());
-        assert_eq!(
-            store, "sqlite",
-            "EYAS_TEST_STORE={store}: the only store there is, is `sqlite`"
-        );
         let dir = tempfile::Builder::new().prefix("eyas-it-").tempdir().expect("a folder");
-        let dir = Arc::new(Folder { dir, is_kept_after_failure: false });
+        let database = Beside::new(dir.path());
+        let dir = Arc::new(Folder { dir, database, is_kept_after_failure: false });
         Self { dir, port: 0, env: Vec::new(), program: None, socket: None }
+    }
+
+    /// Its database, beside the server.
+    pub(crate) fn beside(&self) -> Beside {
+        let moved = self.env.iter().rfind(|(key, _)| key == "EYAS_DATA_DIR");
+        match (&self.dir.database, moved) {
+            (Beside::Sqlite(_), Some((_, dir))) => Beside::Sqlite(dir.into()),
+            (database, _) => database.clone(),
+        }
     }
 
     /// A failed test leaves its data directory, and says where.
@@ -206,6 +213,7 @@ impl Launch {
         }
         command.env("EYAS_LISTEN", format!("127.0.0.1:{}", self.port));
         command.env("EYAS_DATA_DIR", self.dir());
+        command.envs(self.dir.database.url().map(|url| ("EYAS_STORE_URL", url)));
         command.envs(self.env.iter().map(|(key, value)| (key, value)));
         match &self.socket {
             None => command.stdin(Stdio::null()),
@@ -362,6 +370,11 @@ impl TestApp {
     /// What it said on stderr so far.
     pub(crate) fn stderr(&self) -> String {
         self.process.stderr()
+    }
+
+    /// Its database, beside the server.
+    pub(crate) fn beside(&self) -> Beside {
+        self.launch.beside()
     }
 
     /// A file or folder of its data directory.

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use tokio::time::timeout;
 
 use crate::app::{DEADLINE, Launch, binary, eventually};
+use crate::beside::Beside;
 
 /// What a command said, and how it ended.
 #[derive(Debug)]
@@ -15,13 +16,15 @@ pub(crate) struct Said {
     pub(crate) stderr: String,
 }
 
-/// `eyas …`, with the environment cleared of `EYAS_*`.
+/// `eyas …`, with the environment cleared of `EYAS_*`. Where an argument is the data directory of a server of ours, it
+/// has that server's database.
 pub(crate) fn eyas(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
     for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("EYAS_")) {
         command.env_remove(key);
     }
     command.args(arguments).env("NO_COLOR", "1").current_dir(std::env::temp_dir());
+    command.envs(Beside::url_for(arguments).map(|url| ("EYAS_STORE_URL", url)));
     command
 }
 
@@ -64,8 +67,9 @@ impl Launch {
     /// Starts the server without `--json` and hands back what it says until its banner is complete.
     pub(crate) async fn start_for_people(&self) -> (Child, String) {
         let listen = format!("127.0.0.1:{}", self.port());
-        let mut command = eyas(&["serve", "--listen", &listen, "--data-dir"]);
-        let command = command.arg(self.dir()).stdin(Stdio::null()).stdout(Stdio::null());
+        let dir = self.dir().to_str().expect("a temporary folder's name is plain");
+        let mut command = eyas(&["serve", "--listen", &listen, "--data-dir", dir]);
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the server starts");
         let mut stderr = child.stderr.take().expect("stderr is piped");
         let said = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));

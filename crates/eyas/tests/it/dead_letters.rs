@@ -1,33 +1,20 @@
 //! What the database refuses: put aside one by one, replayed as a job, or all of it held back by an alarm.
 //!
-//! The refusals are real: a trigger in `eyas.db`, written beside the running server.
+//! The refusals are real: a trigger in the database, made beside the running server.
 
-use std::time::Duration;
-
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::app::{Launch, TestApp, eventually};
 use crate::follow::Way;
 use crate::http::{Answer, Row};
 
-/// Refuses these rows of the stream `raw`.
+/// Refuses these events: a condition on `new`.
 fn refuse(app: &TestApp, condition: &str) {
-    let sql = format!(
-        "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN {condition} \
-         BEGIN SELECT RAISE(ABORT, 'none of these here'); END"
-    );
-    beside(app).execute_batch(&sql).unwrap();
+    app.beside().refuse(condition, "none of these here");
 }
 
 fn heal(app: &TestApp) {
-    beside(app).execute_batch("DROP TRIGGER refuse").unwrap();
-}
-
-fn beside(app: &TestApp) -> Connection {
-    let database = Connection::open(app.path("eyas.db")).unwrap();
-    database.busy_timeout(Duration::from_secs(10)).unwrap();
-    database
+    app.beside().heal();
 }
 
 /// Numbers as events of the stream `raw`, all in one request and so in one transaction. Their positions.
@@ -99,7 +86,7 @@ struct Died {
 
 async fn died() -> Died {
     let app = TestApp::start().await;
-    refuse(&app, "new.data IN ('13', '17')");
+    refuse(&app, "CAST(new.data AS text) IN ('13', '17')");
     let seqs = send(&app, 0, 30).await;
     app.wait_applied().await;
     let waiting = [("content-type", "application/json"), ("prefer", "wait=20")];
@@ -176,9 +163,8 @@ async fn who_listens_is_told_of_a_replay_and_of_no_second_event() {
         for follower in [&mut live, &mut frames, &mut other] {
             while follower.next().await.kind != "caught_up" {}
         }
-        let sql =
-            "UPDATE dead_letters SET state = 'open'; DELETE FROM events WHERE data IN ('13', '17')";
-        beside(&app).execute_batch(sql).unwrap();
+        let sql = "UPDATE dead_letters SET state = 'open'; DELETE FROM events WHERE CAST(data AS text) IN ('13', '17')";
+        app.beside().run(sql);
         let id = replay(&app, &json!({"filter": {}})).await;
         assert_eq!(sums(&ended(&app, &id).await), ("done", 3, 3, 0, 0));
         for follower in [&mut live, &mut frames] {
@@ -238,7 +224,7 @@ async fn a_dead_letter_keeps_its_id() {
 async fn a_database_that_refuses_everything_stops_the_consumer_and_loses_nothing() {
     let launch = Launch::new().env("EYAS_STORE_REFUSED_RETRY", "50ms");
     let app = launch.start().await;
-    refuse(&app, "1");
+    refuse(&app, "1 = 1");
     // Too few to tell the database's fault from theirs: they are put aside.
     send(&app, 0, 20).await;
     app.wait_applied().await;
@@ -282,7 +268,7 @@ async fn a_database_that_refuses_everything_stops_the_consumer_and_loses_nothing
 /// A server with 120 dead letters among 480 events, and nothing left that would refuse them.
 async fn with_dead_letters(launch: &Launch) -> TestApp {
     let app = launch.start().await;
-    refuse(&app, "new.data % 4 = 0");
+    refuse(&app, "CAST(CAST(new.data AS text) AS integer) % 4 = 0");
     send(&app, 0, 480).await;
     app.wait_applied().await;
     assert_eq!(counts(&app).await["open"], 120);
@@ -372,7 +358,7 @@ async fn a_job_is_paused_resumed_and_cancelled_and_the_only_one_of_its_kind() {
 #[tokio::test]
 async fn a_replay_stops_after_so_many_failures_and_leaves_out_what_failed_often() {
     let app = TestApp::start().await;
-    refuse(&app, "new.data % 4 = 0");
+    refuse(&app, "CAST(CAST(new.data AS text) AS integer) % 4 = 0");
     send(&app, 0, 40).await;
     app.wait_applied().await;
     let id = replay(&app, &json!({"filter": {}, "stop_after": 4, "rate": 10_000})).await;
@@ -402,7 +388,7 @@ async fn a_replay_stops_after_so_many_failures_and_leaves_out_what_failed_often(
 #[tokio::test]
 async fn what_is_discarded_stays_in_its_place_until_it_is_restored() {
     let app = TestApp::start().await;
-    refuse(&app, "new.data % 4 = 0");
+    refuse(&app, "CAST(CAST(new.data AS text) AS integer) % 4 = 0");
     let seqs = send(&app, 0, 8).await;
     app.wait_applied().await;
     heal(&app);

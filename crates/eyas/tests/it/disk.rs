@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
-
 use crate::app::{Launch, TestApp, eventually};
 use crate::checker::history::{History, Kept};
 use crate::checker::rules::check;
@@ -163,8 +161,7 @@ async fn a_disk_filled_by_others_holds_up_the_database_and_loses_nothing() {
     })
     .await;
     // The database is held, so that a backlog stands in the log.
-    let database = Connection::open(disk.root().join("data/eyas.db")).unwrap();
-    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let database = app.beside().lock();
     for _ in 0..20 {
         assert_eq!(sender.send(&app, 200, 1_000).await.expect("an answer").status, 202);
     }
@@ -224,8 +221,7 @@ async fn a_disk_that_fails_ends_the_process_and_acknowledged_events_survive() {
         assert_eq!(sender.send(&app, 50, 1_000).await.expect("an answer").status, 202);
     }
     // The database may be behind: what it lacks must come from the log.
-    let database = Connection::open(disk.root().join("data/eyas.db")).unwrap();
-    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let database = app.beside().lock();
     assert_eq!(sender.send(&app, 50, 1_000).await.expect("an answer").status, 202);
     let (segment, end) = eventually("a seal", async || sealed_end(&disk)).await;
     disk.break_behind(&segment, end);

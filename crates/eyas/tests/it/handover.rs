@@ -18,7 +18,7 @@ use crate::checker::rules::check;
 use crate::command::run_eyas;
 use crate::http::{Answer, Http, NoAnswer};
 use crate::journal::{Intent, Journal, Outcome, fingerprint, read};
-use crate::torture::{dead_letters, everything_kept, spawn_subscribers};
+use crate::torture::{everything_kept, spawn_subscribers};
 
 const N_CLIENTS: u64 = 16;
 const N_RESTARTS: usize = 5;
@@ -163,7 +163,7 @@ async fn restarts_under_load_fail_no_request() {
     );
     assert_eq!(events.len() as u64, n_events);
     let wrong =
-        check(&History { attempts, events, dead: dead_letters(&app.path("eyas.db")), transcripts });
+        check(&History { attempts, events, dead: app.beside().dead_letters(), transcripts });
     assert!(
         wrong.is_empty(),
         "{} promises broken: {:#?}",

@@ -15,7 +15,7 @@ use crate::checker::history::History;
 use crate::checker::rules::check;
 use crate::journal::read;
 use crate::producers::{Producer, Shared};
-use crate::torture::{dead_letters, everything_kept, spawn_subscribers};
+use crate::torture::{everything_kept, spawn_subscribers};
 
 const N_PRODUCERS: u64 = 4;
 /// Acknowledged events of the life after the death, at least.
@@ -105,7 +105,7 @@ impl Run {
         let path = |number| journals.join(format!("p{number:02}"));
         let attempts = (0..self.n_producers).flat_map(|number| read(&path(number))).collect();
         let events = everything_kept(&app).await;
-        let dead = dead_letters(&app.path("eyas.db"));
+        let dead = app.beside().dead_letters();
         let wrong = check(&History { attempts, events, dead, transcripts });
         assert!(wrong.is_empty(), "killed at {}: {wrong:#?}", self.place);
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::app::{Launch, TestApp, eventually};
 use crate::command::{Said, run_eyas};
 use crate::http::Row;
-use crate::two_truths::{remove_database, segments};
+use crate::two_truths::segments;
 
 async fn log(launch: &Launch, arguments: &[&str]) -> Said {
     let dir = launch.dir().to_str().unwrap();
@@ -86,7 +86,7 @@ async fn a_damaged_log_loses_exactly_what_was_listed() {
     let cursor = stored(&app).await[3].cursor.clone();
     let launch = app.terminate().await;
     // Without the database, the log is the only place where these events stand.
-    remove_database(launch.dir());
+    launch.beside().wipe();
     spoil(launch.dir(), "of a-7");
     // The frame's header as well: nothing tells any more where the records in it end.
     spoil(launch.dir(), "of a-12");
@@ -159,7 +159,7 @@ async fn a_wiped_database_is_adopted_with_its_gap_written_down() {
     send(&app, "a", 3).await;
     let cursor = stored(&app).await[0].cursor.clone();
     let launch = app.terminate().await;
-    remove_database(launch.dir());
+    launch.beside().wipe();
     let (code, stderr) = launch.refused().await;
     assert_eq!(code, 65, "{stderr}");
     assert!(stderr.contains("eyas log adopt --data-dir"), "{stderr}");

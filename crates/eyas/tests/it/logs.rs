@@ -12,11 +12,8 @@ async fn json_logs_are_one_object_a_line_and_hold_no_payload() {
     app.get("/live?stream=another-secret&nonsense=1").await;
     app.get("/events?after=%0a%1b%5b31m").await;
     app.wait_applied().await;
-    // A line whose text somebody else chose: the words of SQLite about a table's trigger.
-    let database = rusqlite::Connection::open(app.path("eyas.db")).unwrap();
-    let trigger = "CREATE TRIGGER no BEFORE INSERT ON events \
-        BEGIN SELECT raise(ABORT, 'evil\u{1b}[31m\nlevel=error \"quoted\"'); END";
-    database.execute_batch(trigger).unwrap();
+    // A line whose text somebody else chose: the words of the database about a table's trigger.
+    app.beside().refuse("1 = 1", "evil\u{1b}[31m\nlevel=error \"quoted\"");
     // So many that it is the database, and not one of them.
     app.post_events(format!("[{}]", [event; 120].join(","))).await.accepted();
     eventually("the consumer stops", async || app.stderr().contains("has stopped").then_some(()))

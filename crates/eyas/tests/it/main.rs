@@ -14,6 +14,7 @@
 mod admin;
 mod app;
 mod bad_input;
+mod beside;
 mod byte_exact;
 mod checker;
 mod cli;
@@ -61,4 +62,5 @@ mod tokens;
 mod torture;
 mod traces;
 mod two_truths;
+mod user_tables;
 mod ways_in;

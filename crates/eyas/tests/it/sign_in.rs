@@ -229,6 +229,7 @@ async fn banner_on_a_terminal(launch: &Launch) -> String {
     let mut terminal = Command::new("script");
     terminal.args(["--quiet", "--flush", "--command", &serve, "/dev/null"]);
     terminal.stdin(Stdio::null()).stdout(Stdio::piped());
+    terminal.envs(launch.beside().url().map(|url| ("EYAS_STORE_URL", url)));
     let mut terminal = terminal.spawn().expect("script(1) of util-linux makes a terminal");
     let mut screen = terminal.stdout.take().expect("its screen is piped");
     let reading = tokio::task::spawn_blocking(move || {

@@ -1,6 +1,5 @@
 //! `/status` names what limits, in the real binary: idle, under load, behind a locked database; and the history survives.
 
-use rusqlite::Connection;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -111,8 +110,7 @@ async fn a_locked_database_is_named_with_since_when_and_what_waits() {
     let app = TestApp::start().await;
     app.post_events(EVENT).await.accepted();
     app.wait_applied().await;
-    let lock = Connection::open(app.path("eyas.db")).unwrap();
-    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let lock = app.beside().lock();
     for _ in 0..50 {
         app.post_events(EVENT).await.accepted();
     }
@@ -126,7 +124,7 @@ async fn a_locked_database_is_named_with_since_when_and_what_waits() {
     assert_eq!(told["lag"]["records"], 50);
     assert!(told["lag"]["seconds"].as_f64().unwrap() > 1.0);
     app.post_events(EVENT).await.accepted();
-    lock.execute_batch("ROLLBACK").unwrap();
+    drop(lock);
     app.wait_applied().await;
     status_when(&app, "the lock is gone", |told| stage(told) == "idle").await;
 }

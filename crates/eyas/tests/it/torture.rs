@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::Method;
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -162,18 +161,8 @@ async fn make_strict(app: &mut TestApp) -> String {
         let put = app.http.send(Method::PUT, "/schemas", &headers, schema.to_string()).await;
         assert_eq!(put.status, 200, "{put:?}");
     }
-    let trigger = format!(
-        "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.name = '{POISON}' \
-         BEGIN SELECT RAISE(ABORT, 'no poison here'); END"
-    );
-    beside(app).execute_batch(&trigger).unwrap();
+    app.beside().refuse(&format!("new.name = '{POISON}'"), "no poison here");
     token
-}
-
-fn beside(app: &TestApp) -> Connection {
-    let database = Connection::open(app.path("eyas.db")).unwrap();
-    database.busy_timeout(DEADLINE).unwrap();
-    database
 }
 
 /// Exactly what breaks its schema is invalid, and exactly what the trigger refuses is not a row.
@@ -189,19 +178,18 @@ async fn check_verdicts(app: &TestApp) {
             n_odd += u64::from(is_odd);
         }
     }
-    let database = beside(app);
-    let mut select = database
-        .prepare("SELECT count(*), sum(name = ?) FROM dead_letters WHERE reason = 'refused'")
-        .unwrap();
-    let (n_dead, n_poison): (i64, i64) =
-        select.query_row([POISON], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let count = |condition: &str| -> u64 {
+        let sql = format!("SELECT count(*) FROM dead_letters WHERE reason = 'refused'{condition}");
+        app.beside().column(&sql)[0].parse().unwrap()
+    };
+    let (n_dead, n_poison) = (count(""), count(&format!(" AND name = '{POISON}'")));
     assert_eq!(n_dead, n_poison, "only poison is refused");
     assert!(n_odd > 0 && n_dead > 0, "{n_odd} odd ones and {n_dead} refused ones: long enough");
 }
 
 /// The database takes them now: a job replays them all, however often it dies.
 async fn replay_all(mut app: TestApp, killer: &mut Killer) -> TestApp {
-    beside(&app).execute_batch("DROP TRIGGER refuse").unwrap();
+    app.beside().heal();
     let wish = json!({ "filter": { "reason": "refused" }, "rate": 10_000 }).to_string();
     let begun = app.http.post("/dead-letters/replay", "application/json", wish).await.accepted();
     let path = format!("/jobs/{}", begun["job"]["id"].as_str().unwrap());
@@ -231,28 +219,6 @@ async fn replay_all(mut app: TestApp, killer: &mut Killer) -> TestApp {
     app
 }
 
-/// What the database gave up on. There is no page for it yet, so its table is read.
-pub(crate) fn dead_letters(database: &Path) -> Vec<Kept> {
-    let database = Connection::open(database).unwrap();
-    // A replayed one is an event at its old place.
-    let sql = "SELECT seq, record FROM dead_letters WHERE seq NOT IN (SELECT seq FROM events) ORDER BY seq";
-    let mut select = database.prepare(sql).unwrap();
-    let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)));
-    rows.unwrap()
-        .map(|row| {
-            let (seq, record) = row.unwrap();
-            let event = model::Event::decode(record.into()).expect("a whole record");
-            Kept {
-                seq: seq as u64,
-                stream: event.stream().to_owned(),
-                id: event.id().to_owned(),
-                category: event.category().map(str::to_owned),
-                hash: fingerprint(event.data()),
-            }
-        })
-        .collect()
-}
-
 pub(crate) async fn everything_kept(app: &TestApp) -> Vec<Kept> {
     let mut kept = Vec::new();
     for path in ["/events", "/streams/raw"] {
@@ -270,7 +236,7 @@ async fn history(app: &TestApp, journals: &Path, transcripts: Vec<Transcript>) -
     let journals = (0..N_PRODUCERS).map(|number| journals.join(format!("p{number:02}")));
     let attempts = journals.flat_map(|path| read(&path)).collect();
     let events = everything_kept(app).await;
-    History { attempts, events, dead: dead_letters(&app.path("eyas.db")), transcripts }
+    History { attempts, events, dead: app.beside().dead_letters(), transcripts }
 }
 
 fn report(history: &History, killer: &Killer, took: Duration) {

@@ -17,13 +17,6 @@ async fn stored(app: &TestApp) -> Vec<usize> {
     lines.iter().map(|line| Row::parse(line).data().parse().unwrap()).collect()
 }
 
-pub(crate) fn remove_database(dir: &Path) {
-    for name in ["eyas.db", "eyas.db-wal", "eyas.db-shm"] {
-        // The last two are there only after a crash.
-        let _ = std::fs::remove_file(dir.join(name));
-    }
-}
-
 /// The segments, oldest first.
 pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir.join("log/events")).expect("the log's folder");
@@ -48,7 +41,7 @@ async fn a_wiped_database_is_filled_again_from_the_log() {
         app.export_of("/streams/raw").await
     };
     let launch = app.terminate().await;
-    remove_database(launch.dir());
+    launch.beside().wipe();
     let app = launch.start().await;
     app.wait_applied().await;
     assert_eq!(app.export_of("/streams/raw").await, before, "the same events at the same places");
@@ -68,7 +61,7 @@ async fn a_wiped_database_is_refused_where_the_log_has_been_trimmed() {
     })
     .await;
     let launch = app.terminate().await;
-    remove_database(launch.dir());
+    launch.beside().wipe();
     let (code, stderr) = launch.refused().await;
     assert_ne!(code, 0);
     assert!(stderr.contains("the log begins at"), "{stderr}");
@@ -146,7 +139,7 @@ async fn a_log_damaged_in_its_middle_is_refused_with_file_and_offset() {
     send(&app, 0, 30).await;
     let launch = app.terminate().await;
     // With the database gone, nothing but the log itself can say what should be there.
-    remove_database(launch.dir());
+    launch.beside().wipe();
     let path = segments(launch.dir()).pop().unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     let end = end_of_data(&bytes);

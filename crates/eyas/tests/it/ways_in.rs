@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use hyper::Method;
-use rusqlite::Connection;
 
 use crate::app::{Launch, TestApp};
 use crate::http::{Answer, percent};
@@ -165,12 +164,11 @@ async fn an_answer_waits_no_longer_than_it_may() {
     let app = TestApp::start().await;
     post(&app, "/streams/s", &[JSON, ("prefer", "wait=30")], "1").await;
     // Somebody else writes to the database, so the consumer cannot.
-    let database = Connection::open(app.path("eyas.db")).unwrap();
-    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let lock = app.beside().lock();
     let answer = post(&app, "/streams/s", &[JSON, ("prefer", "wait=1")], "2").await;
     assert_eq!((answer.status, answer.header("preference-applied")), (202, "wait=1"));
     assert!(answer.json().get("state").is_none());
-    database.execute_batch("ROLLBACK").unwrap();
+    drop(lock);
     app.wait_applied().await;
     assert_eq!(app.export_of("/streams/s").await.len(), 2);
 }

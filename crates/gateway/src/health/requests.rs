@@ -32,7 +32,7 @@ impl Class {
         let first = path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or_default();
         match first {
             "events" | "streams" if method == Method::POST => Self::Write,
-            "events" | "streams" | "sessions" => Self::Read,
+            "events" | "streams" | "sessions" | "queries" | "sql" => Self::Read,
             "live" => Self::Live,
             "ui" | "docs" | "openapi.json" | "" => Self::Console,
             _ => Self::Status,

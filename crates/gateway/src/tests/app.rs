@@ -26,6 +26,7 @@ use crate::ending::Ending;
 use crate::gateway::{Gateway, GatewayParts};
 use crate::limits::Limits;
 use crate::server::run;
+use crate::tests::published::published;
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -144,6 +145,7 @@ pub(crate) async fn gateway(
         jobs,
         meters: Arc::clone(&meters),
         retention,
+        queries: published(),
         data_dir: dir.path().to_owned(),
         options: GatewayOptions {
             public_url: "http://127.0.0.1:8080".to_owned(),

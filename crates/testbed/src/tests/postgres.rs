@@ -59,3 +59,15 @@ fn a_server_ends_with_the_process_that_started_it() {
         .unwrap_or_else(|| panic!("{said}\n{}", String::from_utf8_lossy(&output.stderr)));
     crate::postgres::wait_for("the folder's end", || !std::path::Path::new(data).exists());
 }
+
+#[test]
+fn a_session_holds_its_locks_until_it_ends() {
+    let database = Postgres::shared().create_database();
+    database.sql("CREATE TABLE t (n int)");
+    let mut session = database.session();
+    assert_eq!(session.run("BEGIN; LOCK TABLE t; SELECT 1;"), "1");
+    let insert = "SET lock_timeout = '20ms'; INSERT INTO t VALUES (1)";
+    assert!(database.try_sql(insert).unwrap_err().to_string().contains("lock timeout"));
+    drop(session);
+    database.sql("INSERT INTO t VALUES (1)");
+}

@@ -27,12 +27,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::DEADLINE;
+use crate::beside::Beside;
 use crate::checker::history::{History, Kept, Shown, Transcript};
 use crate::http::Row;
 use crate::journal::{Attempt, Intent, Outcome, fingerprint};
 use crate::seeded::Rng;
 use crate::seeded_defects::defects::{Defect, FaultyQueue, FaultyStore};
-use crate::torture::dead_letters;
 
 const DATABASE: &str = "eyas.db";
 /// Turns of all tasks in which a defect may show itself.
@@ -416,7 +416,7 @@ impl World {
             }
         }
         store.close().await.unwrap();
-        let dead = dead_letters(&self.dir.path().join(DATABASE));
+        let dead = Beside::Sqlite(self.dir.path().to_owned()).dead_letters();
         let transcript = mem::take(&mut self.heard.lock().unwrap().transcript);
         let n_unknown =
             self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Unknown).count();

@@ -1,8 +1,14 @@
 //! Promises about batches: all rows or none, and what is wrong is said.
 
-use crate::batches::{Batch, BatchStore, TableMode};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::batches::{BATCH_ERRORS_FOUND_MAX, Batch, BatchStore, BatchVerdict, TableMode};
+use crate::error::StoreError;
 use crate::tables::TableStore;
-use crate::tests::conformance::batch_sample::{batch, loaded, prepare, refused, step};
+use crate::tests::conformance::batch_sample::{
+    Feed, Row, apply_of, batch, fields, load, loaded, prepare, refused, rows, step,
+};
 
 const PORTS: &str = "code,name";
 const PRICES: &str = "orig,dest,day,price";
@@ -56,4 +62,146 @@ pub(crate) async fn replace_leaves_only_the_new_rows<S: BatchStore + TableStore>
     assert_eq!(errors, ["1 2 /parent foreign_key"]);
     // The refusal has put the old rows back.
     loaded(store, batch("b4", "regions", 1), "slug,parent", &["f,c"]).await;
+}
+
+pub(crate) async fn a_duplicate_names_its_row<S: BatchStore + TableStore>(store: &S) {
+    prepare(store).await;
+    loaded(store, batch("b1", "ports", 2), PORTS, &["A,a", "B,b"]).await;
+    // Of the batch itself, and of what is there.
+    let (rejected, errors) =
+        refused(store, batch("b2", "ports", 3), PORTS, &["C,c", "D,d", "C,again"]).await;
+    assert_eq!(errors, ["3 4 /code unique"]);
+    assert!(rejected.detail.unwrap().to_lowercase().contains("unique"));
+    let (_, errors) = refused(store, batch("b3", "ports", 2), PORTS, &["E,e", "A,a"]).await;
+    assert_eq!(errors, ["2 3 /code unique"]);
+    let price = "A,B,2016-01-01,7";
+    let (_, errors) = refused(store, batch("b4", "prices", 2), PRICES, &[price, price]).await;
+    assert_eq!(errors, ["2 3  unique"], "several columns: the row is meant");
+    loaded(store, batch("b5", "ports", 3), PORTS, &["C,c", "D,d", "E,e"]).await;
+}
+
+pub(crate) async fn a_bad_value_names_its_row<S: BatchStore + TableStore>(store: &S) {
+    prepare(store).await;
+    loaded(store, batch("b1", "ports", 2), PORTS, &["A,a", "B,b"]).await;
+    let good = "A,B,2016-01-01,1";
+    let (rejected, errors) =
+        refused(store, batch("b2", "prices", 3), PRICES, &[good, good, "A,B,2016-01-02,0"]).await;
+    // A database that can go on after a bad row finds the duplicate too.
+    assert!(
+        errors.iter().all(|error| error == "2 3  unique" || error == "3 4  check"),
+        "{errors:?}"
+    );
+    assert!(rejected.detail.is_some());
+    let (_, errors) =
+        refused(store, batch("b3", "prices", 2), PRICES, &[good, "A,B,2016-01-02,0"]).await;
+    assert_eq!(errors, ["2 3  check"]);
+    let (_, errors) = refused(store, batch("b4", "prices", 2), PRICES, &[good, "A,B,-,1"]).await;
+    assert_eq!(errors, ["2 3 /day not_null"]);
+    loaded(store, batch("b5", "prices", 1), PRICES, &[good]).await;
+}
+
+pub(crate) async fn what_a_batch_does_not_fit_rejects_it<S: BatchStore + TableStore>(store: &S) {
+    prepare(store).await;
+    // The table was changed after the batch came in.
+    let (rejected, errors) =
+        refused(store, batch("b1", "ports", 1), "code,colour", &["A,red"]).await;
+    assert_eq!(errors, ["0 0  database"]);
+    assert!(rejected.detail.unwrap().contains("colour"));
+    let (rejected, errors) = refused(store, batch("b2", "gone", 1), PORTS, &["A,a"]).await;
+    assert_eq!(errors, ["0 0  database"]);
+    assert!(rejected.detail.unwrap().contains("gone"));
+}
+
+pub(crate) async fn a_bounded_number_of_bad_rows_is_named<S: BatchStore + TableStore>(store: &S) {
+    prepare(store).await;
+    let make = |nth: u64| -> Row { fields(&format!("slug-{nth},nowhere-{nth}")) };
+    let batch = batch("b1", "regions", 5_000);
+    let feed = Arc::new(Feed(5_000, 100, make));
+    let apply = apply_of(step(store).await, batch, "slug,parent", feed);
+    let verdict = store.apply_batch(apply).await.unwrap();
+    let BatchVerdict::Rejected(rejected) = verdict else { panic!("no row has its parent") };
+    assert_eq!(rejected.n_errors, BATCH_ERRORS_FOUND_MAX as u64);
+    let errors = store.batch_errors("b1", 0, 1_000).await.unwrap();
+    let places: Vec<_> = errors.iter().map(|error| (error.row, error.line)).collect();
+    assert_eq!(places, (1..=100).map(|row| (row, row + 1)).collect::<Vec<_>>());
+}
+
+pub(crate) async fn columns_that_are_left_out_take_their_default<S: BatchStore + TableStore>(
+    store: &S,
+) {
+    prepare(store).await;
+    loaded(store, batch("b1", "ports", 2), PORTS, &["A,a", "B,b"]).await;
+    let columns = "price,day,dest,orig";
+    loaded(store, batch("b2", "prices", 1), columns, &["5,2016-01-01,A,B"]).await;
+    let (columns, row) = ("orig,dest,day,price,note", "A,B,2016-01-01,5,-");
+    loaded(store, batch("b3", "prices", 1), columns, &[row]).await;
+}
+
+pub(crate) async fn a_batch_of_no_rows_is_a_batch<S: BatchStore + TableStore>(store: &S) {
+    prepare(store).await;
+    loaded(store, batch("b1", "regions", 2), "slug,parent", &["a,-", "b,a"]).await;
+    loaded(store, batch("b2", "regions", 0), "slug,parent", &[]).await;
+    let replace = Batch { mode: TableMode::Replace, ..batch("b3", "regions", 0) };
+    loaded(store, replace, "slug,parent", &[]).await;
+    let (_, errors) = refused(store, batch("b4", "regions", 1), "slug,parent", &["c,a"]).await;
+    assert_eq!(errors, ["1 2 /parent foreign_key"]);
+}
+
+pub(crate) async fn a_server_that_ends_leaves_the_batch_for_later<S: BatchStore + TableStore>(
+    store: &S,
+) {
+    prepare(store).await;
+    let step = step(store).await;
+    let apply = apply_of(step.clone(), batch("b1", "ports", 1), PORTS, rows(&["A,a"]));
+    apply.stop.cancel();
+    let res = store.apply_batch(apply).await;
+    assert!(matches!(res, Err(StoreError::Unavailable(_))), "{res:?}");
+    assert_eq!(store.batch("b1").await.unwrap(), None);
+    assert_eq!(store.lane().await.unwrap().applied, step.expected);
+    loaded(store, batch("b1", "ports", 1), PORTS, &["A,a"]).await;
+}
+
+pub(crate) async fn a_feed_that_breaks_off_is_not_the_batchs_fault<S: BatchStore + TableStore>(
+    store: &S,
+) {
+    prepare(store).await;
+    let step = step(store).await;
+    // The log gives fewer rows back than the batch has, or rows of another shape.
+    for (n_rows, columns) in [(3, PORTS), (2, "code")] {
+        let apply =
+            apply_of(step.clone(), batch("b1", "ports", n_rows), columns, rows(&["A,a", "B,b"]));
+        let res = store.apply_batch(apply).await;
+        assert!(matches!(res, Err(StoreError::Unusable(_))), "{columns}: {res:?}");
+    }
+    assert_eq!(store.lane().await.unwrap().applied, step.expected);
+    assert_eq!(store.batch("b1").await.unwrap(), None);
+    let res = load(store, batch("b1", "ports", 2), PORTS, &["A,a", "B,b"]).await;
+    assert_eq!(res.unwrap(), BatchVerdict::Committed);
+}
+
+/// A hundred bytes a row and more, so that all of them would be seen in the memory of this process.
+pub(crate) async fn many_rows_take_bounded_memory<S: BatchStore + TableStore>(store: &S) {
+    const N_ROWS: u64 = 200_000;
+    prepare(store).await;
+    let make = |nth: u64| -> Row {
+        let parent = nth.checked_sub(1).map(|parent| format!("{parent:0>300}"));
+        vec![Some(format!("{nth:0>300}")), parent]
+    };
+    let feed = Arc::new(Feed(N_ROWS, 500, make));
+    let apply = apply_of(step(store).await, batch("b1", "regions", N_ROWS), "slug,parent", feed);
+    let progress = Arc::clone(&apply.progress);
+    let before = peak_kib();
+    assert_eq!(store.apply_batch(apply).await.unwrap(), BatchVerdict::Committed);
+    let grown_kib = peak_kib().saturating_sub(before);
+    assert!(grown_kib < 64 << 10, "{grown_kib} KiB for 120 MB of rows");
+    assert_eq!(progress.load(Ordering::Relaxed), N_ROWS);
+    let last = format!("x,{:0>300}", N_ROWS - 1);
+    loaded(store, batch("b2", "regions", 1), "slug,parent", &[&last]).await;
+}
+
+/// The most memory that this process ever had.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
 }

@@ -1,12 +1,17 @@
 //! Promises about lists of dead letters and what people do with them. Id conflicts are the ones that need no help.
 
-use model::{ContentHash, Draft};
+use futures_util::future::join_all;
+use model::{ContentHash, Draft, Filter};
 
 use crate::dead_letters::{
-    DeadAct, DeadCounts, DeadFilter, DeadLetterStore, DeadState, ID_CONFLICT, LabelIs,
+    DeadAct, DeadCounts, DeadFilter, DeadLetterStore, DeadState, ID_CONFLICT, LabelIs, Replay,
+    Replayed,
 };
-use crate::events::{EventStore, Fate};
-use crate::tests::conformance::sample::{NOW_US, apply, at, claim, draft, seq, stored};
+use crate::events::{EventStore, Fate, Order};
+use crate::retention::{Forget, RetentionStore};
+use crate::tests::conformance::sample::{
+    NOW_US, apply, at, claim, draft, positions, read_all, seq, stored,
+};
 
 /// Dead letters at the even positions up to 2 n; every third without an application.
 async fn fill<S: EventStore + DeadLetterStore>(store: &S, n: u64) {
@@ -133,9 +138,40 @@ where
     assert_eq!(slice("j", 6).await, [8], "what died later is not part of it");
     let seqs = vec![seq(2), seq(4)];
     let (job, actor) = ("j".to_owned(), "t".to_owned());
-    let replay = crate::dead_letters::Replay { job, seqs, at: at(NOW_US), actor };
+    let replay = Replay { job, seqs, at: at(NOW_US), actor };
     store.replay(replay).await.unwrap();
     // They have been refused twice now, so the filter does not want them any more; the job still does.
     assert_eq!(slice("j", 0).await, [2, 4, 6]);
     assert_eq!(slice("other", 0).await, [6, 8]);
+}
+
+/// Replays by two servers, and people who give up what is being replayed: each letter goes one way.
+pub(crate) async fn acts_that_come_at_once_meet_each_letter_once<S>(store: &S)
+where
+    S: EventStore + DeadLetterStore + RetentionStore,
+{
+    claim(store).await;
+    let make = |position: u64| {
+        let (id, hash) = (format!("id-{}", position.div_ceil(2)), ContentHash(position.into()));
+        stored(position, &Draft { hash, received_at: at(0), ..draft(&id) })
+    };
+    apply(store, (1..=40).map(make).collect()).await.unwrap();
+    // The rows that stand in the way are old and go; the letters have died just now.
+    let forget = Forget { stream: "events".to_owned(), before: at(1), rows_max: 100 };
+    assert_eq!(store.forget(forget, seq(40)).await.unwrap(), 20);
+    let seqs: Vec<_> = (1..=20).map(|nth| seq(2 * nth)).collect();
+    let replay = |job: usize| {
+        let (job, seqs) = (format!("job {job}"), seqs.clone());
+        store.replay(Replay { job, seqs, at: at(NOW_US), actor: "tester".to_owned() })
+    };
+    let discard = store.discard(act(DeadFilter::default()));
+    let (replayed, n_discarded) = tokio::join!(join_all((0..3).map(replay)), discard);
+    let replayed: Vec<_> = replayed.into_iter().flat_map(Result::unwrap).collect();
+    let n_stored = replayed.iter().filter(|one| matches!(one, Replayed::Stored(_))).count() as u64;
+    let n_skipped = replayed.iter().filter(|one| matches!(one, Replayed::Skipped)).count() as u64;
+    assert_eq!((n_stored + n_discarded.unwrap(), n_stored + n_skipped), (20, 60));
+    let counts = store.dead_counts(DeadFilter::default()).await.unwrap();
+    assert_eq!(counts, DeadCounts { open: 0, replayed: n_stored, discarded: 20 - n_stored });
+    let (rows, _) = read_all(store, &Filter::default(), Order::Asc, 100).await;
+    assert_eq!(positions(&rows).len() as u64, n_stored);
 }

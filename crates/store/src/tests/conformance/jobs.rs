@@ -1,5 +1,7 @@
 //! Promises about jobs.
 
+use futures_util::future::join_all;
+
 use crate::jobs::{Begun, Job, JobProgress, JobState, JobStore, JobTurn, NewJob};
 use crate::tests::conformance::sample::{NOW_US, at, seq};
 
@@ -20,7 +22,7 @@ fn turn(from: &'static [JobState], to: JobState) -> JobTurn {
     JobTurn { from, to, at: at(NOW_US + 1), detail: Some("why".to_owned()) }
 }
 
-async fn begun(store: &dyn JobStore, id: &str, kind: &str) -> Job {
+pub(crate) async fn begun(store: &dyn JobStore, id: &str, kind: &str) -> Job {
     match store.begin_job(new(id, kind)).await.unwrap() {
         Begun::Job(job) => job,
         Begun::Busy(job) => panic!("{} is unfinished", job.new.id),
@@ -57,4 +59,23 @@ pub(crate) async fn a_state_changes_only_from_where_it_may(store: &dyn JobStore)
     assert_eq!((job.ended_at, job.detail.as_deref()), (Some(at(NOW_US + 1)), Some("why")));
     assert_eq!(job.new, new("1", "replay"));
     assert!(store.turn_job("9", turn(&[], JobState::Done)).await.unwrap().is_none());
+}
+
+pub(crate) async fn of_many_that_begin_at_once_one_is_begun(store: &dyn JobStore) {
+    let ids: Vec<String> = (0..12).map(|n| n.to_string()).collect();
+    let begun = join_all(ids.iter().map(|id| store.begin_job(new(id, "replay")))).await;
+    let (mut ran, mut busy) = (Vec::new(), Vec::new());
+    for begun in begun {
+        match begun.unwrap() {
+            Begun::Job(job) => ran.push(job.new.id),
+            Begun::Busy(job) => busy.push(job.new.id),
+        }
+    }
+    assert_eq!((ran.len(), busy.len()), (1, 11));
+    assert!(busy.iter().all(|id| *id == ran[0]), "{busy:?} are not {ran:?}");
+    let turns =
+        (0..12).map(|_| store.turn_job(&ran[0], turn(&[JobState::Running], JobState::Done)));
+    let turned =
+        join_all(turns).await.into_iter().filter(|turned| matches!(turned, Ok(Some((_, true)))));
+    assert_eq!(turned.count(), 1);
 }

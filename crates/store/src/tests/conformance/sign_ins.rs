@@ -1,5 +1,6 @@
 //! Promises about sign-ins, for every driver.
 
+use futures_util::future::join_all;
 use model::Timestamp;
 
 use crate::audit::{AuditEntry, AuditStore};
@@ -117,4 +118,25 @@ pub(crate) async fn a_token_puts_out_its_own_only(store: &(impl SessionStore + A
     assert_eq!(kept.len(), SIGN_INS_MAX + SIGN_INS_OF_MACHINE_MAX);
     let n_machine = kept.iter().filter(|one| one.token_id.is_none()).count();
     assert_eq!(n_machine, SIGN_INS_OF_MACHINE_MAX);
+}
+
+pub(crate) async fn a_bound_holds_for_many_at_once(store: &(impl SessionStore + AuditStore)) {
+    let begin = |n| store.sign_in(with(7, n, 1, 100 + n as i64), entry("session.begin"));
+    let n_new = SIGN_INS_OF_TOKEN_MAX + 12;
+    let begun = join_all((0..n_new).map(begin)).await;
+    let mut gone: Vec<_> = begun.into_iter().flat_map(Result::unwrap).collect();
+    let kept = all(store).await;
+    assert_eq!((kept.len(), gone.len()), (SIGN_INS_OF_TOKEN_MAX, 12));
+    gone.extend(kept.iter().map(|one| one.hash));
+    gone.sort_unstable();
+    gone.dedup();
+    assert_eq!(gone.len(), n_new, "each is kept, or told to be gone, once");
+    // All that change several rows at once.
+    let ends = || kept.iter().rev().map(|one| (one.hash, at(1_000))).collect();
+    let (begun, extended, ended) = tokio::join!(
+        begin(900),
+        store.extend_sign_ins(ends()),
+        store.sign_out_all(entry("session.end"))
+    );
+    assert!(begun.is_ok() && extended.is_ok() && ended.is_ok());
 }

@@ -1,5 +1,6 @@
 //! Applications and tokens: what every driver of [`TrustStore`] promises. Each is given a fresh, empty store.
 
+use futures_util::future::join_all;
 use model::Timestamp;
 
 use crate::audit::{AuditEntry, AuditStore};
@@ -50,7 +51,7 @@ async fn act(store: &impl TrustStore, act: TrustAct, now_us: i64) -> Result<Trus
     store.change_trust(act, entry("some.act", now_us)).await
 }
 
-async fn add_both(store: &impl TrustStore) {
+pub(crate) async fn add_both(store: &impl TrustStore) {
     act(store, TrustAct::AddApplication(application("shop")), 1).await.unwrap();
     act(store, TrustAct::AddToken(token("one", "shop")), 2).await.unwrap();
 }
@@ -145,4 +146,29 @@ pub(crate) async fn the_last_use_never_goes_back(store: &(impl TrustStore + Audi
     assert_eq!(save(10).await, Some(at(20)));
     assert_eq!(save(30).await, Some(at(30)));
     assert_eq!(store.trust().await.unwrap().version, 2);
+}
+
+pub(crate) async fn acts_that_come_at_once_happen_one_by_one(
+    store: &(impl TrustStore + AuditStore),
+) {
+    let add = |name| act(store, TrustAct::AddApplication(application(name)), 1);
+    let added = join_all((0..12).map(|_| add("shop"))).await;
+    let exist = added.iter().filter(|added| matches!(added, Err(TrustError::Exists)));
+    assert_eq!((exist.count(), added.iter().filter(|added| added.is_ok()).count()), (11, 1));
+    let ids: Vec<String> = (0..12).map(|n| format!("token {n}")).collect();
+    let acts = ids.iter().map(|id| act(store, TrustAct::AddToken(token(id, "shop")), 2));
+    let mut told: Vec<_> = join_all(acts).await.into_iter().map(Result::unwrap).collect();
+    told.sort_by_key(|trust| trust.version);
+    for (trust, nth) in told.iter().zip(1..) {
+        assert_eq!((trust.version, trust.tokens.len()), (nth as u64 + 1, nth), "all until then");
+    }
+    assert_eq!(store.trust().await.unwrap(), told[11]);
+    // A revocation counts once, whoever asks for it, also while uses are noted in another order.
+    let revoke = || TrustAct::Revoke { id: "token 3".to_owned(), at: at(3) };
+    let revoked = join_all((0..6).map(|_| act(store, revoke(), 3)));
+    let uses = ids.iter().rev().map(|id| (id.clone(), at(5))).collect();
+    let (revoked, saved) = tokio::join!(revoked, store.save_token_uses(uses));
+    saved.unwrap();
+    assert!(revoked.iter().all(|trust| trust.as_ref().unwrap().version == 14));
+    assert_eq!(store.audited(None, 100).await.unwrap().len(), 14);
 }

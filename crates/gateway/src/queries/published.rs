@@ -1,0 +1,177 @@
+//! A published query as it is configured, and all of them by their paths.
+//!
+//! Invariant: no path of a query is one of ours, or could become one: nothing stands below the first segment of a route.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use store::{SqlKind, SqlLimits, SqlValue, Statement};
+use tokio::sync::Semaphore;
+
+use crate::auth::principal::Need;
+use crate::router;
+
+/// Longest path.
+const PATH_BYTES_MAX: usize = 200;
+/// What gives a query's rows as CSV.
+const CSV: &str = ".csv";
+/// Memory for long answers that clients are taking: 128 MiB in units of [`ROOM_BYTES`].
+const ROOM: usize = 2_048;
+/// An answer shorter than this takes no room.
+pub(crate) const ROOM_BYTES: usize = 64 << 10;
+
+/// One parameter of a query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryParam {
+    /// Its name in the statement and in the query string.
+    pub name: String,
+    /// What it takes.
+    pub kind: SqlKind,
+    /// Its value where the request has none, and the texts that it was read from.
+    pub default: Option<(SqlValue, Vec<String>)>,
+    /// Null where the request has none.
+    pub is_optional: bool,
+    /// For people.
+    pub description: String,
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryAccess {
+    /// Anybody.
+    Public,
+    /// Scope `read`, for everything.
+    Read,
+    /// Scope `admin`.
+    Admin,
+}
+
+/// A query as it is configured.
+#[derive(Clone, Debug)]
+pub struct QueryOptions {
+    /// Names its rows in the answer.
+    pub name: String,
+    /// Where it answers; [`check_path`] has seen it.
+    pub path: String,
+    /// For people.
+    pub description: String,
+    /// In the order in which the statement declares them.
+    pub params: Vec<QueryParam>,
+    /// Who may ask.
+    pub access: QueryAccess,
+    /// How long an answer may be used again without asking.
+    pub cache: Option<Duration>,
+    /// What one run may cost. `rows_max` is for JSON and CSV; lines have all rows.
+    pub limits: SqlLimits,
+    /// What runs.
+    pub statement: Arc<Statement>,
+    /// The statement as it stands in its file.
+    pub sql: String,
+}
+
+/// A published query.
+pub(crate) struct Query {
+    pub(crate) options: QueryOptions,
+    n_calls: AtomicU64,
+    took_us: AtomicU64,
+}
+
+impl Query {
+    /// What a request needs.
+    pub(crate) fn need(&self) -> Need {
+        match self.options.access {
+            QueryAccess::Public => Need::Nothing,
+            QueryAccess::Read => Need::Read,
+            QueryAccess::Admin => Need::Admin,
+        }
+    }
+
+    /// One answer has begun after this time.
+    pub(crate) fn count(&self, took: Duration) {
+        self.n_calls.fetch_add(1, Relaxed);
+        self.took_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// How many answers there were, and how long they took in all.
+    pub(crate) fn counts(&self) -> (u64, Duration) {
+        (self.n_calls.load(Relaxed), Duration::from_micros(self.took_us.load(Relaxed)))
+    }
+}
+
+/// What the edge knows of SQL: the published queries, and whether administrators may ask what they like.
+pub struct Queries {
+    all: Vec<Arc<Query>>,
+    by_path: HashMap<String, (usize, bool)>,
+    /// What `POST /sql` may cost; `None`: there is no such thing.
+    pub(crate) sql: Option<SqlLimits>,
+    /// How the database's SQL is read.
+    pub(crate) dialect: store::Dialect,
+    pub(crate) room: Arc<Semaphore>,
+}
+
+impl Queries {
+    /// Publishes them, in this order.
+    pub fn new(dialect: store::Dialect, all: Vec<QueryOptions>, sql: Option<SqlLimits>) -> Self {
+        let mut by_path = HashMap::new();
+        for (at, query) in all.iter().enumerate() {
+            by_path.insert(query.path.clone(), (at, false));
+            by_path.insert(format!("{}{CSV}", query.path), (at, true));
+        }
+        let all = all.into_iter().map(|options| {
+            Arc::new(Query { options, n_calls: AtomicU64::new(0), took_us: AtomicU64::new(0) })
+        });
+        let room = Arc::new(Semaphore::new(ROOM));
+        Self { all: all.collect(), by_path, sql, dialect, room }
+    }
+
+    /// None, and no SQL of administrators.
+    pub fn none() -> Self {
+        Self::new(store::Dialect::Sqlite, Vec::new(), None)
+    }
+
+    /// What answers at this path, and whether as CSV whatever the client likes.
+    pub(crate) fn find(&self, path: &str) -> Option<(&Arc<Query>, bool)> {
+        if self.all.is_empty() {
+            return None;
+        }
+        let (at, is_csv) = *self.by_path.get(path.strip_suffix('/').unwrap_or(path))?;
+        Some((&self.all[at], is_csv))
+    }
+
+    /// All of them, in the order of the configuration.
+    pub(crate) fn all(&self) -> &[Arc<Query>] {
+        &self.all
+    }
+}
+
+/// Whether a query may answer at `path`; the reason completes "path = … ".
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn check_path(path: &str) -> Result<(), String> {
+    let Some(rest) = path.strip_prefix('/') else {
+        return Err("must begin with `/`".to_owned());
+    };
+    let is_plain = |segment: &str| {
+        let is_sign = |sign: char| sign.is_ascii_alphanumeric() || "-._~".contains(sign);
+        !segment.is_empty() && segment != "." && segment != ".." && segment.chars().all(is_sign)
+    };
+    if path.len() > PATH_BYTES_MAX || !rest.split('/').all(is_plain) {
+        return Err(format!(
+            "must be segments of letters, digits and - . _ ~ with a `/` before each, at most {PATH_BYTES_MAX} bytes"
+        ));
+    }
+    if path.ends_with(CSV) {
+        return Err("must not end with `.csv`: that gives the same rows as CSV".to_owned());
+    }
+    let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();
+    let mine = first(path);
+    // `/status.csv` is nobody's, but it would look like the CSV of `/status`.
+    let mine = mine.strip_suffix(CSV).unwrap_or(&mine).to_owned();
+    match router::routes().iter().map(|route| first(route.path)).find(|taken| *taken == mine) {
+        Some(taken) => Err(format!("is below /{taken}, which is a path of the server itself")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,328 @@
+//! `GET <path of a query>`, and `GET /queries`, which lists them.
+//!
+//! JSON and CSV are whole before the answer begins: they have an `ETag`, and what goes wrong gets a proper refusal. Lines go out
+//! as the database gives them, in bounded memory. Nothing that a client can send is answered 5xx: what costs too much, or
+//! fails in the database, is a 422.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, VARY,
+};
+use hyper::{Method, StatusCode, Uri};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use store::{SqlAsk, SqlError, SqlLimits, SqlPiece, SqlRows};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::auth::principal::{Need, Principal};
+use crate::auth::standing;
+use crate::edge::Edge;
+use crate::encoding::Flow;
+use crate::error::Kind;
+use crate::problem::Problem;
+use crate::queries::describe::{kind_name, scope_name};
+use crate::queries::published::{Query, QueryAccess, ROOM_BYTES};
+use crate::queries::shape::Shape;
+use crate::queries::values::from_query;
+use crate::routes::export::EXPORTS_MAX;
+use crate::routes::status::json;
+use crate::wire::media::{Output, output};
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
+
+/// What a request for a query says, apart from who sent it.
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
+    /// The path ended with `.csv`.
+    pub(crate) is_csv: bool,
+}
+
+/// Answers a request for a query.
+pub(crate) async fn answer(
+    edge: &Arc<Edge>,
+    query: &Arc<Query>,
+    principal: &Principal,
+    asked: Asked<'_>,
+) -> Result<Response, Problem> {
+    if !matches!(*asked.method, Method::GET | Method::HEAD) {
+        let detail = format!("{} is not a method of {}.", asked.method, asked.uri.path());
+        let problem = Kind::MethodNotAllowed.problem(detail);
+        return Err(problem.with(|facts| facts.allow = Some(METHODS)));
+    }
+    principal.check(query.need())?;
+    let begun = Instant::now();
+    let output = if asked.is_csv { Output::Csv } else { output(asked.headers) };
+    let values = from_query(asked.uri.query(), &query.options.params)?;
+    let statement = Arc::clone(&query.options.statement);
+    let mut ask = SqlAsk { statement, values, limits: query.options.limits, is_kept: true };
+    let mut response = if output == Output::Lines {
+        let permit = Arc::clone(&edge.exports).try_acquire_owned().map_err(|_| busy())?;
+        ask.limits = SqlLimits { rows_max: u64::MAX, bytes_max: u64::MAX, ..ask.limits };
+        let rows = edge.stores.sql.read_sql(ask).await.map_err(|error| refusal(query, error))?;
+        lines(edge, query, principal, rows, permit).await?
+    } else {
+        let rows = edge.stores.sql.read_sql(ask).await.map_err(|error| refusal(query, error))?;
+        whole(edge, query, output, rows, asked.headers).await?
+    };
+    query.count(begun.elapsed());
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, cache(query));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// All rows in one piece.
+async fn whole(
+    edge: &Edge,
+    query: &Query,
+    output: Output,
+    mut rows: SqlRows,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let columns = Arc::clone(&rows.columns);
+    let (mut shape, mut out) = Shape::begin(output, &query.options.name, &columns);
+    while let Some(piece) = rows.next().await.map_err(|error| refusal(query, error))? {
+        if piece.is_cut {
+            let rows_max = query.options.limits.rows_max;
+            return Err(
+                Kind::ResultTooLarge.problem(format!("The answer has more than {rows_max} rows."))
+            );
+        }
+        shape.write(&mut out, &piece);
+    }
+    shape.end(&mut out);
+    let tag = etag(&out);
+    let is_known = is_known(headers, &tag);
+    let mut response = if is_known {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        Response::new(Body::from(held(edge, out)?))
+    };
+    let media_type = match output {
+        Output::Csv => "text/csv; charset=utf-8; header=present",
+        Output::Json | Output::Lines => "application/json",
+    };
+    let headers = response.headers_mut();
+    if !is_known {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    }
+    headers.insert(ETAG, tag);
+    Ok(response)
+}
+
+/// A long answer takes room until the client has it.
+fn held(edge: &Edge, out: Vec<u8>) -> Result<Bytes, Problem> {
+    struct Held(
+        Vec<u8>,
+        #[expect(dead_code, reason = "given back when dropped")] OwnedSemaphorePermit,
+    );
+    impl AsRef<[u8]> for Held {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    let n_units = u32::try_from(out.len() / ROOM_BYTES).unwrap_or(u32::MAX);
+    if n_units == 0 {
+        return Ok(Bytes::from(out));
+    }
+    let room = Arc::clone(&edge.queries.room);
+    let permit = room.try_acquire_many_owned(n_units).map_err(|_| busy())?;
+    Ok(Bytes::from_owner(Held(out, permit)))
+}
+
+fn busy() -> Problem {
+    Kind::TooManyExports
+        .problem(format!("{EXPORTS_MAX} exports, or too many long answers, are under way already."))
+}
+
+/// The rows as they come. The first piece is read before the answer begins.
+async fn lines(
+    edge: &Arc<Edge>,
+    query: &Arc<Query>,
+    principal: &Principal,
+    mut rows: SqlRows,
+    permit: OwnedSemaphorePermit,
+) -> Result<Response, Problem> {
+    let columns = Arc::clone(&rows.columns);
+    let (mut shape, _) = Shape::begin(Output::Lines, &query.options.name, &columns);
+    let mut write = move |piece: &SqlPiece| {
+        let mut out = Vec::with_capacity(piece.size_bytes() * 2);
+        shape.write(&mut out, piece);
+        Bytes::from(out)
+    };
+    let first =
+        rows.next().await.map_err(|error| refusal(query, error))?.map(|piece| write(&piece));
+    let who = (query.need() != Need::Nothing).then(|| principal.clone());
+    let state = Some((rows, write, Arc::clone(edge), Arc::clone(query), who, permit));
+    let rest = stream::unfold(state, async |state| {
+        let (mut rows, mut write, edge, query, who, permit) = state?;
+        let lost = who.as_ref().is_some_and(|who| standing::look(&edge, who).is_err());
+        let next = if lost {
+            Err("the right to it has ended".to_owned())
+        } else {
+            rows.next().await.map_err(|error| error.to_string())
+        };
+        match next {
+            Ok(None) => None,
+            Ok(Some(piece)) => {
+                let bytes = write(&piece);
+                Some((Ok(bytes), Some((rows, write, edge, query, who, permit))))
+            }
+            // A connection that breaks off is taken for no end.
+            Err(words) => {
+                let name = &query.options.name;
+                tracing::warn!(query = name, "the lines of a query broke off: {words}");
+                Some((Err(io::Error::other(words)), None))
+            }
+        }
+    });
+    let first = first.filter(|bytes| !bytes.is_empty()).map(Ok);
+    let mut response = Response::new(Body::from_stream(stream::iter(first).chain(rest)));
+    response.extensions_mut().insert(Flow);
+    let lines = HeaderValue::from_static("application/x-ndjson");
+    response.headers_mut().insert(CONTENT_TYPE, lines);
+    Ok(response)
+}
+
+/// Why a query has no answer.
+fn refusal(query: &Query, error: SqlError) -> Problem {
+    match error {
+        // Not the client's fault, and not for its eyes.
+        SqlError::Refused(words) => {
+            let name = &query.options.name;
+            tracing::error!(query = name, "the database does not take the query: {words}");
+            Kind::QueryBroken
+                .problem("The database does not take this query; the server's log says why.")
+        }
+        other => problem(other),
+    }
+}
+
+/// Why a statement has no answer.
+pub(crate) fn problem(error: SqlError) -> Problem {
+    match error {
+        SqlError::Refused(words) => {
+            Kind::SqlRefused.problem(format!("The database refuses: {words}."))
+        }
+        SqlError::Failed(words) => Kind::SqlFailed.problem(format!("The database says: {words}.")),
+        SqlError::Timeout(after) => Kind::QueryTimeout
+            .problem(format!("The database had no answer after {} ms.", after.as_millis())),
+        SqlError::TooBig(bytes_max) => {
+            Kind::ResultTooLarge.problem(format!("The answer has more than {bytes_max} bytes."))
+        }
+        SqlError::Unavailable(words) => {
+            Kind::DatabaseUnavailable.problem(format!("The database did not answer: {words}."))
+        }
+    }
+}
+
+/// Names these very bytes.
+fn etag(body: &[u8]) -> HeaderValue {
+    let hash = Sha256::digest(body);
+    let mut tag = String::with_capacity(34);
+    tag.push('"');
+    for byte in &hash[..16] {
+        tag.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+        tag.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+    }
+    tag.push('"');
+    HeaderValue::try_from(tag).expect("hexadecimal is ASCII")
+}
+
+fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    headers.get_all(IF_NONE_MATCH).iter().any(|known| {
+        known.as_bytes().split(|&sign| sign == b',').any(|known| {
+            let known = known.trim_ascii();
+            known == b"*" || known.strip_prefix(b"W/").unwrap_or(known) == tag.as_bytes()
+        })
+    })
+}
+
+fn cache(query: &Query) -> HeaderValue {
+    let whose = if query.options.access == QueryAccess::Public { "public" } else { "private" };
+    match query.options.cache {
+        None => HeaderValue::from_static("no-cache"),
+        Some(cache) => HeaderValue::try_from(format!("{whose}, max-age={}", cache.as_secs()))
+            .expect("words and digits"),
+    }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    queries: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    name: &'a str,
+    path: &'a str,
+    description: &'a str,
+    params: Vec<Param<'a>>,
+    public: bool,
+    scope: Option<&'static str>,
+    cache_s: Option<u64>,
+    timeout_ms: u64,
+    rows_max: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sql: Option<&'a str>,
+    calls: u64,
+    mean_ms: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Param<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    optional: bool,
+    default: Option<&'a [String]>,
+    description: &'a str,
+}
+
+/// `GET /queries`. What they run is for administrators.
+pub(crate) async fn list(
+    State(edge): State<Arc<Edge>>,
+    Extension(principal): Extension<Principal>,
+) -> Response {
+    let shows_sql = principal.check(Need::Admin).is_ok();
+    let queries = edge.queries.all().iter().map(|query| shown(query, shows_sql)).collect();
+    json(&Answer { queries })
+}
+
+fn shown(query: &Query, shows_sql: bool) -> Shown<'_> {
+    let options = &query.options;
+    let params = options.params.iter().map(|param| Param {
+        name: &param.name,
+        kind: kind_name(param.kind),
+        optional: param.is_optional || param.default.is_some(),
+        default: param.default.as_ref().map(|(_, texts)| texts.as_slice()),
+        description: &param.description,
+    });
+    let (calls, took) = query.counts();
+    Shown {
+        name: &options.name,
+        path: &options.path,
+        description: &options.description,
+        params: params.collect(),
+        public: options.access == QueryAccess::Public,
+        scope: scope_name(options.access),
+        cache_s: options.cache.map(|cache| cache.as_secs()),
+        timeout_ms: u64::try_from(options.limits.time_max.as_millis()).unwrap_or(u64::MAX),
+        rows_max: options.limits.rows_max,
+        sql: shows_sql.then_some(options.sql.as_str()),
+        calls,
+        mean_ms: (calls > 0).then(|| took.as_secs_f64() * 1_000.0 / calls as f64),
+    }
+}

@@ -1,0 +1,199 @@
+//! Published queries and `POST /sql` over HTTP, on SQLite.
+
+use crate::queries::published::check_path;
+use crate::tests::app::App;
+
+#[tokio::test]
+async fn values_are_bound_and_rows_come_in_each_form() {
+    let app = App::start().await;
+    let evil = "%27%3B+DROP+TABLE+events%3B+--";
+    let answer = app.get(&format!("/my/echo/?t={evil}&d=2021-1-8&x=%ff")).await;
+    assert_eq!(
+        answer.text(),
+        r#"{"echo":[{"t":"'; DROP TABLE events; --","d":"2021-01-08","i":7}]}"#
+    );
+    let numbers = app.get("/my/numbers").await;
+    assert_eq!(
+        numbers.text(),
+        r#"{"numbers":[{"big":9007199254740993,"f":"=1+1","neg":-1,"empty":null}]}"#
+    );
+    let csv = app.get("/my/numbers.csv").await;
+    assert_eq!(csv.text(), "big,f,neg,empty\r\n9007199254740993,'=1+1,-1,\r\n");
+    assert!(csv.header("content-type").unwrap().starts_with("text/csv"));
+    let csv = app.send("GET /my/numbers", "Accept: text/csv\r\n", b"").await;
+    assert!(csv.text().starts_with("big,"));
+    let codes = app.get("/my/codes?codes=a%22b&codes=c,d").await;
+    assert_eq!(codes.text(), r#"{"codes":[{"code":"a\"b"},{"code":"c,d"}]}"#);
+    let head = app
+        .head(b"HEAD /my/numbers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .await;
+    assert!(
+        head.starts_with("HTTP/1.1 200")
+            && head.contains(&format!("content-length: {}", numbers.body.len())),
+        "{head}"
+    );
+}
+
+#[tokio::test]
+async fn bad_requests_are_told_why_and_harm_nobody() {
+    let app = App::start().await;
+    for (path, status, code) in [
+        ("/my/echo", 400, "bad_parameter"),
+        ("/my/echo?t=", 400, "bad_parameter"),
+        ("/my/echo?t=x&d=2021-02-30", 400, "bad_parameter"),
+        ("/my/echo?t=x&i=%EF%BC%91", 400, "bad_parameter"),
+        ("/my/endless", 422, "query_timeout"),
+        ("/my/fails?t=x", 422, "sql_failed"),
+        ("/my/series?n=1001", 422, "result_too_large"),
+        ("/my/series.csv?n=1001", 422, "result_too_large"),
+        ("/my/broken", 503, "query_broken"),
+        ("/my", 404, "no_such_route"),
+        ("/my/echo/x", 404, "no_such_route"),
+    ] {
+        let answer = app.get(path).await;
+        assert_eq!(
+            (answer.status, answer.json()["code"].as_str().unwrap()),
+            (status, code),
+            "{path}"
+        );
+        assert_eq!(app.get("/my/echo?t=x").await.status, 200);
+    }
+    let answer = app.post("/my/echo?t=x", "{}").await;
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
+    assert!(!app.get("/my/broken").await.text().contains("nowhere"), "words of the database");
+}
+
+#[tokio::test]
+async fn lines_have_all_rows() {
+    let app = App::start().await;
+    let accept = "Accept: application/x-ndjson\r\n";
+    let answer = app.send("GET /my/series?n=20000", accept, b"").await;
+    let text = answer.text();
+    assert_eq!(text.lines().count(), 20_000);
+    assert_eq!(text.lines().next(), Some(r#"{"i":1,"t":"x1"}"#));
+    assert_eq!(text.lines().last(), Some(r#"{"i":20000,"t":"x20000"}"#));
+    let answer = app.send("GET /my/endless", accept, b"").await;
+    assert_eq!(answer.json()["code"], "query_timeout");
+}
+
+#[tokio::test]
+async fn an_answer_that_the_client_has_is_not_sent_again() {
+    let app = App::start().await;
+    let first = app.get("/my/series?n=3").await;
+    assert_eq!(first.header("cache-control"), Some("public, max-age=60"));
+    assert_eq!(first.header("vary"), Some("accept"));
+    let tag = first.header("etag").unwrap();
+    for known in [tag.to_owned(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+        let again =
+            app.send("GET /my/series?n=3", &format!("If-None-Match: {known}\r\n"), b"").await;
+        assert_eq!((again.status, again.body.len()), (304, 0));
+        assert_eq!(again.header("etag"), Some(tag));
+    }
+    let other = app.send("GET /my/series?n=4", &format!("If-None-Match: {tag}\r\n"), b"").await;
+    assert_eq!(other.status, 200);
+    assert_eq!(app.get("/my/numbers").await.header("cache-control"), Some("no-cache"));
+}
+
+#[tokio::test]
+async fn who_may_ask_is_configured() {
+    let app = App::public().await;
+    assert_eq!(app.get("/my/numbers").await.status, 200);
+    for path in ["/my/read", "/my/read.csv", "/my/admin", "/queries"] {
+        assert_eq!(app.get(path).await.status, 401, "{path}");
+    }
+    assert_eq!(app.post("/sql", "{\"sql\":\"SELECT 1\"}").await.status, 401);
+    let open = App::start().await;
+    for path in ["/my/read", "/my/admin"] {
+        assert_eq!(open.get(path).await.status, 200, "{path}");
+    }
+    open.get("/my/read").await;
+    let list = open.get("/queries").await.json();
+    let read =
+        list["queries"].as_array().unwrap().iter().find(|query| query["name"] == "read").unwrap();
+    assert_eq!((&read["calls"], &read["scope"]), (&2.into(), &"read".into()));
+    assert!(read["mean_ms"].as_f64().unwrap() > 0.0);
+    assert_eq!(read["sql"], "SELECT 1 AS one");
+    let paths = &open.get("/openapi.json").await.json()["paths"];
+    let params = &paths["/my/echo"]["get"]["parameters"];
+    assert_eq!(params[0]["required"], true);
+    assert_eq!(params[1]["schema"]["format"], "date");
+    assert_eq!(
+        (&params[2]["required"], &params[2]["schema"]["default"]),
+        (&false.into(), &7.into())
+    );
+    assert!(paths["/my/echo.csv"]["get"]["responses"]["200"].is_object());
+}
+
+#[tokio::test]
+async fn administrators_ask_what_they_like_within_limits() {
+    let app = App::start().await;
+    let asked = r#"{"sql":"SELECT :a AS a, :b AS b, :c AS c, :n AS n","params":{"a":9007199254740993,"b":"x'y","c":true,"n":null}}"#;
+    let answer = app.post("/sql", asked).await.json();
+    assert_eq!(answer["columns"][0]["name"], "a");
+    assert_eq!(answer["rows"], serde_json::json!([[9_007_199_254_740_993_i64, "x'y", 1, null]]));
+    assert_eq!(answer["truncated"], false);
+    let many = r#"{"sql":"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9) SELECT i FROM n"}"#;
+    let answer = app.post("/sql", many).await.json();
+    assert_eq!(
+        (&answer["rows"], &answer["truncated"]),
+        (&serde_json::json!([[1], [2], [3]]), &true.into())
+    );
+    let list = r#"{"sql":"SELECT value FROM json_each(:l)","params":{"l":[1,2]}}"#;
+    assert_eq!(app.post("/sql", list).await.json()["rows"], serde_json::json!([[1], [2]]));
+    for (body, code) in [
+        (r#"{"sql":"DELETE FROM eyas.events"}"#, "sql_refused"),
+        (r#"{"sql":"WITH x AS (SELECT 1) DELETE FROM eyas.events"}"#, "sql_refused"),
+        (r#"{"sql":"SELECT 1; SELECT 2"}"#, "sql_refused"),
+        (r#"{"sql":"ATTACH 'control.db' AS c"}"#, "sql_refused"),
+        (r#"{"sql":"SELECT * FROM sqlite_master, nowhere"}"#, "sql_refused"),
+        (r#"{"sql":"SELECT :a"}"#, "sql_refused"),
+        (r#"{"sql":"SELECT 1","params":{"a":1}}"#, "sql_refused"),
+        (r#"{"sql":""}"#, "sql_refused"),
+        (r#"{"sql":"SELECT json('x')"}"#, "sql_failed"),
+        (r#"{"sql":"SELECT 1","params":{"a":{}}}"#, "bad_value"),
+        (r#"{"sql":"SELECT 1","params":{"a":[1,"x"]}}"#, "bad_value"),
+        (r#"{"sql":"SELECT 1","x":1}"#, "unknown_field"),
+        (r#"{"sql":1}"#, "wrong_type"),
+        ("{}", "missing_field"),
+    ] {
+        let answer = app.post("/sql", body).await;
+        assert_eq!((answer.status, answer.json()["code"].as_str().unwrap()), (422, code), "{body}");
+    }
+    let audit = app.get("/audit?limit=1000").await.json();
+    let noted = &audit["audit"].as_array().unwrap()[0];
+    assert_eq!((&noted["act"], &noted["actor"]), (&"sql.run".into(), &"local".into()));
+}
+
+#[test]
+fn a_query_takes_no_path_of_ours() {
+    for path in ["/rates", "/my/events", "/v1/rates.json", "/a-b_c~d", "/Events"] {
+        assert_eq!(check_path(path), Ok(()), "{path}");
+    }
+    for path in [
+        "",
+        "/",
+        "rates",
+        "/events",
+        "/events/mine",
+        "/status",
+        "/status.csv",
+        "/ui/x",
+        "/queries/mine",
+        "/sql",
+        "/a b",
+        "/a//b",
+        "/a/",
+        "/{id}",
+        "/*",
+        "/a/../b",
+        "/ä",
+        "/a?b",
+        "/a%20b",
+        "/rates.csv",
+        "/a#b",
+        "/openapi.json",
+    ] {
+        assert!(check_path(path).is_err(), "{path}");
+    }
+    assert!(check_path(&format!("/{}", "x".repeat(200))).is_err());
+}

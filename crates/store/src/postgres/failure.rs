@@ -1,0 +1,69 @@
+//! PostgreSQL's errors as decisions: try again later, give up on this record, or give up on this database.
+//!
+//! Invariant: no text here holds a password; the client never puts one into its errors.
+
+use std::error::Error as _;
+
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use crate::error::StoreError;
+
+/// Classes of SQLSTATE that may pass: connection, rollback (deadlock, serialisation), resources, object in use,
+/// operator's intervention (shutdown, cancelled, time-out), the system's errors, configuration file.
+const PASSING: [&str; 7] = ["08", "40", "53", "55", "57", "58", "F0"];
+
+/// What an error means that no single record is to blame for.
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
+pub(crate) fn failure(error: Error) -> StoreError {
+    if may_pass(&error) {
+        StoreError::Unavailable(words(&error))
+    } else {
+        StoreError::Unusable(format!("the database cannot be used: {}", words(&error)))
+    }
+}
+
+/// What an error means that came while records were written: the database's words if it refuses one of them for good,
+/// else an error that has nothing to do with them.
+pub(crate) fn refusal(error: Error) -> Result<String, StoreError> {
+    let is_damage = error.code().is_some_and(|code| code.code().starts_with("XX"));
+    if is_damage || may_pass(&error) { Err(failure(error)) } else { Ok(words(&error)) }
+}
+
+/// The same statement may succeed later: connection, server or resources are at fault. An error without a state of the
+/// server's own came from the connection; one about a value that we encode or decode is ours and does not pass.
+pub(crate) fn may_pass(error: &Error) -> bool {
+    match error.code() {
+        // A standby, or a primary that has become one: the next connection looks for another host.
+        Some(code) if *code == SqlState::READ_ONLY_SQL_TRANSACTION => true,
+        Some(code) => PASSING.iter().any(|class| code.code().starts_with(class)),
+        None => !is_ours(error),
+    }
+}
+
+fn is_ours(error: &Error) -> bool {
+    let text = error.to_string();
+    text.starts_with("error serializing parameter")
+        || text.starts_with("error deserializing column")
+        || text.starts_with("invalid configuration")
+}
+
+/// The server's own words with their code, or those of the connection with their causes.
+pub(crate) fn words(error: &Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        let mut text = format!("{} (SQLSTATE {})", db.message(), db.code().code());
+        for more in [db.detail(), db.hint()].into_iter().flatten() {
+            text.push_str("; ");
+            text.push_str(more);
+        }
+        return text;
+    }
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,132 @@
+//! A bounded number of connections, each lent to one call at a time.
+//!
+//! Nothing is kept in a session: time-outs and durability are set `LOCAL` at the head of each transaction, so a transaction
+//! pooler in between makes no difference.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
+};
+use tokio_postgres::{Client as Raw, IsolationLevel, Transaction};
+
+use crate::error::StoreError;
+use crate::postgres::address::Address;
+use crate::postgres::failure::failure;
+use crate::postgres::tls;
+
+/// Longest wait for a free connection, and for a new one. A caller has an answer within their sum, whatever the server does.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+
+/// At the head of every transaction that writes. `on` is the default of the server, which somebody may have changed; who
+/// asks for more (`remote_apply`) keeps it. A transaction that nobody goes on with must not hold its locks.
+const WRITING: &str = "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '30s'; \
+    SET LOCAL idle_in_transaction_session_timeout = '60s'; \
+    SELECT set_config('synchronous_commit', 'on', true) \
+    WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
+/// At the head of every one that reads.
+const READING: &str = "SET LOCAL statement_timeout = '30s'; \
+    SET LOCAL idle_in_transaction_session_timeout = '60s'";
+
+/// The connections. They are made when they are needed, and again after one broke.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    pool: deadpool_postgres::Pool,
+    shown: String,
+}
+
+impl Pool {
+    /// At most `n_connections`, none yet. Needs a runtime around it.
+    pub(crate) fn new(address: &Address, n_connections: usize) -> Result<Self, StoreError> {
+        let tls = tls::connector(&address.trusting)?;
+        let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(address.config.clone(), tls, settings);
+        let pool = deadpool_postgres::Pool::builder(manager)
+            .max_size(n_connections)
+            .timeouts(Timeouts { wait: Some(WAIT_MAX), create: Some(CONNECT_MAX), recycle: None })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| StoreError::Unusable(error.to_string()))?;
+        Ok(Self { pool, shown: address.shown() })
+    }
+
+    /// A connection, for as long as the caller keeps it.
+    ///
+    /// # Errors
+    /// `Unavailable` after some seconds without one; `Unusable` where the server does not want us.
+    pub(crate) async fn get(&self) -> Result<Client, StoreError> {
+        let error = match self.pool.get().await {
+            Ok(object) => return Ok(Client { object }),
+            Err(error) => error,
+        };
+        let what = match error {
+            PoolError::Backend(error) => match failure(error) {
+                StoreError::Unavailable(why) => why,
+                // A wrong password or a database that is not there may be mended while we run.
+                StoreError::Unusable(why) => return Err(StoreError::Unusable(self.named(&why))),
+                other => return Err(other),
+            },
+            PoolError::Timeout(TimeoutType::Wait) => "all connections are busy".to_owned(),
+            PoolError::Timeout(_) => "it does not answer".to_owned(),
+            PoolError::Closed => "the store is closed".to_owned(),
+            error => error.to_string(),
+        };
+        Err(StoreError::Unavailable(self.named(&what)))
+    }
+
+    /// No more connections; those on loan end when they are given back.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+
+    fn named(&self, why: &str) -> String {
+        format!("PostgreSQL at {}: {why}", self.shown)
+    }
+}
+
+/// A connection on loan. Statements outside a transaction have the server's own time-outs.
+pub(crate) struct Client {
+    object: Object,
+}
+
+impl Client {
+    /// A transaction that writes: durable when its commit has returned, and never left alone. Dropped without a commit it
+    /// is rolled back.
+    pub(crate) async fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
+        self.start(IsolationLevel::ReadCommitted, false, WRITING).await
+    }
+
+    /// A transaction that only reads: all its statements see the same moment.
+    pub(crate) async fn snapshot(&mut self) -> Result<Transaction<'_>, StoreError> {
+        self.start(IsolationLevel::RepeatableRead, true, READING).await
+    }
+
+    async fn start(
+        &mut self,
+        level: IsolationLevel,
+        reads_only: bool,
+        settings: &str,
+    ) -> Result<Transaction<'_>, StoreError> {
+        // Not the pool's own kind of transaction: that one prepares statements under names.
+        let raw: &mut Raw = &mut self.object;
+        let begin = raw.build_transaction().isolation_level(level).read_only(reads_only);
+        let tx = begin.start().await.map_err(failure)?;
+        tx.batch_execute(settings).await.map_err(failure)?;
+        Ok(tx)
+    }
+
+    /// Lets go of the connection and of everything that the server keeps for it.
+    pub(crate) fn discard(self) {
+        drop(Object::take(self.object));
+    }
+}
+
+impl Deref for Client {
+    type Target = Raw;
+
+    fn deref(&self) -> &Raw {
+        &self.object
+    }
+}

@@ -1,0 +1,84 @@
+//! The driver as one value: who has which connections.
+
+use std::sync::Arc;
+
+use crate::error::StoreError;
+use crate::postgres::address::Address;
+use crate::postgres::failure::failure;
+use crate::postgres::migrations;
+use crate::postgres::pool::Pool;
+
+/// How to reach the database.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// `postgres://user@host[:port][,host2]/database[?sslmode=…&sslrootcert=…&target_session_attrs=…]`
+    pub url: String,
+    /// Goes before a password inside the URL.
+    pub password: Option<String>,
+    /// Connections for readers and administration. The write path has its own few beside them.
+    pub n_connections: usize,
+}
+
+/// Connections of the consumer: one applies, one reads the lease meanwhile.
+const N_WRITERS: usize = 2;
+/// Of the look-ups that the write path waits for: they never queue behind a page.
+const N_LOOKUPS: usize = 2;
+
+/// The store on a PostgreSQL server, 13 or newer. Everything of ours stands in the schema `eyas` of its database.
+pub struct PostgresStore {
+    /// Pages, administration, everything that somebody waits for.
+    pub(crate) pool: Pool,
+    /// The consumer's.
+    pub(crate) writers: Pool,
+    /// Ids, positions.
+    pub(crate) lookups: Pool,
+}
+
+impl PostgresStore {
+    /// Connects and brings the schema `eyas` to what this program knows.
+    ///
+    /// # Errors
+    /// `Unavailable` where the server does not answer, `Unusable` where the address is wrong, the server older than 13,
+    /// the role may not, or the schema is of a newer program.
+    pub async fn open(options: PostgresOptions) -> Result<Arc<Self>, StoreError> {
+        let address = Address::parse(&options.url, options.password.as_deref())?;
+        let store = Self {
+            pool: Pool::new(&address, options.n_connections.max(1))?,
+            writers: Pool::new(&address, N_WRITERS)?,
+            lookups: Pool::new(&address, N_LOOKUPS)?,
+        };
+        check_server(&store.pool).await?;
+        migrations::run(&store.pool).await?;
+        Ok(Arc::new(store))
+    }
+
+    pub(crate) fn close_pools(&self) {
+        for pool in [&self.pool, &self.writers, &self.lookups] {
+            pool.close();
+        }
+    }
+}
+
+/// The oldest version that is supported, as `server_version_num` counts.
+const VERSION_MIN: i32 = 130_000;
+
+async fn check_server(pool: &Pool) -> Result<(), StoreError> {
+    let client = pool.get().await?;
+    let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
+        current_setting('server_encoding')";
+    let row = client.query_typed_one(sql, &[]).await.map_err(failure)?;
+    let number: i32 = row.try_get(0).map_err(failure)?;
+    let (version, encoding): (String, String) =
+        (row.try_get(1).map_err(failure)?, row.try_get(2).map_err(failure)?);
+    if number < VERSION_MIN {
+        return Err(StoreError::Unusable(format!(
+            "the server is PostgreSQL {version}; 13 is the oldest that is supported"
+        )));
+    }
+    if encoding != "UTF8" {
+        return Err(StoreError::Unusable(format!(
+            "the database's encoding is {encoding}; make one with ENCODING 'UTF8'"
+        )));
+    }
+    Ok(())
+}
