@@ -2,9 +2,11 @@
 
 mod breaker;
 mod conformance;
+mod escapes;
 mod filter;
 mod plans;
 mod postgres;
+mod postgres_applied;
 mod postgres_settled;
 mod sqlite;
 mod sqlite_files;
