@@ -17,8 +17,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 1] =
-    [Migration { name: "events", sql: include_str!("migrations/0001_events.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "events", sql: include_str!("migrations/0001_events.sql") },
+    Migration { name: "batches", sql: include_str!("migrations/0003_batches.sql") },
+];
 
 /// Held until the end of the transaction; the number spells `EyMi`.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1165839721)";
@@ -76,7 +78,7 @@ fn check(past: &[Step]) -> Result<(), StoreError> {
             MIGRATIONS.len()
         )));
     }
-    for (at, (step, known)) in past.iter().zip(&MIGRATIONS).enumerate() {
+    for (at, (step, known)) in past.iter().zip(MIGRATIONS).enumerate() {
         if step.version != at as i32 + 1 || step.checksum != known.checksum() {
             return Err(StoreError::Unusable(format!(
                 "schema version {} ({}) of the database is not the one that this program knows ({}); \

@@ -6,12 +6,30 @@
 //! | [`address`], [`tls`], [`pool`] | how the server is reached, and by how many connections |
 //! | [`failure`] | its errors as decisions |
 //! | [`migrations`] | the schema `eyas`, step by step |
+//! | [`tables`] | `TableStore`: what the columns of a table take |
+//! | [`user_migrations`] | the user's own SQL, each file once |
+//! | [`user_schema`] | where the user's tables stand |
+//! | [`batches`] | `BatchStore`: which room answers which call |
+//! | [`batch_rows`] | batches that are over, as rows |
+//! | [`lane`] | the lease row of the batches lane |
+//! | [`load`] | the transaction of the batches lane |
+//! | [`copy_text`] | rows as the text format of COPY |
+//! | [`blame`] | which row the database refuses, and its words |
 
 pub(crate) mod address;
+mod batch_rows;
+mod batches;
+mod blame;
+pub(crate) mod copy_text;
 mod failure;
+mod lane;
+mod load;
 mod migrations;
 mod pool;
-mod store;
+pub(crate) mod store;
+pub(crate) mod tables;
 mod tls;
+mod user_migrations;
+mod user_schema;
 
 pub use store::{PostgresOptions, PostgresStore};
