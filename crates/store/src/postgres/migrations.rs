@@ -17,8 +17,9 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[
+const MIGRATIONS: [Migration; 3] = [
     Migration { name: "events", sql: include_str!("migrations/0001_events.sql") },
+    Migration { name: "control", sql: include_str!("migrations/0002_control.sql") },
     Migration { name: "batches", sql: include_str!("migrations/0003_batches.sql") },
 ];
 
@@ -78,7 +79,7 @@ fn check(past: &[Step]) -> Result<(), StoreError> {
             MIGRATIONS.len()
         )));
     }
-    for (at, (step, known)) in past.iter().zip(MIGRATIONS).enumerate() {
+    for (at, (step, known)) in past.iter().zip(&MIGRATIONS).enumerate() {
         if step.version != at as i32 + 1 || step.checksum != known.checksum() {
             return Err(StoreError::Unusable(format!(
                 "schema version {} ({}) of the database is not the one that this program knows ({}); \

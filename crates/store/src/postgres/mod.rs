@@ -15,20 +15,36 @@
 //! | [`load`] | the transaction of the batches lane |
 //! | [`copy_text`] | rows as the text format of COPY |
 //! | [`blame`] | which row the database refuses, and its words |
+//! | [`select`] | one question, in a transaction of its own |
+//! | [`nul`] | U+0000, which no text can hold |
+//! | [`control`] | `ControlStore` |
+//! | [`audit`] | `AuditStore` |
+//! | [`trust`] | `TrustStore` |
+//! | [`sessions`] | `SessionStore`: who has signed in |
+//! | [`schemas`] | `SchemaStore` |
+//! | [`jobs`] | `JobStore` |
 
 pub(crate) mod address;
+mod audit;
 mod batch_rows;
 mod batches;
 mod blame;
+mod control;
 pub(crate) mod copy_text;
 mod failure;
+mod jobs;
 mod lane;
 mod load;
 mod migrations;
+mod nul;
 mod pool;
+mod schemas;
+mod select;
+mod sessions;
 pub(crate) mod store;
 pub(crate) mod tables;
 mod tls;
+mod trust;
 mod user_migrations;
 mod user_schema;
 

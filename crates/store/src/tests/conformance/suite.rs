@@ -47,6 +47,14 @@ macro_rules! every_promise {
             dead_letters::what_is_discarded_stays_and_comes_back,
             dead_letters::a_job_meets_the_slices_that_it_has_tried_again,
             dead_letters::acts_that_come_at_once_meet_each_letter_once,
+            verdicts::a_new_verdict_changes_nothing_else,
+            verdicts::a_repeated_slice_is_the_same_and_answered_as_before,
+            verdicts::a_slice_ends_at_its_bytes,
+        }
+    };
+    // What has nothing to do with events.
+    (settled $fresh:path) => {
+        every_promise! { @each $fresh,
             audit::the_trail_is_read_from_its_newest_line_back,
             control::the_metric_history_forgets_what_is_old,
             trust::what_is_added_reads_back,
@@ -67,9 +75,7 @@ macro_rules! every_promise {
             jobs::one_job_of_a_kind_is_unfinished,
             jobs::of_many_that_begin_at_once_one_is_begun,
             jobs::a_state_changes_only_from_where_it_may,
-            verdicts::a_new_verdict_changes_nothing_else,
-            verdicts::a_repeated_slice_is_the_same_and_answered_as_before,
-            verdicts::a_slice_ends_at_its_bytes,
+            control::a_text_that_no_name_can_be_is_found_nowhere,
         }
     };
     (@each $fresh:path, $($room:ident::$promise:ident,)*) => {
@@ -78,7 +84,6 @@ macro_rules! every_promise {
             async fn $promise() {
                 let (store, _keep) = $fresh().await;
                 $room::$promise(&*store).await;
-                store.close().await.unwrap();
             }
         )*
     };
