@@ -32,6 +32,7 @@ mod statement;
 mod stores;
 mod tables;
 mod trust;
+mod user_migrations;
 mod verdicts;
 
 #[cfg(test)]

@@ -21,6 +21,15 @@
 //! | [`chunk`] | how many rows are asked for at once |
 //! | [`lookup`] | reads by key |
 //! | [`rows`] | rows to events |
+//! | [`tables`] | `TableStore`: what the columns of a table take |
+//! | [`user_migrations`] | the user's own SQL, each file once |
+//! | [`user_schema`] | where the user's tables stand |
+//! | [`batches`] | `BatchStore`: which room answers which call |
+//! | [`batch_rows`] | batches that are over, as rows |
+//! | [`lane`] | the lease row of the batches lane |
+//! | [`load`] | the transaction of the batches lane |
+//! | [`copy_text`] | rows as the text format of COPY |
+//! | [`blame`] | which row the database refuses, and its words |
 //! | [`select`] | one question, in a transaction of its own |
 //! | [`nul`] | U+0000, which no text can hold |
 //! | [`control`] | `ControlStore` |
@@ -33,10 +42,14 @@
 pub(crate) mod address;
 mod apply;
 mod audit;
+mod batch_rows;
+mod batches;
+mod blame;
 mod burial;
 pub(crate) mod candidates;
 mod chunk;
 mod control;
+pub(crate) mod copy_text;
 pub(crate) mod escapes;
 mod events;
 mod failure;
@@ -46,7 +59,9 @@ mod history;
 mod insert;
 mod jobs;
 pub(crate) mod labels;
+mod lane;
 mod lease;
+mod load;
 mod lookup;
 mod migrations;
 mod nul;
@@ -57,10 +72,13 @@ mod schemas;
 mod select;
 pub(crate) mod session;
 mod sessions;
-mod store;
+pub(crate) mod store;
+pub(crate) mod tables;
 mod tls;
 mod trust;
 mod turn;
+mod user_migrations;
+mod user_schema;
 pub(crate) mod walk;
 mod windows;
 
