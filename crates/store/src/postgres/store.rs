@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use crate::error::StoreError;
 use crate::postgres::address::Address;
 use crate::postgres::failure::failure;
 use crate::postgres::migrations;
 use crate::postgres::pool::Pool;
+use crate::postgres::sql::PostgresSql;
+use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlReader, SqlRows};
+use crate::statement::Statement;
 
 /// How to reach the database.
 #[derive(Clone)]
@@ -32,6 +37,8 @@ pub struct PostgresStore {
     pub(crate) writers: Pool,
     /// Ids, positions.
     pub(crate) lookups: Pool,
+    /// Statements of others.
+    pub(crate) sql: PostgresSql,
 }
 
 impl PostgresStore {
@@ -46,6 +53,7 @@ impl PostgresStore {
             pool: Pool::new(&address, options.n_connections.max(1))?,
             writers: Pool::new(&address, N_WRITERS)?,
             lookups: Pool::new(&address, N_LOOKUPS)?,
+            sql: PostgresSql::at(&address)?,
         };
         check_server(&store.pool).await?;
         migrations::run(&store.pool).await?;
@@ -56,6 +64,18 @@ impl PostgresStore {
         for pool in [&self.pool, &self.writers, &self.lookups] {
             pool.close();
         }
+        self.sql.close();
+    }
+}
+
+#[async_trait]
+impl SqlReader for PostgresStore {
+    async fn check_sql(&self, statement: Arc<Statement>) -> Result<Vec<SqlColumn>, SqlError> {
+        self.sql.check_sql(statement).await
+    }
+
+    async fn read_sql(&self, ask: SqlAsk) -> Result<SqlRows, SqlError> {
+        self.sql.read_sql(ask).await
     }
 }
 
