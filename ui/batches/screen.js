@@ -4,7 +4,7 @@
 import { html, useEffect, useState } from '../vendor/preact.js';
 
 import { bytes, reading } from '../lib/amount.js';
-import { BATCH_STATES, isOver, lastedMs, speed } from '../lib/batch.js';
+import { BATCH_STATES, isOver, lastedMs, speedOf } from '../lib/batch.js';
 import { batchHref } from '../lib/route.js';
 import { delta } from '../lib/time.js';
 import { session } from '../frame/auth.js';
@@ -92,13 +92,12 @@ function Filter({ tables, query }) {
 function Batches({ list }) {
   return html`<${Table} caption="Newest first" test="batch-list" head=${['Batch', 'State', 'Table', 'Rows', 'Bytes', 'Took', 'Speed', 'Application', 'Begun']}
     rows=${list.map((batch) => {
-      const ms = lastedMs(batch, nowMs());
-      const rows = batch.state === 'applying' ? batch.rows_applied : batch.rows;
+      const rowsPerS = speedOf(batch, nowMs());
       return [
         html`<a href=${batchHref(batch.id)}><${Untrusted} text=${batch.label ?? batch.id} charsMax=${80} /></a>`,
         html`<${StateText} batch=${batch} /><${Progress} batch=${batch} />`,
-        html`<${Untrusted} text=${batch.table} charsMax=${80} />`, count(batch.rows), bytes(batch.bytes), delta(ms),
-        batch.state === 'queued' ? html`<span class="none">–</span>` : `${reading(speed(rows, ms), 'count')} rows/s`,
+        html`<${Untrusted} text=${batch.table} charsMax=${80} />`, count(batch.rows), bytes(batch.bytes), delta(lastedMs(batch, nowMs())),
+        rowsPerS === null ? html`<span class="none">–</span>` : `${reading(rowsPerS, 'count')} rows/s`,
         html`<${Maybe} text=${batch.application} />`, html`<${Time} at=${batch.created_at} nowMs=${nowMs()} />`,
       ];
     })} />`;

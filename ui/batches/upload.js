@@ -111,9 +111,9 @@ function Checked({ verdict: { rows, n_errors: nErrors, errors } }) {
 
 /** Rows that are wrong, the first of them. @param {{ errors: RowError[], nErrors: number }} props */
 export function Errors({ errors, nErrors }) {
-  return html`<${Table} caption=${errors.length < nErrors ? `The first ${count(errors.length)} of ${count(nErrors)} errors` : 'Every error'} test="row-errors" head=${['Line', 'Row', 'Where', 'Rule', 'Why']}
+  return html`<${Table} caption=${errors.length < nErrors ? `The first ${count(errors.length)} of ${count(nErrors)} errors` : 'Every error'} test="row-errors" head=${['Line', 'Where', 'Rule', 'Why']}
     rows=${errors.map(({ row, line, pointer, rule, detail }) => [
-      count(line), count(row), pointer === '' ? html`<span class="none">the row</span>` : html`<code><${Untrusted} text=${pointer} charsMax=${120} /></code>`,
+      html`line ${count(line)}<span class="line muted">row ${count(row)}</span>`, pointer === '' ? html`<span class="none">the row</span>` : html`<code><${Untrusted} text=${pointer} charsMax=${120} /></code>`,
       html`<${Untrusted} text=${rule} charsMax=${60} />`, html`<${Untrusted} text=${detail} charsMax=${400} />`,
     ])} />`;
 }

@@ -30,6 +30,7 @@ const BRUSH_PX_MIN = 4;
  * @property {Unit} unit
  * @property {boolean} [isBars] bars on each other; each begins at its time and is one step wide
  * @property {number[]} [marksS] vertical lines
+ * @property {'local' | 'utc'} [clock] of the time axis, where it does not end now
  */
 
 /** The moment under the mouse, in seconds; all charts of a screen show it. @type {import('../vendor/preact.js').Signal<number | null>} */
@@ -145,7 +146,7 @@ function draw(canvas, plotted) {
   ctx.strokeStyle = colour('line');
   ctx.textAlign = 'center';
   ctx.textBaseline = 'alphabetic';
-  const mode = plotted.isBars && timeMode.value === 'relative' ? 'local' : timeMode.value;
+  const mode = plotted.clock ?? (plotted.isBars && timeMode.value === 'relative' ? 'local' : timeMode.value);
   for (const { s, text } of timeTicks(fromS, toS, Math.floor(width / TIME_PX), mode)) {
     stroke(ctx, [[x(s), EDGE.top], [x(s), bottomPx]]);
     const half = ctx.measureText(text).width / 2;

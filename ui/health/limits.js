@@ -19,6 +19,8 @@ const LAG_S_MAX = 20;
  * @property {{ accepted_per_s: number, stored_per_s: number }} rates
  * @property {{ accepted: number, invalid: number, dead: number }} counts
  * @property {{ state: string, reason: string | null }} consumer
+ * @property {import('../frame/database.js').Database | null} [database]
+ * @property {import('./lane.js').LaneStatus | null} [batches] null where no table takes batches
  * @property {number} subscribers
  * @property {number} connections
  * @property {{ token: number, address: number, refusals: number }} rate_limited answers 429

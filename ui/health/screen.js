@@ -6,11 +6,13 @@ import { about, bytes, reading } from '../lib/amount.js';
 import { isQuiet, lagKind } from '../lib/series.js';
 import { duration } from '../lib/time.js';
 import { second } from '../frame/clock.js';
+import { DatabaseDown, NAMES } from '../frame/database.js';
 import { Failure } from '../frame/failure.js';
 import { route, setParameter } from '../frame/navigate.js';
 import { count, Time, Untrusted } from '../frame/text.js';
 import { nowMs } from '../live/live.js';
 import { Chart } from './chart.js';
+import { Lane } from './lane.js';
 import { LagGauge, Limits } from './limits.js';
 import { usePolled } from './poll.js';
 
@@ -54,6 +56,7 @@ export function HealthScreen() {
   return html`<main class="page health" data-test="health">
     <div class="page-head"><h1 tabindex="-1">Health</h1><${Links} /></div>
     <${Sentence} status=${status.value} failedSinceMs=${status.failedSinceMs} detail=${status.failure?.detail ?? ''} />
+    ${status.value?.database?.state === 'down' && status.failure === null && html`<p class="words" data-test="database-down"><${DatabaseDown} database=${status.value.database} nWaiting=${status.value.lag.records} nowMs=${nowMs()} /></p>`}
     ${status.value === null
       ? status.failure !== null && html`<${Failure} facts=${status.failure} onRetry=${status.again} />`
       : html`<${Now} status=${status.value} />`}
@@ -76,7 +79,7 @@ function Sentence({ status, failedSinceMs, detail }) {
   let [glyph, kind, text] = ['◐', 'calm', 'Asking the server…'];
   if (failedSinceMs !== null) [glyph, kind, text] = ['✗', 'bad', `No state of the server for ${duration(Date.now() - failedSinceMs)}. ${detail}`];
   else if (status !== null) {
-    kind = status.limits.stage === 'database' || status.limits.stage === 'disk' ? 'bad' : lagKind(status.lag.seconds);
+    kind = status.database?.state === 'down' || status.limits.stage === 'database' || status.limits.stage === 'disk' ? 'bad' : lagKind(status.lag.seconds);
     glyph = kind === 'ok' ? '✓' : kind === 'warn' ? '⚠' : '✗';
     text = status.limits.sentence;
   }
@@ -104,13 +107,22 @@ function Now({ status }) {
           ${disk !== null && fact('log', bytes(disk.log_bytes))}
           ${fact('durability', log.durability)}
           ${fact('running for', duration(Math.max(0, nowMs() - Date.parse(status.started_at))))}
+          ${status.database != null && fact('database', html`<${DatabaseFact} database=${status.database} />`)}
           ${fact('version', html`<${Untrusted} text=${status.version} />`)}
         </dl>
         ${consumer.reason !== null && html`<p class="bad">The consumer is ${consumer.state}: <${Untrusted} text=${consumer.reason} /></p>`}
       </section>
       <${Limits} status=${status} />
+      ${status.batches != null && html`<${Lane} lane=${status.batches} />`}
     </div>
   `;
+}
+
+/** @param {{ database: import('../frame/database.js').Database }} props */
+function DatabaseFact({ database: { kind, state, since, version } }) {
+  const isUp = state === 'up';
+  return html`<span class=${isUp ? 'ok' : 'bad'} data-test="database-state"><span aria-hidden="true">${isUp ? '✓' : '✗'}</span> ${isUp ? 'up' : 'down'}</span> ${NAMES.get(kind) ?? html`<${Untrusted} text=${kind} />`}
+    ${version !== null && html` <${Untrusted} text=${version} charsMax=${40} />`}${since !== null && html`<span class="line muted">since <${Time} at=${since} nowMs=${nowMs()} /></span>`}`;
 }
 
 /** @param {{ history: History, isOld: boolean }} props */

@@ -88,7 +88,13 @@ export function lastedMs(batch, nowMs) {
   return Math.max(0, (batch.ended_at === null ? nowMs : Date.parse(batch.ended_at)) - Date.parse(batch.created_at));
 }
 
-/** Rows a second over all of its time; null where that says nothing. @param {number} rows @param {number} ms */
+/** Rows a second of what it does now, or did in all; null where none came to anything. @param {Batch} batch @param {number} nowMs */
+export function speedOf(batch, nowMs) {
+  if (batch.state === 'applying') return speed(batch.rows_applied, nowMs - Date.parse(batch.started_at ?? batch.created_at));
+  return batch.state === 'receiving' || batch.state === 'committed' ? speed(batch.rows, lastedMs(batch, nowMs)) : null;
+}
+
+/** Rows a second; null where that says nothing. @param {number} rows @param {number} ms */
 export function speed(rows, ms) {
   return rows === 0 || ms <= 0 ? null : (rows / ms) * 1000;
 }

@@ -118,7 +118,7 @@ const LINES_MAX = 4;
  * An answer as lines over time, where it is one: days or times first, and behind them nothing but numbers that are not
  * below zero. Null where it is not.
  * @param {Answer} answer
- * @returns {{ times: number[], stepS: number, lines: { label: string, values: (number | null)[] }[] } | null}
+ * @returns {{ times: number[], stepS: number, isDays: boolean, lines: { label: string, values: (number | null)[] }[] } | null}
  */
 export function chartOf({ columns, rows }) {
   if (rows.length < 2 || columns.length < 2 || columns.length > 1 + LINES_MAX) return null;
@@ -132,7 +132,7 @@ export function chartOf({ columns, rows }) {
   // Two rows of one moment are no line.
   if (gaps.some((gap) => gap === 0)) return null;
   const lines = columns.slice(1).map((label, at) => ({ label, values: points.map(({ cells }) => (cells[at] === 'null' ? null : Number(cells[at]))) }));
-  return { times, stepS: Math.min(...gaps), lines };
+  return { times, stepS: Math.min(...gaps), isDays: rows.every(([first]) => first?.length === 12), lines };
 }
 
 /** @param {string} text */

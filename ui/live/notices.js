@@ -4,18 +4,24 @@
 import { html } from '../vendor/preact.js';
 
 import { duration } from '../lib/time.js';
+import { usePolled } from '../health/poll.js';
+import { DatabaseDown } from '../frame/database.js';
 import { count, Untrusted } from '../frame/text.js';
-import { dismiss, frame, missedHref, model, numbersFrame, readOn, resume, retry } from './live.js';
+import { dismiss, frame, missedHref, model, nowMs, numbersFrame, readOn, resume, retry } from './live.js';
 
 /** A loss that lasts longer is said aloud. */
 const ALERT_MS = 5000;
 /** Clocks that differ by less are equal for a reader. */
 const CLOCK_MS = 2000;
+/** Only then is it asked whether the database is there. */
+const LAG_S_MAX = 2;
+const DATABASE_MS = 2000;
 
 export function Notices() {
   void frame.value;
   return html`<div class="notices">
     <${OutageNotice} />
+    ${(model.stats?.lag_s ?? 0) > LAG_S_MAX && html`<${DatabaseNotice} />`}
     ${model.connection === 'polling' &&
     html`<${Notice} kind="warn" test="polling">
       Your proxy closes WebSockets: showing polled updates, every 2 s. <button class="link" onClick=${retry}>Try again</button>
@@ -42,6 +48,14 @@ function Notice({ kind, test, onClose, children }) {
     <div class="notice-text">${children}</div>
     ${onClose !== undefined && html`<button class="quiet" onClick=${onClose} aria-label="Dismiss">×</button>`}
   </div>`;
+}
+
+/** Rows that stay … have a reason. */
+function DatabaseNotice() {
+  /** @type {import('../health/poll.js').Polled<{ database?: import('../frame/database.js').Database | null, lag: { records: number } }>} */
+  const { value } = usePolled('/status', DATABASE_MS, '');
+  if (value?.database?.state !== 'down') return null;
+  return html`<${Notice} kind="warn" test="database-down"><p><${DatabaseDown} database=${value.database} nWaiting=${value.lag.records} nowMs=${nowMs()} /></p><//>`;
 }
 
 /** "Offline 41 s · missed 8,213 · caught up" */

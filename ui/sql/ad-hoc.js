@@ -63,7 +63,7 @@ export function AdHoc() {
     <form ref=${form} onSubmit=${submit}>
       <label class="field"><span>One statement that reads</span>
         <textarea class="sql-text" value=${sql} disabled=${!may('admin')} onInput=${(/** @type {Event} */ event) => setSql(/** @type {HTMLTextAreaElement} */ (event.currentTarget).value)} onKeyDown=${onKey}
-          spellcheck=${false} autocapitalize="off" placeholder="select category, count(*) from events group by category" data-test="sql"></textarea>
+          spellcheck=${false} autocapitalize="off" placeholder="select category, count(*) from eyas.events group by category" data-test="sql"></textarea>
         <small class="muted">Read-only, 5 s and 1,000 rows unless configured otherwise. Ctrl+Enter runs it.</small></label>
       <p class="actions sql-run"><${Act} class="primary" type="submit" disabled=${sql.trim() === ''} data-test="run-sql">${isBusy ? 'Running…' : 'Run'}<//></p>
     </form>

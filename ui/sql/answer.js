@@ -5,6 +5,7 @@ import { html, useMemo, useState } from '../vendor/preact.js';
 import { chartOf, isNumber, shownCell } from '../lib/query.js';
 import { copy } from '../frame/say.js';
 import { Plot } from '../frame/plot.js';
+import { timeMode } from '../frame/settings.js';
 import { count, Untrusted } from '../frame/text.js';
 
 /** Rows drawn at once, and characters of the text. */
@@ -36,9 +37,10 @@ export function AnswerBox({ answer, text, ms, truncated = false }) {
 /** @param {{ answer: Answer }} props */
 function Rows({ answer: { columns, rows } }) {
   const [nMax, setMax] = useState(ROWS);
+  const classes = columns.map((_, at) => (rows.slice(0, ROWS).some((cells) => isNumber(cells[at] ?? '')) ? 'number' : ''));
   return html`<div class="answer" tabindex="0" role="region" aria-label="The answer as a table"><table data-test="answer-table">
-      <thead><tr>${columns.map((name, at) => html`<th scope="col" class=${isNumber(rows[0]?.[at] ?? '') ? 'number' : ''}><${Untrusted} text=${name} charsMax=${80} /></th>`)}</tr></thead>
-      <tbody>${rows.slice(0, nMax).map((cells) => html`<tr data-test="answer-row">${cells.map((cell) => html`<td class=${isNumber(cell) ? 'number' : ''}><${Cell} cell=${cell} /></td>`)}</tr>`)}</tbody>
+      <thead><tr>${columns.map((name, at) => html`<th scope="col" class=${classes[at]}><${Untrusted} text=${name} charsMax=${80} /></th>`)}</tr></thead>
+      <tbody>${rows.slice(0, nMax).map((cells) => html`<tr data-test="answer-row">${cells.map((cell, at) => html`<td class=${classes[at]}><${Cell} cell=${cell} /></td>`)}</tr>`)}</tbody>
     </table></div>
     ${rows.length > nMax && html`<p class="actions"><button onClick=${() => setMax(nMax + 5 * ROWS)} data-test="more-rows">Show more, ${count(rows.length - nMax)} rows are left</button></p>`}`;
 }
@@ -49,10 +51,12 @@ function Cell({ cell }) {
 }
 
 /** @param {{ chart: NonNullable<ReturnType<typeof chartOf>> }} props */
-function Lines({ chart: { times, stepS, lines } }) {
+function Lines({ chart: { times, stepS, isDays, lines } }) {
   const series = lines.map(({ label, values }, at) => ({ label, values, colour: COLOURS[at] ?? 'accent' }));
+  // Days have no zone.
+  const clock = isDays || timeMode.value === 'utc' ? 'utc' : 'local';
   return html`<div data-test="answer-chart">
     <ul class="chart-legend">${series.map(({ label, colour }) => html`<li><span class=${colour} aria-hidden="true">━</span> <${Untrusted} text=${label} charsMax=${60} /></li>`)}</ul>
-    <${Plot} plotted=${{ times, stepS, unit: 'value', series }} heightPx=${260} label=${`${series.length === 1 ? 'A line' : `${series.length} lines`} over ${times.length} moments; the table has the numbers.`} />
+    <${Plot} plotted=${{ times, stepS, unit: 'value', series, clock }} heightPx=${260} label=${`${series.length === 1 ? 'A line' : `${series.length} lines`} over ${times.length} moments; the table has the numbers.`} />
   </div>`;
 }

@@ -46,7 +46,7 @@ export function SqlScreen() {
 
 const CONFIG = `[queries.rates]
 path = "/rates"
-file = "queries/rates.sql"
+sqlite = "queries/rates.sql"      # or postgres = "…", or both
 description = "Mean price per day"
 params = { date_from = "date", date_to = "date" }`;
 const FILE = `select day, avg(price) as price

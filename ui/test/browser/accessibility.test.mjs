@@ -127,6 +127,22 @@ const ADMIN = [
     await page.click('[data-test=replay-all]');
     await says(page, 'preview', /1,234/);
   }],
+  ['Batches', '/ui/batches', (page) => page.waitForSelector('[data-test=batch-list-row]')],
+  ['Batches, a file is chosen', '/ui/batches', async (page) => {
+    await page.setInputFiles('[data-test=file]', { name: 'prices.csv', mimeType: 'text/csv', buffer: Buffer.from('a\n1\n') });
+    await page.waitForSelector('[data-test=columns]');
+  }],
+  ['A batch that arrives', '/ui/batches/b0', (page) => page.waitForSelector('[data-test=go-on]')],
+  ['A batch that waits, and its end', '/ui/batches/b1', (page) => page.click('[data-test=cancel]')],
+  ['A batch that is applied', '/ui/batches/b2', (page) => says(page, 'bar-text', '31,200 of 48,210 rows')],
+  ['A batch that was rejected', '/ui/batches/b4', (page) => page.waitForSelector('[data-test=row-errors-row]')],
+  ['A query and its answer', '/ui/sql/web?p.day=2016-01-01&run=1', (page) => page.waitForSelector('[data-test=answer-row]')],
+  ['A query as a chart', '/ui/sql/web?p.day=2016-01-01&run=1', (page) => page.click('[data-test=as-chart]')],
+  ['A query as JSON', '/ui/sql/web?p.day=2016-01-01&run=1', (page) => page.click('[data-test=as-json]')],
+  ['SQL of one’s own', '/ui/sql?sql=select+1', async (page) => {
+    await page.click('[data-test=run-sql]');
+    await page.waitForSelector('[data-test=answer-row]');
+  }],
   ['A dead letter', '/ui/dead/1', (page) => page.waitForSelector('[data-test=tree]')],
 ];
 
@@ -142,9 +158,9 @@ test('the screens that administer have no fault in any theme or width, full or e
     }
     await page.unrouteAll({ behavior: 'ignoreErrors' });
     await tell(page, answers('web', 0));
-    for (const path of ['/ui/apps', '/ui/schemas', '/ui/dead', '/ui/apps/none', '/ui/dead?name=none']) {
+    for (const path of ['/ui/apps', '/ui/schemas', '/ui/dead', '/ui/apps/none', '/ui/dead?name=none', '/ui/batches', '/ui/sql']) {
       await page.goto(server.origin + path);
-      await page.waitForSelector('[data-test=empty], [data-test=no-app], [data-test=no-letters]');
+      await page.waitForSelector('[data-test=empty], [data-test=no-app], [data-test=no-letters], [data-test=no-tables]');
       assert.deepEqual(await accessibilityFaults(page), [], `${path}, ${scheme}, ${width} px`);
     }
     await tell(page, new Map([['/session', { required: true, signed_in: false, roles: [], actor: null, expires_at: null }]]));

@@ -15,6 +15,9 @@ const SCREENS = [
   ['/ui/schemas', '/schemas', 'schema-list-row'],
   ['/ui/dead', '/dead-letters', 'dead-groups-row'],
   ['/ui/dead?reason=x', '/dead-letters/events', 'letters-row'],
+  ['/ui/batches', '/batches', 'batch-list-row'],
+  ['/ui/batches', '/tables', 'batch-list-row'],
+  ['/ui/sql', '/queries', 'query-link'],
 ];
 const SIGNED_OUT = { required: true, signed_in: false, roles: [], actor: null, expires_at: null };
 const READER = { required: true, signed_in: true, roles: ['read'], actor: 'token x', expires_at: null };
@@ -25,7 +28,7 @@ test('each screen shows nothing, one and many', async () => {
     await tell(page, answers('web', n));
     for (const [screen, , row] of SCREENS) {
       await page.goto(server.origin + screen);
-      await page.waitForSelector(n === 0 ? '[data-test=empty], [data-test=no-letters]' : `[data-test=${row}]`);
+      await page.waitForSelector(n === 0 ? '[data-test=empty], [data-test=no-letters], [data-test=no-tables]' : `[data-test=${row}]`);
       assert.equal(await page.locator(`[data-test=${row}]`).count(), n, screen);
     }
     await page.unrouteAll({ behavior: 'ignoreErrors' });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { eachTestHasAServerAndAPage, says, server, watched } from './support.mjs';
+import { accessibilityFaults, eachTestHasAServerAndAPage, says, server, watched } from './support.mjs';
 
 eachTestHasAServerAndAPage();
 
@@ -93,5 +93,42 @@ test('a failing server is told apart from one that is away, and nothing is asked
   await page.clock.runFor(60_000);
   assert.equal(nAsked, 0);
   await Promise.all([page.waitForRequest(/\/status/), look(true)]);
+  await watched.assertClean();
+});
+
+const DOWN = { kind: 'postgres', state: 'down', since: '2026-11-20T14:02:11Z', detail: 'connection refused <b>x</b>', version: '15.2' };
+
+test('a database that is down is said on Health and on Live, and what waits is counted', async () => {
+  const { page } = watched;
+  await server.sendMany(2);
+  const real = await (await fetch(`${server.origin}/status`)).json();
+  const lane = {
+    log: { bytes: 1000, bytes_max: 2_000_000 }, lag: { batches: 2, seconds: 4 }, receiving: 1, queued: 2, consumer: { state: 'running', reason: null },
+    applying: { id: 'b2', table: 'prices', rows: 48_210, rows_applied: 31_200 }, counts: { committed: 7, rejected: 1, cancelled: 0 },
+  };
+  let database = DOWN;
+  await page.route(/\/status$/, (route) => route.fulfill({ json: { ...real, database, batches: lane, lag: { records: 12_431, seconds: 42 } } }));
+  await page.goto(`${server.origin}/ui/health`);
+  await says(page, 'database-down', /The database \(PostgreSQL\) does not answer since .* 12,431 wait\. connection refused <b>x<\/b>/);
+  assert.match((await page.getAttribute('[data-test=sentence]', 'class')) ?? '', /sentence-bad/);
+  await says(page, 'database-state', '✗ down');
+  await says(page, 'lane', /Applying a batch to prices.*31,200 of 48,210 rows.*receiving1waiting2oldest waits for4 s/);
+  assert.equal(await page.getAttribute('[data-test=lane] [role=progressbar]', 'aria-valuetext'), '31,200 of 48,210 rows');
+  database = { ...DOWN, state: 'up' };
+  await says(page, 'database-state', '✓ up');
+  assert.equal(await page.locator('[data-test=database-down]').count(), 0);
+  assert.deepEqual(await accessibilityFaults(page), []);
+
+  // Live asks only once rows wait.
+  database = DOWN;
+  await page.routeWebSocket(/\/live/, (socket) => {
+    const upstream = socket.connectToServer();
+    upstream.onMessage((message) => {
+      const told = JSON.parse(String(message));
+      socket.send(told.type === 'stats' ? JSON.stringify({ ...told, lag_s: 42, lag_records: 12_431 }) : message);
+    });
+  });
+  await page.goto(`${server.origin}/ui/`);
+  await says(page, 'database-down', /The database \(PostgreSQL\) does not answer/);
   await watched.assertClean();
 });

@@ -172,15 +172,17 @@ test('what a broken or hostile server says on Health is text', async () => {
   }
 });
 
-test('hostile text in every field of applications, tokens, schemas, dead letters, jobs and the audit is text', async () => {
+test('hostile text in every field of applications, tokens, schemas, dead letters, jobs, batches, queries and the audit is text', async () => {
   const { page } = watched;
-  const path = '[data-test=apps], [data-test=schemas], [data-test=dead], [data-test=letter]';
+  const path = '[data-test=apps], [data-test=schemas], [data-test=dead], [data-test=letter], [data-test=batches], [data-test=batch], [data-test=sql-screen]';
   for (const text of CORPUS) {
     await tell(page, answers(text, 2));
     const query = new URLSearchParams({ stream: 'events', category: text, name: text });
     for (const [screen, wanted] of [
       ['/ui/apps', 'app-list-row'], [`/ui/apps/${encodeURIComponent(text)}`, 'token-list-row'], ['/ui/schemas', 'schema-list-row'], [`/ui/schemas?${query}`, 'versions-row'],
       ['/ui/dead', 'dead-groups-row'], [`/ui/dead?${new URLSearchParams({ reason: text })}`, 'letters-row'], ['/ui/dead/1', 'words'],
+      ['/ui/batches', 'batch-list-row'], ['/ui/batches/b0', 'batch-facts'], ['/ui/batches/b4', 'row-errors-row'],
+      [`/ui/sql/${encodeURIComponent(text)}?p.day=2016-01-01&run=1`, 'answer-row'], [`/ui/sql?${new URLSearchParams({ sql: text })}`, 'ad-hoc'],
     ]) {
       await page.goto(server.origin + screen);
       await page.waitForSelector(`[data-test=${wanted}]`);
@@ -190,6 +192,10 @@ test('hostile text in every field of applications, tokens, schemas, dead letters
         await page.waitForSelector('[data-test=diff]');
         await page.waitForSelector('[data-test=test-groups-row]');
         assert.equal(JSON.parse(await page.inputValue('[data-test=editor]')).description, text);
+      }
+      if (wanted === 'ad-hoc') {
+        await page.click('[data-test=run-sql]');
+        await page.waitForSelector('[data-test=answer-row]');
       }
       const shown = (await page.locator(path).textContent()) ?? '';
       assert.ok(shown.includes(written(text).slice(1, -1).slice(0, 40)) || text.includes('"'), `${screen} lacks ${text}`);

@@ -13,7 +13,20 @@ export function answers(text, n) {
   const schema = (/** @type {number} */ at) => ({ stream: at === 0 ? 'events' : `s${at}`, category: text, name: text, mode: 'keep', version: 1, n_versions: 2, source: at === 1 ? 'config' : 'api', changed_at: AT, changed_by: text, seen: 1000, invalid: at });
   const letter = (/** @type {number} */ at) => ({ seq: at + 1, cursor: `0123abcd.${at + 1}`, id: `${text} ${at}`, stream: 'events', application: text, session_id: text, category: text, name: text, reason: text, detail: text, state: 'open', attempts: 1, dead_at: AT, state_at: null, acted_by: text, note: text, data_bytes: 9, preview: JSON.stringify(text) });
   const job = { id: 'j1', kind: 'replay', state: 'running', created_at: AT, created_by: text, ended_at: null, total: 100, done: 40, ok: 30, failed: 6, skipped: 4, rate: 10, stop_after: 50, detail: text };
+  const error = (/** @type {number} */ at) => ({ row: at + 1, line: at + 2, pointer: `/${text}`, rule: text, detail: text });
+  const param = (/** @type {string} */ name, /** @type {string} */ type, /** @type {object} */ more = {}) => ({ name, type, optional: true, default: null, description: text, ...more });
+  const query = (/** @type {number} */ at) => ({ name: at === 0 ? text : `${text} ${at}`, path: '/rates', description: text, params: [param('day', 'date', { optional: false }), param('codes', 'text[]'), param('sure', 'bool'), param('n', 'int', { default: [text] })], public: at > 0, scope: at > 0 ? null : 'read', cache_s: 60, timeout_ms: 5000, rows_max: 10_000, sql: text, calls: 3, mean_ms: 1.25 });
   return new Map(/** @type {[string, object][]} */ ([
+    ['/tables', { tables: many((at) => ({ name: at === 0 ? text : `t${at}`, mode: 'replace', columns: [{ name: text, type: text, nullable: false, has_default: false }, { name: 'day', type: 'date', nullable: true, has_default: true }], schema: true })) }],
+    ['/batches', { batches: many((at) => batchOf(text, at)), next: n > 0 ? text : null }],
+    ['/batches/b0', batchOf(text, 0)],
+    ['/batches/b1', batchOf(text, 1)],
+    ['/batches/b2', batchOf(text, 2)],
+    ['/batches/b4/errors', { errors: many(error), next: null }],
+    ['/batches/b4', batchOf(text, 4)],
+    ['/queries', { queries: many(query) }],
+    ['/rates', { [text]: Array.from({ length: 3 }, (_, at) => ({ day: `2016-01-0${at + 1}`, price: at })) }],
+    ['/sql', { columns: [{ name: text, type: text }, { name: 'n', type: '' }], rows: many((at) => [text, at]), truncated: true, ms: 1.5 }],
     ['/applications', { applications: many(app) }],
     ['/tokens', { tokens: many(token) }],
     ['/audit', { audit: many((at) => ({ id: at, at: AT, actor: text, act: text, object: text, detail: { [text]: text } })), next: n }],
@@ -26,6 +39,19 @@ export function answers(text, n) {
     ['/dead-letters/replay', { count: 1234, oldest: AT, newest: AT, left_out: 2 }],
     ['/jobs', { jobs: n === 0 ? [] : [job] }],
   ]));
+}
+
+const STATES = ['receiving', 'queued', 'applying', 'committed', 'rejected', 'cancelled'];
+
+/** A batch in the state of its number, begun this morning. @param {string} text @param {number} at */
+export function batchOf(text, at) {
+  const state = STATES[at % STATES.length] ?? 'queued';
+  const isOver = at % STATES.length > 2;
+  return {
+    id: `b${at}`, table: text, mode: 'append', state, application: text, sent_by: text, label: at % 7 === 6 ? null : text, idempotency_key: text, rows: 48_210, bytes: 3_500_000, rows_applied: state === 'applying' ? 31_200 : state === 'committed' ? 48_210 : 0,
+    errors: state === 'rejected' ? 12_431 : 0, hash: '0123456789abcdef0123456789abcdef', created_at: AT, received_at: state === 'receiving' ? null : '2026-11-20T10:00:02.000000Z', started_at: at % STATES.length > 1 ? '2026-11-20T10:00:03.000000Z' : null,
+    ended_at: isOver ? '2026-11-20T10:00:08.000000Z' : null, detail: isOver && state !== 'committed' ? text : null, upload_offset: state === 'receiving' ? 1_000_000 : null,
+  };
 }
 
 /**

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { formatOf, isCancellable, isOver, isPacked, labelOf, lastedMs, outcome, phases, progressOf, speed, tableFor } from '../../lib/batch.js';
+import { formatOf, isCancellable, isOver, isPacked, labelOf, lastedMs, outcome, phases, progressOf, speed, speedOf, tableFor } from '../../lib/batch.js';
 
 /** @param {Partial<import('../../lib/batch.js').Batch>} [more] @returns {import('../../lib/batch.js').Batch} */
 const batch = (more) => ({
@@ -42,6 +42,9 @@ test('phases end where the next begins, or where the batch did', () => {
   assert.equal(lastedMs(batch(), now), 15_000);
   assert.equal(lastedMs(cancelled, now), 4000);
   assert.equal(speed(48_210, 15_000), 3214);
+  assert.equal(speedOf(batch(), now), 3120);
+  assert.equal(speedOf(batch({ state: 'receiving' }), now), 3214);
+  assert.equal(speedOf(cancelled, now), null);
   assert.equal(speed(0, 15_000), null);
   assert.equal(speed(5, 0), null);
 });

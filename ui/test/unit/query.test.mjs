@@ -50,7 +50,7 @@ test('days and numbers are a line, in the order of time, with holes', () => {
   const days = { columns: ['day', 'price'], rows: [['"2016-01-03"', '2.5'], ['"2016-01-01"', '1'], ['"2016-01-02"', 'null']] };
   const chart = chartOf(days);
   assert.deepEqual(chart?.lines, [{ label: 'price', values: [1, null, 2.5] }]);
-  assert.equal(chart?.stepS, 86_400);
+  assert.deepEqual([chart?.stepS, chart?.isDays], [86_400, true]);
   assert.equal(chart?.times[0], Date.parse('2016-01-01') / 1000);
   for (const rows of [
     [['"2016-01-01"', '1']], [['"2016-01-01"', '1'], ['"2016-01-01"', '2']], [['"2016-01-01"', '"a"'], ['"2016-01-02"', '2']], [['"2016-01-01"', '-1'], ['"2016-01-02"', '2']],

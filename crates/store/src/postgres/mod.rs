@@ -7,17 +7,33 @@
 //! | [`failure`] | its errors as decisions |
 //! | [`sql`], [`sql_connections`], [`sql_values`], [`sql_times`] | `SqlReader`: statements of others, fenced |
 //! | [`migrations`] | the schema `eyas`, step by step |
+//! | [`select`] | one question, in a transaction of its own |
+//! | [`nul`] | U+0000, which no text can hold |
+//! | [`control`] | `ControlStore` |
+//! | [`audit`] | `AuditStore` |
+//! | [`trust`] | `TrustStore` |
+//! | [`sessions`] | `SessionStore`: who has signed in |
+//! | [`schemas`] | `SchemaStore` |
+//! | [`jobs`] | `JobStore` |
 
 pub(crate) mod address;
+mod audit;
+mod control;
 mod failure;
+mod jobs;
 mod migrations;
+mod nul;
 mod pool;
+mod schemas;
+mod select;
+mod sessions;
 mod sql;
 mod sql_connections;
 mod sql_times;
 pub(crate) mod sql_values;
 mod store;
 mod tls;
+mod trust;
 
 pub use sql::PostgresSql;
 pub use store::{PostgresOptions, PostgresStore};

@@ -1,0 +1,199 @@
+// Batches against answers that a server may give: what a person sees of one that is rejected, cancelled, checked, sent in
+// parts, paused and gone on with.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { eachTestHasAServerAndAPage, says, server, watched } from './support.mjs';
+import { answers, batchOf, tell } from './told.mjs';
+
+eachTestHasAServerAndAPage();
+
+/** @param {string} name @param {string} text */
+const file = (name, text) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(text) });
+
+test('a rejected batch says that nothing is stored, why, where, and hands out all of it', async () => {
+  const { page } = watched;
+  await tell(page, answers('prices', 100));
+  await page.goto(`${server.origin}/ui/batches/b4`);
+  await says(page, 'outcome', /✗ Rejected: 0 of 48,210 rows stored\. ?prices/);
+  await page.waitForSelector('[data-test=row-errors-row]');
+  assert.equal(await page.locator('[data-test=row-errors-row]').count(), 100);
+  assert.match((await page.locator('[data-test=row-errors]').textContent()) ?? '', /The first 100 of 12,431 errors/);
+  assert.match((await page.locator('[data-test=phases]').textContent()) ?? '', /Receiving.*Waiting.*Applying5 s/);
+  assert.equal(await page.locator('[data-test=cancel]').count(), 0);
+  await page.route('**/batches/b4/errors', (route) => {
+    assert.equal(route.request().headers().accept, 'application/x-ndjson');
+    return route.fulfill({ contentType: 'application/x-ndjson', body: '{"row":1}\n' });
+  });
+  const [saved] = await Promise.all([page.waitForEvent('download'), page.click('[data-test=all-errors]')]);
+  assert.equal(saved.suggestedFilename(), 'eyas-batch-errors.ndjson');
+  await watched.assertClean();
+});
+
+test('cancelling asks first, and says so afterwards', async () => {
+  const { page } = watched;
+  const told = answers('prices', 3);
+  await tell(page, told);
+  await page.route('**/batches/b1', (route) => {
+    if (route.request().method() !== 'DELETE') return route.fallback();
+    assert.equal(route.request().headers()['x-requested-by'], 'console');
+    told.set('/batches/b1', { ...batchOf('prices', 5), id: 'b1' });
+    return route.fulfill({ json: told.get('/batches/b1') });
+  });
+  await page.goto(`${server.origin}/ui/batches/b1`);
+  await says(page, 'outcome', /Queued: 48,210 rows are safe/);
+  await page.click('[data-test=cancel]');
+  assert.match((await page.locator('[data-test=ask]').textContent()) ?? '', /None of its 48,210 rows/);
+  await page.click('[data-test=ask] button.primary');
+  await says(page, 'outcome', /○ Cancelled: 0 of 48,210 rows stored/);
+  assert.equal(await page.locator('[data-test=cancel]').count(), 0);
+  await watched.assertClean();
+});
+
+test('the list is filtered by its address, pages, and is asked twice a second only while something moves', async () => {
+  const { page } = watched;
+  const told = answers('prices', 3);
+  await tell(page, told);
+  await page.clock.install();
+  await page.goto(`${server.origin}/ui/batches?state=applying`);
+  await page.waitForSelector('[data-test=batch-list-row]');
+  assert.equal(await page.inputValue('[data-test=filter-state]'), 'applying');
+  await says(page, 'bar-text', '31,200 of 48,210 rows');
+  const [asked] = await Promise.all([page.waitForRequest(/\/batches\?.*table=prices/), page.selectOption('[data-test=filter-table]', 'prices')]);
+  assert.equal(new URL(asked.url()).searchParams.get('state'), 'applying');
+  assert.equal(new URL(page.url()).search, '?state=applying&table=prices');
+  await page.click('[data-test=older]');
+  assert.equal(new URL(page.url()).searchParams.get('after'), 'prices');
+  await page.goBack();
+  assert.equal(new URL(page.url()).search, '?state=applying&table=prices');
+  let n = 0;
+  page.on('request', (request) => (n += Number(new URL(request.url()).pathname === '/batches')));
+  for (let at = 0; at < 10; at += 1) await page.clock.runFor(500).then(() => page.evaluate(() => fetch('/healthz')));
+  assert.ok(n >= 5 && n <= 11, `${n} in 5 s while it moves`);
+  told.set('/batches', { batches: [batchOf('prices', 3)], next: null });
+  await page.waitForFunction(() => document.querySelectorAll('[data-test=batch-list-row]').length <= 3);
+  await page.clock.runFor(1000);
+  await says(page, 'batch-state', /✓ committed/);
+  n = 0;
+  for (let at = 0; at < 10; at += 1) await page.clock.runFor(500).then(() => page.evaluate(() => fetch('/healthz')));
+  assert.ok(n <= 2, `${n} in 5 s while nothing moves`);
+  await watched.assertClean();
+});
+
+test('a file is checked first, and what is wrong is shown; nothing else is sent', async () => {
+  const { page } = watched;
+  const told = answers('prices', 1);
+  await tell(page, told);
+  await page.goto(`${server.origin}/ui/batches`);
+  /** @type {[string, string, string | undefined][]} */
+  const sent = [];
+  await page.route('**/tables/prices/batches*', (route) => {
+    sent.push([route.request().method(), new URL(route.request().url()).search, route.request().headers()['content-type']]);
+    return route.fulfill({ json: { dry_run: true, table: 'prices', rows: 3, n_errors: 1, errors: [{ row: 2, line: 3, pointer: '/price', rule: 'type', detail: 'must be an integer' }] } });
+  });
+  await page.setInputFiles('[data-test=file]', file('prices 2016.csv', 'a,b\n1,2\n'));
+  assert.equal(await page.inputValue('[data-test=format]'), 'text/csv');
+  assert.equal(await page.inputValue('[data-test=table]'), 'prices');
+  assert.equal(await page.isChecked('[data-test=dry-run]'), true);
+  assert.match((await page.locator('[data-test=columns]').textContent()) ?? '', /prices prices needed.*day date.*has a default.*takes the place of all rows/);
+  await says(page, 'go', 'Check the file');
+  await page.click('[data-test=go]');
+  await says(page, 'verdict', '✗ 1 error in 3 rows. Nothing was stored.');
+  await says(page, 'row-errors-row', /^ ?line 3row 2\/pricetypemust be an integer/);
+  assert.equal(await page.locator('[data-test=for-real]').count(), 0);
+  assert.deepEqual(sent, [['POST', '?label=prices+2016.csv&dry_run=true', 'text/csv']]);
+  await watched.assertClean();
+});
+
+test('checked, then uploaded for real by the keyboard: parts, a lost connection, a pause, and on to the batch', async () => {
+  const { page } = watched;
+  const told = answers('prices', 1);
+  await tell(page, told);
+  const size = 9 << 20;
+  /** What the server has. */
+  const held = { bytes: 0, isWhole: false, nLost: 0, key: '' };
+  await page.route('**/tables/prices/batches*', (route) => {
+    const request = route.request();
+    if (request.url().includes('dry_run')) return route.fulfill({ json: { dry_run: true, table: 'prices', rows: 90, n_errors: 0, errors: [] } });
+    assert.equal(request.headers()['upload-complete'], '?0');
+    held.key = request.headers()['idempotency-key'] ?? '';
+    return route.fulfill({ status: 201, headers: { location: '/batches/b3', 'upload-offset': '0' } });
+  });
+  await page.route('**/batches/b3', async (route) => {
+    const { method, headers } = { method: route.request().method(), headers: route.request().headers() };
+    if (method === 'HEAD') return route.fulfill({ status: 204, headers: { 'upload-offset': String(held.bytes), 'upload-complete': held.isWhole ? '?1' : '?0' } });
+    if (method === 'GET') return route.fulfill({ json: { ...batchOf('prices', 3) } });
+    assert.equal(method, 'PATCH');
+    assert.equal(Number(headers['upload-offset']), held.bytes);
+    if (held.nLost < 1 && held.bytes > 0) {
+      held.nLost += 1;
+      return route.abort('connectionreset');
+    }
+    held.isWhole = headers['upload-complete'] === '?1';
+    held.bytes = held.isWhole ? size : held.bytes + (4 << 20) - 77;
+    if (!held.isWhole) return route.fulfill({ status: 204, headers: { 'upload-offset': String(held.bytes) } });
+    return route.fulfill({ status: 202, json: batchOf('prices', 3) });
+  });
+  await page.goto(`${server.origin}/ui/batches`);
+  await page.waitForSelector('[data-test=choose-file]');
+  await page.focus('[data-test=choose-file]');
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')]);
+  await chooser.setFiles(file('prices.ndjson', 'x'.repeat(size)));
+  await page.focus('[data-test=go]');
+  await page.keyboard.press('Enter');
+  await says(page, 'verdict', '✓ 90 rows checked, and none is wrong. Nothing was stored yet.');
+  await page.focus('[data-test=for-real]');
+  await page.keyboard.press('Enter');
+  await says(page, 'upload-state', /cannot be reached.*Trying again/);
+  await page.click('[data-test=pause-upload]');
+  await says(page, 'upload-state', /Paused/);
+  const [leaving] = await Promise.all([page.waitForEvent('dialog'), page.close({ runBeforeUnload: true })]);
+  assert.equal(leaving.type(), 'beforeunload');
+  await page.waitForSelector('[data-test=resume-upload]');
+  await page.click('[data-test=resume-upload]');
+  await says(page, 'outcome', /✓ Committed: all 48,210 rows stored/);
+  assert.equal(new URL(page.url()).pathname, '/ui/batches/b3');
+  assert.equal(held.bytes, size);
+  assert.match(held.key, /^console-[0-9a-f]{24}$/);
+});
+
+test('a file that is dropped is chosen, and an upload that was broken off goes on with the same file', async () => {
+  const { page } = watched;
+  await tell(page, answers('prices', 1));
+  await page.goto(`${server.origin}/ui/batches`);
+  await page.waitForSelector('[data-test=choose-file]');
+  await page.evaluate(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(['{"a":1}\n'], 'prices.ndjson'));
+    document.querySelector('main')?.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: transfer }));
+  });
+  await says(page, 'columns', /needed/);
+  await page.click('text=Remove');
+  await page.goto(`${server.origin}/ui/batches/b0`);
+  await says(page, 'go-on', /1 MB of the file are here/);
+  await page.route('**/batches/b0', (route) => {
+    if (route.request().method() === 'HEAD') return route.fulfill({ status: 204, headers: { 'upload-offset': '1000000', 'upload-complete': '?0' } });
+    return route.fallback();
+  });
+  await page.setInputFiles('[data-test=file]', file('other.ndjson', '{"a":1}\n'));
+  await says(page, 'upload-fault', /This is not the file/);
+  await watched.assertClean();
+});
+
+test('who is told nothing sees why: no such batch, and a server without tables', async () => {
+  const { page } = watched;
+  await tell(page, answers('prices', 0));
+  await page.goto(`${server.origin}/ui/batches`);
+  await says(page, 'no-tables', /\[tables\.prices\].*migrations = "migrations\/"/);
+  await page.route((url) => url.pathname === '/batches/none', (route) => route.fulfill({ status: 404, json: { code: 'no_such_batch', detail: 'There is no such batch.' } }));
+  await page.goto(`${server.origin}/ui/batches/none`);
+  await says(page, 'no-batch', /There is no such batch/);
+  await page.keyboard.press('g');
+  await page.keyboard.press('b');
+  await page.waitForSelector('[data-test=no-tables]');
+  await page.keyboard.press('g');
+  await page.keyboard.press('q');
+  await page.waitForSelector('[data-test=sql-screen]');
+  await watched.assertClean();
+});

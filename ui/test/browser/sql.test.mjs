@@ -1,0 +1,100 @@
+// SQL: published queries with their parameters in the address, answers as they were written, and SQL of one's own.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { eachTestHasAServerAndAPage, says, server, watched } from './support.mjs';
+import { answers, tell } from './told.mjs';
+
+eachTestHasAServerAndAPage();
+
+const BODY = '{"rates":[{"day":"2016-01-02","price":12345678901234567890},{"day":"2016-01-01","price":1.10}]}';
+
+test('a query is filled in and run by the keyboard, its address keeps the values, and numbers stay as written', async () => {
+  const { page } = watched;
+  await tell(page, answers('rates', 1));
+  /** @type {string[]} */
+  const asked = [];
+  await page.route((url) => url.pathname === '/rates', (route) => {
+    asked.push(new URL(route.request().url()).search);
+    return route.fulfill({ contentType: 'application/json', body: BODY });
+  });
+  await page.goto(`${server.origin}/ui/sql`);
+  await page.click('[data-test=query-link]');
+  await page.fill('[name=day]', '2016-01-02');
+  await page.fill('[name=codes]', 'CNSGH\nb c');
+  await page.focus('[name=codes]');
+  await page.keyboard.press('Control+Enter');
+  await says(page, 'answer-facts', /^2 rows · [\d.]+ ms$/);
+  assert.deepEqual(asked, ['?day=2016-01-02&codes=CNSGH&codes=b+c']);
+  const cells = await page.locator('[data-test=answer-row] td').allTextContents();
+  assert.deepEqual(cells, ['2016-01-02', '12345678901234567890', '2016-01-01', '1.10']);
+  assert.equal(new URL(page.url()).search, '?p.day=2016-01-02&p.codes=CNSGH&p.codes=b+c&run=1');
+  await page.click('[data-test=as-json]');
+  await says(page, 'answer-text', BODY);
+  await page.click('[data-test=as-chart]');
+  await page.waitForSelector('[data-test=answer-chart] canvas');
+  assert.equal(await page.getAttribute('[data-test=csv-link]', 'href'), '/rates.csv?day=2016-01-02&codes=CNSGH&codes=b+c');
+  await says(page, 'snippet', new RegExp(`curl '${server.origin}/rates\\?day=2016-01-02&codes=CNSGH&codes=b\\+c'`));
+
+  // The same from the address alone, and back to what was there before.
+  await page.reload();
+  await says(page, 'answer-facts', /^2 rows/);
+  assert.equal(await page.inputValue('[name=codes]'), 'CNSGH\nb c');
+  await page.fill('[name=day]', '2016-01-03');
+  await page.click('[data-test=run]');
+  await page.waitForFunction(() => location.search.includes('2016-01-03'));
+  await page.goBack();
+  await page.waitForFunction(() => /** @type {HTMLInputElement} */ (document.querySelector('[name=day]')).value === '2016-01-02');
+  await watched.assertClean();
+});
+
+test('what the server refuses is said in its words, and the answer before stays', async () => {
+  const { page } = watched;
+  await tell(page, answers('rates', 1));
+  await page.goto(`${server.origin}/ui/sql/rates?p.day=2016-01-01&run=1`);
+  await page.waitForSelector('[data-test=answer-row]');
+  await page.route((url) => url.pathname === '/rates', (route) => route.fulfill({ status: 422, headers: { 'x-request-id': 'r7' }, json: { code: 'query_timeout', detail: 'It took longer than 5 s.' } }));
+  await page.fill('[name=codes]', 'x');
+  await page.click('[data-test=run]');
+  await says(page, 'failed', /gave no answer.*It took longer than 5 s\..*Status 422 · request r7/);
+  assert.equal(await page.locator('[data-test=answer-row]').count(), 3);
+  await page.goto(`${server.origin}/ui/sql/none`);
+  await says(page, 'no-query', /There is no query none/);
+  await watched.assertClean();
+});
+
+test('SQL of one’s own: an answer, a refusal in the database’s words, and the card when it is off', async () => {
+  const { page } = watched;
+  await tell(page, answers('rates', 0));
+  let status = 200;
+  await page.route((url) => url.pathname === '/sql', (route) => {
+    assert.equal(route.request().headers()['x-requested-by'], 'console');
+    if (status === 200) return route.fulfill({ contentType: 'application/json', body: '{"columns":[{"name":"n","type":""},{"name":"n","type":""}],"rows":[[9007199254740993,null]],"truncated":true,"ms":0.412}' });
+    return route.fulfill({ status, json: status === 422 ? { code: 'sql_refused', detail: 'near "drop": not a statement that reads' } : { code: 'sql_disabled', detail: 'Off.' } });
+  });
+  await page.goto(`${server.origin}/ui/sql`);
+  await says(page, 'empty', /No query is published yet.*where day between :date_from.*\[queries\.rates\]/);
+  assert.equal(await page.isDisabled('[data-test=run-sql]'), true);
+  await page.fill('[data-test=sql]', 'select 1');
+  await page.keyboard.press('Control+Enter');
+  await says(page, 'answer-facts', /^1 row · 0\.4 ms · ⚠ cut: there are more$/);
+  assert.deepEqual(await page.locator('[data-test=answer-row] td').allTextContents(), ['9007199254740993', 'null']);
+  assert.equal(new URL(page.url()).searchParams.get('sql'), 'select 1');
+  status = 422;
+  await page.click('[data-test=run-sql]');
+  await says(page, 'refused', /Not run\. near "drop": not a statement that reads/);
+  status = 404;
+  await page.click('[data-test=run-sql]');
+  await says(page, 'sql-off', /\[sql\].*enabled = true/);
+  await watched.assertClean();
+});
+
+test('who may only read sees the queries, and that SQL of one’s own is not for them', async () => {
+  const { page } = watched;
+  await tell(page, answers('rates', 2).set('/session', { required: true, signed_in: true, roles: ['read'], actor: 'x', expires_at: null }));
+  await page.goto(`${server.origin}/ui/sql`);
+  await says(page, 'look-only', /scope admin/);
+  assert.equal(await page.isDisabled('[data-test=sql]'), true);
+  assert.equal(await page.locator('[data-test=query-link]').count(), 2);
+});
