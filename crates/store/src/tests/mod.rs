@@ -8,6 +8,7 @@ mod plans;
 mod postgres;
 mod postgres_applied;
 mod postgres_settled;
+mod postgres_sql;
 mod postgres_tables;
 mod sqlite;
 mod sqlite_files;
