@@ -51,6 +51,7 @@ function newKey() {
 /** @param {FileList | null | undefined} files @param {import('../lib/batch.js').Table[]} tables */
 export function choose(files, tables) {
   const file = files?.[0];
+  if (isBusy()) say('Another file is on its way.');
   if (file === undefined || isBusy()) return;
   if (Number(files?.length) > 1) say('One file is one batch: the first one was taken.');
   upload.value = {
@@ -84,6 +85,7 @@ export function check() {
     const answer = await transfer({ method: 'POST', path: addressOf(now, true), headers: { 'content-type': now.type }, body: now.file, stop, onSent: (bytes) => change({ bytes }) });
     if (answer.status !== 200) throw answer.refusal();
     change({ phase: 'checked', verdict: JSON.parse(answer.text) });
+    say('The file is checked.', { isVisible: false });
   });
 }
 

@@ -26,7 +26,7 @@ import { count } from './amount.js';
  * @property {number | null} upload_offset
  */
 /** @typedef {{ row: number, line: number, pointer: string, rule: string, detail: string }} RowError */
-/** @typedef {{ name: string, type: string, nullable: boolean, has_default: boolean }} Column */
+/** @typedef {{ name: string, type: string, declared: string, nullable: boolean, has_default: boolean, generated: boolean }} Column */
 /** @typedef {{ name: string, mode: 'append' | 'replace', columns: Column[], schema: boolean }} Table */
 
 /** Each state with its colour and its sign. @type {Map<BatchState, [string, string]>} */
