@@ -21,6 +21,10 @@ pub(crate) struct TortureArgs {
     #[arg(long, default_value_t = 200)]
     kills: u32,
 
+    /// The database under it. PostgreSQL is a server of its own, and is killed as well
+    #[arg(long, default_value = "sqlite", value_parser = ["sqlite", "postgres"])]
+    store: String,
+
     /// Seed of the run. A failure prints its seed; the same seed repeats the same choices
     #[arg(long)]
     seed: Option<u64>,
@@ -36,11 +40,13 @@ pub(crate) fn run(root: &Path, args: &TortureArgs) -> anyhow::Result<bool> {
         .current_dir(root)
         .args(["test", "--package", "eyas", "--profile", "ci", "--test", "it", "--"])
         .args([TEST, NO_POINTS, "--exact", "--nocapture"])
+        .env("EYAS_TEST_STORE", &args.store)
         .env("EYAS_TORTURE_KILLS", args.kills.to_string());
     if let Some(seed) = args.seed {
         command.env("EYAS_TORTURE_SEED", seed.to_string());
     }
-    headline("torture", &format!("EYAS_TORTURE_KILLS={} {}", args.kills, spelled(&command)));
+    let settings = format!("EYAS_TEST_STORE={} EYAS_TORTURE_KILLS={}", args.store, args.kills);
+    headline("torture", &format!("{settings} {}", spelled(&command)));
     let mut closing = Vec::new();
     let ok = pass_through(&mut command, &mut closing)?;
     // A renamed test would otherwise pass by running nothing.

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::cli_admin::AdminCommand;
+use crate::cli_import::ImportArgs;
 use crate::units;
 
 /// One binary that takes JSON events over HTTP, never loses one, keeps them in a database that people can
@@ -91,6 +92,16 @@ pub(crate) enum Command {
         Exit codes: 0 all accepted · 3 the server refused · 4 the server cannot be reached."
     )]
     Send(SendArgs),
+    /// Import a file of rows into a table, all of them or none
+    #[command(after_help = "Examples:\n  eyas import prices.csv --into prices\n  \
+        eyas import prices.ndjson.gz --into prices --dry-run\n  zcat p.csv.gz | eyas import - --into prices --format csv\n  \
+        eyas import --from-dump rates.sql\n\n\
+        The rows become visible at once, when the last one is there. Whatever breaks meanwhile, the same command goes \
+        on where the server stands; a file that was committed already is not sent again. From a dump of `pg_dump` (plain, \
+        with COPY) each table is a batch, behind those that it refers to.\n\n\
+        Exit codes: 0 committed (with --no-wait: received whole) · 3 the server refused the request · 4 it cannot be \
+        reached · 5 rows are wrong, or the batch was cancelled: nothing is stored.")]
+    Import(ImportArgs),
     /// Load a server with events at a fixed rate, then prove that every accepted one is stored
     #[command(
         after_help = "An open loop: requests are sent when they are due, and a latency counts from then, so a server \

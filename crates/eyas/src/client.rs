@@ -7,7 +7,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
@@ -15,9 +15,11 @@ use hyper_util::client::legacy::Client as Pooled;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
+use tokio::sync::mpsc;
 
 use crate::dial::{Dial, Dialling};
 use crate::exit::CommandError;
+use crate::outgoing::Outgoing;
 use crate::printable::{printable, printable_start};
 
 /// How long a connection may take to come about.
@@ -55,8 +57,8 @@ pub(crate) struct Client {
 /// Connections that are kept.
 #[derive(Debug)]
 enum Pool {
-    Network(Pooled<HttpConnector, Full<Bytes>>),
-    Local(Pooled<Dial, Full<Bytes>>),
+    Network(Pooled<HttpConnector, Outgoing>),
+    Local(Pooled<Dial, Outgoing>),
 }
 
 /// An answer, read to its end.
@@ -64,6 +66,8 @@ enum Pool {
 pub(crate) struct Answer {
     /// Its status.
     pub(crate) status: StatusCode,
+    /// Its head.
+    pub(crate) headers: HeaderMap,
     /// How long the server asks to wait.
     pub(crate) retry_after: Option<Duration>,
     /// Its body.
@@ -145,7 +149,7 @@ impl Client {
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        let request = request.body(Full::new(body.unwrap_or_default()));
+        let request = request.body(Outgoing::whole(body.unwrap_or_default()));
         let request = request.map_err(|error| ClientError::Connect(error.to_string()))?;
         let answer = async { Answer::read(self.send(request).await?).await };
         tokio::time::timeout(ANSWER_WAIT, answer).await.unwrap_or_else(|_| Err(no_answer()))
@@ -163,10 +167,48 @@ impl Client {
             .uri(format!("{}{path}", self.base))
             .header(CONTENT_TYPE, content_type)
             .header(ACCEPT, "application/json, application/problem+json")
-            .body(Full::new(body))
+            .body(Outgoing::whole(body))
             .map_err(|error| ClientError::Connect(error.to_string()))?;
         let answer = async { Answer::read(self.send(request).await?).await };
         tokio::time::timeout(ANSWER_WAIT, answer).await.unwrap_or_else(|_| Err(no_answer()))
+    }
+
+    /// Asks with any method, headers and body, and reads the whole answer.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: Bytes,
+    ) -> Result<Answer, ClientError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(ACCEPT, "application/json, application/problem+json");
+        for &(name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Outgoing::whole(body));
+        let request = request.map_err(|error| ClientError::Connect(error.to_string()))?;
+        let answer = async { Answer::read(self.send(request).await?).await };
+        tokio::time::timeout(ANSWER_WAIT, answer).await.unwrap_or_else(|_| Err(no_answer()))
+    }
+
+    /// Posts pieces as they come, for as long as they come, and reads the whole answer.
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        pieces: mpsc::Receiver<Bytes>,
+    ) -> Result<Answer, ClientError> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}{path}", self.base))
+            .header(CONTENT_TYPE, content_type)
+            .header(ACCEPT, "application/json, application/problem+json")
+            .body(Outgoing::Pieces(pieces))
+            .map_err(|error| ClientError::Connect(error.to_string()))?;
+        Answer::read(self.send(request).await?).await
     }
 
     /// Gets `path` (with its query) and reads the whole answer.
@@ -184,7 +226,7 @@ impl Client {
         let request = Request::builder()
             .uri(format!("{}{path}", self.base))
             .header(ACCEPT, accept)
-            .body(Full::default())
+            .body(Outgoing::whole(Bytes::new()))
             .map_err(|error| ClientError::Connect(error.to_string()))?;
         let response = self.send(request);
         tokio::time::timeout(ANSWER_WAIT, response).await.unwrap_or_else(|_| Err(no_answer()))
@@ -200,7 +242,7 @@ impl Client {
 
     async fn send(
         &self,
-        mut request: Request<Full<Bytes>>,
+        mut request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, ClientError> {
         if let Some(bearer) = &self.bearer {
             request.headers_mut().insert(AUTHORIZATION, bearer.clone());
@@ -226,7 +268,8 @@ impl Answer {
         let (head, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| ClientError::Lost(root_cause(&*error)))?.to_bytes();
-        Ok(Self { status: head.status, retry_after: retry_after(&head.headers), body })
+        let retry_after = retry_after(&head.headers);
+        Ok(Self { status: head.status, headers: head.headers, retry_after, body })
     }
 }
 

@@ -11,13 +11,14 @@ use std::time::Duration;
 use gateway::{Quota, Rates};
 use pipeline::RetentionRules;
 use queue::RESERVE_BYTES_MAX;
-use store::ConfiguredSchema;
+use store::{ConfiguredSchema, SqlLimits};
 
 use crate::address::host_of;
 use crate::ages::{self, Ages};
 use crate::cli::Overrides;
 use crate::logging::LogFormat;
-use crate::otlp::{OtlpOptions, traces_url};
+use crate::otlp::{self, OtlpOptions};
+use crate::queries_config::{self, ConfiguredQuery};
 use crate::rates::{RateFault, quota};
 use crate::schema_files;
 use crate::secrets::masked;
@@ -46,6 +47,9 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("limits.address_burst", "EYAS_LIMITS_ADDRESS_BURST", "0"),
     ("limits.refusals_rate", "EYAS_LIMITS_REFUSALS_RATE", "10"),
     ("limits.refusals_burst", "EYAS_LIMITS_REFUSALS_BURST", "100"),
+    ("sql.enabled", "EYAS_SQL_ENABLED", "false"),
+    ("sql.timeout", "EYAS_SQL_TIMEOUT", "5s"),
+    ("sql.rows_max", "EYAS_SQL_ROWS_MAX", "1000"),
     ("store.refused_retry", "EYAS_STORE_REFUSED_RETRY", "30s"),
 ];
 
@@ -60,8 +64,6 @@ const REFUSED_RETRY: Duration = Duration::from_secs(30);
 const REFUSED_RETRY_MIN: Duration = Duration::from_millis(50);
 
 const OTEL_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-/// Share of requests that are traced where nobody says otherwise.
-const OTLP_RATIO: f64 = 0.01;
 
 const DEFAULT_FILE: &str = "eyas.toml";
 
@@ -96,6 +98,9 @@ pub(crate) struct Config {
     pub(crate) schemas: Vec<ConfiguredSchema>,
     /// Which tables take batches.
     pub(crate) tables: TablesConfig,
+    /// SQL that is published, and what administrators may ask.
+    pub(crate) queries: Vec<ConfiguredQuery>,
+    pub(crate) sql: Option<SqlLimits>,
     /// The file that was read, to read it again on SIGHUP.
     pub(crate) file: Option<PathBuf>,
     /// What seems wrong but stops nothing.
@@ -153,6 +158,7 @@ struct Layers {
     settings: BTreeMap<&'static str, Setting>,
     schemas: Vec<ConfiguredSchema>,
     tables: TablesConfig,
+    queries: Vec<ConfiguredQuery>,
     file: Option<PathBuf>,
     /// Ages of single streams.
     ages: Ages,
@@ -197,6 +203,9 @@ impl Layers {
                 }
                 (None, value) if key == "tables" => {
                     self.tables = tables_config::read(value, path, &mut self.problems);
+                }
+                (None, value) if key == "queries" => {
+                    self.queries = queries_config::read(value, path, &mut self.problems);
                 }
                 (None, toml::Value::Table(inner)) if is_section(&key) => {
                     self.read_table(inner, &format!("{key}."), path);
@@ -290,6 +299,7 @@ impl Layers {
         let refused_retry = self.refused_retry();
         let log_format = self.log_format();
         let otlp = self.otlp();
+        let sql = self.sql();
         if self.problems.is_empty() {
             let warnings = self.warnings;
             Ok(Config {
@@ -307,6 +317,8 @@ impl Layers {
                 otlp,
                 schemas: self.schemas,
                 tables: self.tables,
+                queries: self.queries,
+                sql,
                 file: self.file,
                 warnings,
             })
@@ -433,23 +445,19 @@ impl Layers {
     }
 
     fn otlp(&mut self) -> Option<OtlpOptions> {
-        let ratio = self.settings.get("otlp.ratio").map_or(Some(OTLP_RATIO), |setting| {
-            setting.text().parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio))
-        });
-        if ratio.is_none() {
-            self.problem("otlp.ratio", "is not a share between 0 and 1, like 0.01");
-        }
-        let endpoint = self.settings.get("otlp.endpoint")?.text().to_owned();
-        if endpoint.is_empty() {
-            return None;
-        }
-        if traces_url(&endpoint).is_none() {
-            self.problem(
-                "otlp.endpoint",
-                "is not a plain address of a collector, like http://127.0.0.1:4318",
-            );
-        }
-        Some(OtlpOptions { endpoint, ratio: ratio? })
+        let read = otlp::read(|key| self.settings.get(key).map(Setting::text));
+        read.unwrap_or_else(|(key, words)| {
+            self.problem(key, words);
+            None
+        })
+    }
+
+    fn sql(&mut self) -> Option<SqlLimits> {
+        let read = queries_config::sql(|key| self.settings.get(key).map(Setting::text));
+        read.unwrap_or_else(|(key, words)| {
+            self.problem(key, &words);
+            None
+        })
     }
 
     fn events_file(&mut self) -> String {
@@ -477,7 +485,7 @@ fn is_section(key: &str) -> bool {
 
 fn texts(value: &toml::Value) -> Option<Vec<String>> {
     match value {
-        toml::Value::Integer(number) => Some(vec![number.to_string()]),
+        toml::Value::Integer(_) | toml::Value::Boolean(_) => Some(vec![value.to_string()]),
         toml::Value::String(text) => Some(vec![text.clone()]),
         toml::Value::Array(values) => {
             values.iter().map(|value| value.as_str().map(str::to_owned)).collect()

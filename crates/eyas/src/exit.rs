@@ -9,6 +9,8 @@ pub(crate) enum CommandError {
     Usage(String),
     /// The server answered with a 4xx problem.
     Refused(String),
+    /// The rows of a batch were refused, or somebody cancelled it: nothing of it is stored.
+    Rejected(String),
     /// The server cannot be reached, or the connection was lost for good.
     Unreachable(String),
     /// The configuration is wrong.
@@ -31,6 +33,7 @@ impl CommandError {
             Self::Usage(_) => 2,
             Self::Refused(_) => 3,
             Self::Unreachable(_) => 4,
+            Self::Rejected(_) => 5,
             Self::Damaged(_) => 65,
             Self::Poisoned(_) => 74,
             Self::Locked(_) => 75,
@@ -44,6 +47,7 @@ impl CommandError {
             Self::Usage(text)
             | Self::Refused(text)
             | Self::Unreachable(text)
+            | Self::Rejected(text)
             | Self::Config(text)
             | Self::Locked(text)
             | Self::Damaged(text)

@@ -3,15 +3,15 @@
 //!
 //! | room | what |
 //! |---|---|
-//! | [`cli`], [`cli_admin`], [`cli_schema`], [`cli_at`] | the command line |
+//! | [`cli`], [`cli_admin`], [`cli_schema`], [`cli_import`], [`cli_at`] | the command line |
 //! | [`config`] | file, environment, flags |
 //! | [`schema_files`] | the schemas that the configuration names |
 //! | [`server`], [`refusals`] | the server as one value, and why it does not start |
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`otlp`] | traces to a collector |
 //! | [`logging`] | log lines, for people and for machines |
-//! | [`commands`] | `serve`, `restart`, `send`, `tail`, `load`, `doctor`, `config`, `log`, and those of administration |
-//! | [`client`], [`dial`] | the HTTP client of the client commands |
+//! | [`commands`] | `serve`, `restart`, `send`, `import`, `tail`, `load`, `doctor`, `config`, `log`, and those of administration |
+//! | [`client`], [`outgoing`], [`dial`] | the HTTP client of the client commands |
 //! | [`admin_socket`] | the Unix socket of administration |
 //! | [`spelling`] | what a wrong word may have meant |
 //! | [`units`] | times and sizes in words |
@@ -31,6 +31,7 @@ mod banner;
 mod cli;
 mod cli_admin;
 mod cli_at;
+mod cli_import;
 mod cli_schema;
 mod client;
 mod commands;
@@ -46,7 +47,9 @@ mod lock;
 mod logging;
 mod notify;
 mod otlp;
+mod outgoing;
 mod printable;
+mod queries_config;
 mod rates;
 mod refusals;
 mod schema_files;
@@ -78,6 +81,7 @@ use crate::client::Server;
 use crate::commands::admin::access::Target;
 use crate::commands::admin::command as admin;
 use crate::commands::doctor::command as doctor;
+use crate::commands::import::command as import;
 use crate::commands::load::command as load;
 use crate::commands::log::renew::Task;
 use crate::commands::log::{inspect, renew, verify};
@@ -144,6 +148,9 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         Some(Command::Completions { shell }) => completions(*shell),
         Some(Command::Send(args)) => {
             send::run(args, &server(cli, args.url.as_deref())?, cli.json).await
+        }
+        Some(Command::Import(args)) => {
+            import::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Load(args)) => {
             load::run(args, &server(cli, args.url.as_deref())?, cli.json).await

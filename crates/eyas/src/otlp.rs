@@ -42,6 +42,26 @@ pub(crate) struct OtlpOptions {
     pub(crate) ratio: f64,
 }
 
+/// Share of requests that are traced where nobody says otherwise.
+const RATIO: f64 = 0.01;
+
+/// What `[otlp]` says, by its keys' texts; `None` where nothing is traced. The error is a key and what is wrong with it.
+pub(crate) fn read<'a>(
+    text: impl Fn(&'static str) -> Option<&'a str>,
+) -> Result<Option<OtlpOptions>, (&'static str, &'static str)> {
+    let ratio = text("otlp.ratio")
+        .map_or(Some(RATIO), |text| text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)));
+    let ratio = ratio.ok_or(("otlp.ratio", "is not a share between 0 and 1, like 0.01"))?;
+    let Some(endpoint) = text("otlp.endpoint").filter(|endpoint| !endpoint.is_empty()) else {
+        return Ok(None);
+    };
+    if traces_url(endpoint).is_none() {
+        let words = "is not a plain address of a collector, like http://127.0.0.1:4318";
+        return Err(("otlp.endpoint", words));
+    }
+    Ok(Some(OtlpOptions { endpoint: endpoint.to_owned(), ratio }))
+}
+
 /// The address that traces are posted to, if `endpoint` can be one.
 pub(crate) fn traces_url(endpoint: &str) -> Option<Uri> {
     let url: Uri = format!("{}/v1/traces", endpoint.trim_end_matches('/')).parse().ok()?;

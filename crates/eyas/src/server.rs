@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gateway::{
-    Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Queries, Registry, Sessions,
+    Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Registry, Sessions,
 };
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{
@@ -30,7 +30,7 @@ use crate::exit::CommandError;
 use crate::otlp::Exporter;
 use crate::refusals::{no_token, not_sealed, poison, refused_log, refused_pair};
 use crate::signals::Wanted;
-use crate::{descriptors, otlp, schema_files, user_tables, wiring};
+use crate::{descriptors, otlp, queries_config, schema_files, user_tables, wiring};
 
 /// How long the consumer may go on after the last request has been answered.
 const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
@@ -167,7 +167,11 @@ impl Server {
             jobs,
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
-            queries: Queries::none(),
+            queries: queries_config::published(
+                wiring::dialect(&self.config),
+                &self.config.queries,
+                self.config.sql,
+            ),
             options: edge_options(&self.config, &self.instance, &url),
             data_dir: self.config.data_dir.clone(),
         }));

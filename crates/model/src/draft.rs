@@ -1,6 +1,6 @@
 //! An event on its way into the log: every text checked, no `Seq` yet. It borrows its fields from the request.
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::time::Timestamp;
 
@@ -20,6 +20,11 @@ impl ContentHash {
             hasher.update(field.unwrap_or_default());
         }
         Self(hasher.digest128())
+    }
+
+    /// Hashes bytes as they are: for whoever marks the borders of fields by himself.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(xxh3_128(bytes))
     }
 }
 

@@ -38,7 +38,7 @@ pub enum SqlValue {
 }
 
 /// What one run may cost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqlLimits {
     /// The database works no longer than this, the wait for a connection included.
     pub time_max: Duration,

@@ -3,6 +3,7 @@
 //! ```text
 //! installation   where PostgreSQL's programs are, as whom they run; what to do where they are missing
 //! postgres       a cluster of its own: killed, stopped, started again, set back to an earlier state
+//! pooler         pgbouncer in front of a cluster
 //! server         a server that takes connections: databases of its own for each test, SQL by psql
 //! ports          ports that stay free over a restart
 //! warden         ends a server whose test process died
@@ -12,6 +13,7 @@
 //! a missing program fails with the command that installs it; nothing is skipped.
 
 mod installation;
+mod pooler;
 mod ports;
 mod postgres;
 mod server;
@@ -21,5 +23,6 @@ mod warden;
 mod tests;
 
 pub use installation::Installation;
+pub use pooler::Pooler;
 pub use postgres::{Postgres, Snapshot};
 pub use server::{Database, Server, Session};

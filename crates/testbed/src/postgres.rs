@@ -78,7 +78,7 @@ impl Postgres {
         let folder = tempfile::Builder::new().prefix("eyas-pg-").tempdir()?;
         installation.own(folder.path())?;
         copy(&installation, &installation.template()?, &folder.path().join("data"))?;
-        let warden = Warden::over(folder.path())?;
+        let warden = Warden::over(folder.path(), "data/postmaster.pid")?;
         let mut cluster = Self {
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
             port: 0,

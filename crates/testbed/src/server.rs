@@ -43,7 +43,7 @@ impl Server {
         // A process of an earlier life may have had this number, and died before it could drop.
         self.sql("postgres", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
-        Database { server: self.clone(), name }
+        Database { server: self.clone(), name, is_ours: true }
     }
 
     /// Runs SQL: the rows as `psql -At` prints them, fields parted by `|`.
@@ -74,9 +74,17 @@ impl Server {
 pub struct Database {
     server: Server,
     name: String,
+    /// Dropped with this value.
+    is_ours: bool,
 }
 
 impl Database {
+    /// The same database, reached through another server: a pooler. It is not dropped with this value.
+    #[must_use]
+    pub fn through(&self, server: &Server) -> Self {
+        Self { server: server.clone(), name: self.name.clone(), is_ours: false }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -115,6 +123,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if !self.is_ours {
+            return;
+        }
         // Fails where a test has ended its server first: then the database goes with the server's folder.
         let _ = self
             .server

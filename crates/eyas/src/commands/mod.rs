@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod backoff;
 pub(crate) mod delivery;
 pub(crate) mod doctor;
+pub(crate) mod import;
 pub(crate) mod lines;
 pub(crate) mod live_message;
 pub(crate) mod load;

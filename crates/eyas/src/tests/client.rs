@@ -8,8 +8,13 @@ use crate::exit::CommandError;
 
 fn problem(status: u16, body: &'static str) -> String {
     let status = StatusCode::from_u16(status).unwrap();
-    Problem::of(&Answer { status, retry_after: None, body: Bytes::from_static(body.as_bytes()) })
-        .text()
+    Problem::of(&Answer {
+        status,
+        headers: hyper::HeaderMap::new(),
+        retry_after: None,
+        body: Bytes::from_static(body.as_bytes()),
+    })
+    .text()
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod config;
 mod delivery;
 mod descriptors;
 mod doctor;
+mod import;
 mod lines;
 mod live_message;
 mod load;

@@ -142,8 +142,17 @@ pub(crate) struct Launch {
 impl Launch {
     /// In a new folder, on a free port, with the store that `EYAS_TEST_STORE` names.
     pub(crate) fn new() -> Self {
+        Self::with(Beside::new)
+    }
+
+    /// The same with a database on this server.
+    pub(crate) fn on(server: &testbed::Server) -> Self {
+        Self::with(|dir| Beside::on(dir, Arc::new(server.create_database())))
+    }
+
+    fn with(database: impl FnOnce(&Path) -> Beside) -> Self {
         let dir = tempfile::Builder::new().prefix("eyas-it-").tempdir().expect("a folder");
-        let database = Beside::new(dir.path());
+        let database = database(dir.path());
         let dir = Arc::new(Folder { dir, database, is_kept_after_failure: false });
         Self { dir, port: 0, env: Vec::new(), program: None, socket: None }
     }

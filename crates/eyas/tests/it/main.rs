@@ -33,6 +33,7 @@ mod ids;
 mod journal;
 mod json_suite;
 mod kill_points;
+mod killer;
 mod lifecycle;
 mod limits;
 mod live;

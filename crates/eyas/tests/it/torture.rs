@@ -3,6 +3,8 @@
 //! The server asks for tokens, judges by schemas, and its database refuses some events by a trigger. In the end the
 //! trigger goes, and what it refused is replayed, under two more kills.
 //!
+//! On PostgreSQL that has a server of its own, which is killed as well, in mid transaction, and comes back a moment later.
+//!
 //! `EYAS_TORTURE_KILLS` (20) and `EYAS_TORTURE_SEED` say how long and which choices; timing is the machine's, so a
 //! seed repeats the workload, not the run. After a failure the folder with log, database and journals is kept.
 
@@ -13,77 +15,25 @@ use std::time::{Duration, Instant};
 
 use hyper::Method;
 use serde_json::{Value, json};
+use testbed::Postgres;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::{DEADLINE, Launch, TestApp, eventually};
+use crate::beside::Beside;
 use crate::checker::history::{History, Kept, Shown, Transcript};
 use crate::checker::rules::check;
 use crate::follow::{Follower, Heard, Way};
 use crate::http::{Http, Row};
 use crate::journal::{fingerprint, read};
+use crate::killer::Killer;
 use crate::producers::{ODD, POISON, Producer, Shared};
-use crate::seeded::Rng;
 
 const N_PRODUCERS: u64 = 16;
-/// The next kill comes after so many acknowledged events, at most.
-const ACKS_MAX: u64 = 5_000;
-/// Or after this long, when the machine is slow.
-const KILL_AFTER_MAX: Duration = Duration::from_secs(3);
-/// A start that is killed lives at most this long.
-const START_MS_MAX: u64 = 150;
 
 pub(crate) fn setting(name: &str, otherwise: u64) -> u64 {
     let given = std::env::var(name).ok();
     given.map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
-}
-
-/// Kills and starts.
-struct Killer {
-    rng: Rng,
-    up: watch::Sender<bool>,
-    shared: Arc<Shared>,
-    /// Of an administrator.
-    token: String,
-    n_kills: u64,
-    n_starts: u64,
-    slowest_start: Duration,
-}
-
-impl Killer {
-    fn new(seed: u64, up: watch::Sender<bool>, shared: Arc<Shared>, token: String) -> Self {
-        let rng = Rng::new(seed);
-        Self { rng, up, shared, token, n_kills: 0, n_starts: 0, slowest_start: Duration::ZERO }
-    }
-
-    /// Lets the server work for a while, kills it, and brings it back.
-    async fn round(&mut self, app: TestApp) -> TestApp {
-        let n_until = match self.rng.below(5) {
-            0 => 0,
-            _ => 1 + self.rng.below(ACKS_MAX),
-        };
-        let n_until = self.shared.n_accepted.load(Ordering::Relaxed) + n_until;
-        let end = Instant::now() + KILL_AFTER_MAX;
-        while self.shared.n_accepted.load(Ordering::Relaxed) < n_until && Instant::now() < end {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        let launch = app.kill();
-        self.up.send_replace(false);
-        self.n_kills += 1;
-        // Some starts are killed in the middle, one after the other.
-        while self.rng.one_in(4) {
-            let life = Duration::from_millis(self.rng.below(START_MS_MAX));
-            launch.start_and_kill(life).await;
-            (self.n_kills, self.n_starts) = (self.n_kills + 1, self.n_starts + 1);
-        }
-        let started = Instant::now();
-        let mut app = launch.start().await;
-        app.http = app.http.bearing(&self.token);
-        self.slowest_start = self.slowest_start.max(started.elapsed());
-        self.n_starts += 1;
-        self.up.send_replace(true);
-        app
-    }
 }
 
 /// One that follows from the beginning to the end, over all crashes.
@@ -254,6 +204,7 @@ fn report(history: &History, killer: &Killer, took: Duration) {
         ("requests unanswered", count(n_unknown)),
         ("events shown", shown.join(", ")),
         ("kills", killer.n_kills.to_string()),
+        ("  of the database", killer.n_database_kills.to_string()),
         ("restarts", killer.n_starts.to_string()),
         ("slowest restart", format!("{:.2} s", killer.slowest_start.as_secs_f64())),
         ("all", format!("{:.1} s", took.as_secs_f64())),
@@ -297,7 +248,10 @@ async fn acknowledged_events_survive_kill() {
     let seed = setting("EYAS_TORTURE_SEED", 20_261_101);
     println!("EYAS_TORTURE_KILLS={n_kills} EYAS_TORTURE_SEED={seed}");
     let begun = Instant::now();
-    let launch = Launch::new().on_fixed_port().kept_after_failure();
+    // One of its own, to be killed as well.
+    let cluster = Beside::is_postgres().then(Postgres::start);
+    let launch = cluster.as_ref().map_or_else(Launch::new, |cluster| Launch::on(cluster.server()));
+    let launch = launch.on_fixed_port().kept_after_failure();
     let journals = launch.dir().join("journals");
     std::fs::create_dir(&journals).unwrap();
     let mut app = launch.start().await;
@@ -311,7 +265,8 @@ async fn acknowledged_events_survive_kill() {
     let mut producers = spawn_producers(&http, seed, &journals, &shared);
     let subscribers = spawn_subscribers(&app, &is_up, &is_finished, Some(&reader));
 
-    let mut killer = Killer::new(seed, up, Arc::clone(&shared), token);
+    let mut killer = Killer::new(seed, up, Arc::clone(&shared), cluster);
+    killer.token = token;
     while killer.n_kills < n_kills {
         app = killer.round(app).await;
         // A producer that was answered something it should not have been has panicked.

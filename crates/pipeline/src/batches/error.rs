@@ -43,6 +43,9 @@ pub enum BatchError {
     /// Somebody cancelled the batch while its bytes came.
     #[error("the batch was cancelled while its bytes came")]
     Cancelled,
+    /// A column of the batch is no longer in its table: the upload has to begin anew.
+    #[error("a column of the batch is no longer in its table")]
+    TableChanged,
     /// It is too late to cancel.
     #[error("the batch is {}", state.as_str())]
     NotCancellable {

@@ -2,6 +2,7 @@
 
 mod consumer;
 mod intake;
+mod lane;
 mod recent;
 mod retention;
 mod rules;

@@ -17,8 +17,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 1] =
-    [Migration { name: "events", sql: include_str!("migrations/0001_events.sql") }];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { name: "events", sql: include_str!("migrations/0001_events.sql") },
+    Migration { name: "control", sql: include_str!("migrations/0002_control.sql") },
+];
 
 /// Held until the end of the transaction; the number spells `EyMi`.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1165839721)";

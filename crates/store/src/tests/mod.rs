@@ -5,6 +5,7 @@ mod conformance;
 mod filter;
 mod plans;
 mod postgres;
+mod postgres_settled;
 mod sqlite;
 mod sqlite_files;
 mod sqlite_refusal;

@@ -19,6 +19,7 @@ use crate::tests::conformance::{
 };
 
 every_promise!(ready);
+every_promise!(settled ready);
 
 pub(crate) fn open(dir: &TempDir) -> Result<Arc<SqliteStore>, StoreError> {
     let (dir, events_file) = (dir.path().to_owned(), "eyas.db".to_owned());

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::pooler::Pooler;
 use crate::postgres::Postgres;
 
 #[test]
@@ -70,4 +71,15 @@ fn a_session_holds_its_locks_until_it_ends() {
     assert!(database.try_sql(insert).unwrap_err().to_string().contains("lock timeout"));
     drop(session);
     database.sql("INSERT INTO t VALUES (1)");
+}
+
+#[test]
+fn behind_a_pooler_transactions_share_few_backends() {
+    let cluster = Postgres::start();
+    let pooler = Pooler::before(&cluster, 1);
+    let database = cluster.create_database();
+    let mut sessions = [database.through(pooler.server()), database.through(pooler.server())]
+        .map(|database| database.session());
+    let pids = sessions.each_mut().map(|session| session.run("SELECT pg_backend_pid();"));
+    assert_eq!(pids[0], pids[1]);
 }

@@ -1,14 +1,14 @@
 //! Promises about the metric history: replaced point by point, and bounded. And that whatever is settled is kept over a
 //! restart: the driver calls `fill`, closes, opens again, and compares `read` with what `fill` answered.
 
-use crate::audit::{AuditStore, Audited};
+use crate::audit::{AuditEntry, AuditStore, Audited};
 use crate::control::{ControlStore, History, HistoryMark, HistoryPoint, HistorySave};
 use crate::jobs::{Job, JobStore};
-use crate::schemas::{SchemaStates, SchemaStore};
+use crate::schemas::{SchemaKey, SchemaStates, SchemaStore};
 use crate::sessions::{SessionStore, SignIn};
 use crate::tests::conformance::sample::at;
 use crate::tests::conformance::{audit, jobs, schemas, sign_ins, trust};
-use crate::trust::{Trust, TrustStore};
+use crate::trust::{Trust, TrustAct, TrustError, TrustStore};
 
 fn point(step_s: u32, at_s: i64, point: &str) -> HistoryPoint {
     HistoryPoint { step_s, at_s, point: point.to_owned() }
@@ -89,4 +89,22 @@ where
         sign_ins: store.sign_ins().await.unwrap(),
         jobs: store.jobs(10).await.unwrap(),
     }
+}
+
+/// U+0000 cannot stand in every database's texts. What somebody seeks by such a text is not there, and that is all.
+pub(crate) async fn a_text_that_no_name_can_be_is_found_nowhere<S>(store: &S)
+where
+    S: AuditStore + TrustStore + SchemaStore + JobStore,
+{
+    let entry = |object: &str| AuditEntry { object: object.to_owned(), ..audit::entry(1) };
+    assert_eq!(store.job("a\0").await.unwrap(), None);
+    let revoke = TrustAct::Revoke { id: "\0".to_owned(), at: at(1) };
+    let revoked = store.change_trust(revoke, entry("token")).await;
+    assert!(matches!(revoked, Err(TrustError::Unknown)), "{revoked:?}");
+    let (stream, category) = ("events".to_owned(), Some("a\0".to_owned()));
+    let key = SchemaKey { stream, category, name: None };
+    assert_eq!(store.schema_versions(&key).await.unwrap(), None);
+    store.audit(entry("what somebody wrote\0")).await.unwrap();
+    let line = &store.audited(None, 1).await.unwrap()[0].entry.object;
+    assert!(line.starts_with("what somebody wrote"), "{line:?}");
 }

@@ -1,0 +1,329 @@
+//! Where batches are begun, written down, decided upon. One record of a batch is on its way at a time, in a task of its own: a
+//! client that hangs up drops the future that waits, and the registry still learns what became of the record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::{SeqRange, Timestamp};
+use queue::{Queue, QueueError};
+use store::{Batch, BatchState, BatchStore, StoreError};
+use tokio::sync::Semaphore;
+use tokio::time;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::batches::error::BatchError;
+use crate::batches::records::{BeginHead, CancelHead, Head};
+use crate::batches::recovery::begun;
+use crate::batches::registry::{Entry, Registry, State};
+use crate::batches::rules::TableRules;
+use crate::batches::upload::{Aim, Upload};
+use crate::batches::view::{BatchView, UploadWish};
+use crate::clock;
+
+/// Most bodies that are read at once; each holds a chunk and a row in memory.
+pub(crate) const RECEIVING_MAX: usize = 64;
+/// Most batches that are not over, paused ones and those that wait among them.
+pub(crate) const LIVE_MAX: usize = 10_000;
+/// Longest wait for the database when a key is looked up; past it the lane's consumer decides.
+const LOOKUP_WAIT: Duration = Duration::from_secs(2);
+
+/// Settings of the lane.
+#[derive(Clone, Debug)]
+pub struct LaneOptions {
+    /// Who consumes: the same after a restart of the same installation.
+    pub holder: String,
+    /// From so many bytes of log on nothing new is taken.
+    pub log_bytes_max: u64,
+    /// How long records stay after their batch is over, for a database that may lose commits; zero for one that does not.
+    pub keep: Duration,
+    /// Most bytes that are kept so.
+    pub keep_bytes_max: u64,
+    /// An upload without a byte for so long is cancelled.
+    pub idle_max: Duration,
+    /// How long a claim of the lease holds.
+    pub lease: Duration,
+    /// Longest pause between two tries when the database does not answer.
+    pub retry_max: Duration,
+}
+
+/// See the module's page.
+pub(crate) struct Desk {
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) store: Arc<dyn BatchStore>,
+    pub(crate) tables: BTreeMap<String, Arc<TableRules>>,
+    pub(crate) options: LaneOptions,
+    pub(crate) registry: Registry,
+    pub(crate) receiving: Arc<Semaphore>,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        queue: Arc<dyn Queue>,
+        store: Arc<dyn BatchStore>,
+        tables: Vec<TableRules>,
+        options: LaneOptions,
+        state: State,
+    ) -> Self {
+        let by_name = |rules: TableRules| (rules.table.name.clone(), Arc::new(rules));
+        Self {
+            queue,
+            store,
+            tables: tables.into_iter().map(by_name).collect(),
+            options,
+            registry: Registry::new(state),
+            receiving: Arc::new(Semaphore::new(RECEIVING_MAX)),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Begins a batch, or finds the one that has its key.
+    pub(crate) async fn begin(self: &Arc<Self>, wish: UploadWish) -> Result<Upload, BatchError> {
+        let rules = self.tables.get(&wish.table).ok_or(BatchError::NoSuchTable)?;
+        let permit = Arc::clone(&self.receiving).try_acquire_owned().map_err(|_| {
+            BatchError::Full(format!("{RECEIVING_MAX} batches are being received already"))
+        })?;
+        let (rules, id) = (Arc::clone(rules), Uuid::now_v7().to_string());
+        let head = BeginHead {
+            id: id.clone(),
+            table: wish.table,
+            mode: rules.mode.as_str().to_owned(),
+            format: wish.format.as_str().to_owned(),
+            application: wish.application,
+            sent_by: wish.sent_by,
+            label: wish.label,
+            key: wish.key,
+            resumable: wish.resumable && !wish.dry_run,
+            at_us: wish.now.micros(),
+        };
+        let desk = Arc::clone(self);
+        let unwritten = |head: &BeginHead| {
+            begun(head.clone(), self.queue.bounds().next).expect("mode and format have names")
+        };
+        if wish.dry_run {
+            return Upload::new(desk, rules, unwritten(&head), Aim::DryRun, permit);
+        }
+        self.check_room()?;
+        if let Some(first) = self.first_with_key(&head).await? {
+            let entry = unwritten(&head);
+            return Upload::new(desk, rules, entry, Aim::Compare(Box::new(first)), permit);
+        }
+        let mut entry = unwritten(&head);
+        (entry.is_attached, entry.is_writing) = (true, true);
+        self.registry.change(|state| reserve(state, entry.clone()))?;
+        let written = self.append(&id, vec![Head::Begin(head).encode(&[])], {
+            let id = id.clone();
+            move |state, range| {
+                if let Some(entry) = state.entries.get_mut(&id) {
+                    entry.first = range.first;
+                }
+            }
+        });
+        if let Err(error) = written.await {
+            self.registry.change(|state| state.entries.remove(&id));
+            return Err(error);
+        }
+        Upload::new(desk, rules, entry, Aim::Keep, permit)
+    }
+
+    /// Goes on with an upload that came in pieces.
+    pub(crate) fn resume(
+        self: &Arc<Self>,
+        id: &str,
+        offset: u64,
+    ) -> Result<Option<Upload>, BatchError> {
+        let permit = Arc::clone(&self.receiving).try_acquire_owned().map_err(|_| {
+            BatchError::Full(format!("{RECEIVING_MAX} batches are being received already"))
+        })?;
+        let attach = |state: &mut State| {
+            let Some(entry) = state.entries.get_mut(id) else { return Ok(None) };
+            let rules = self.tables.get(&entry.batch.table).ok_or(BatchError::NoSuchTable)?;
+            if entry.batch.state != BatchState::Receiving || !entry.is_resumable {
+                return Err(BatchError::NotUploading { state: entry.batch.state });
+            }
+            if entry.is_attached || entry.is_writing {
+                return Err(BatchError::Busy);
+            }
+            if entry.progress.offset != offset {
+                return Err(BatchError::WrongOffset { offset: entry.progress.offset });
+            }
+            entry.is_attached = true;
+            Ok(Some((entry.clone(), Arc::clone(rules))))
+        };
+        let Some((entry, rules)) = self.registry.change(attach)? else { return Ok(None) };
+        Upload::new(Arc::clone(self), rules, entry, Aim::Keep, permit).map(Some)
+    }
+
+    /// The lane's own budget.
+    pub(crate) fn check_room(&self) -> Result<(), BatchError> {
+        let (n_bytes, n_bytes_max) = (self.queue.size_bytes(), self.options.log_bytes_max);
+        if n_bytes >= n_bytes_max {
+            return Err(BatchError::Full(format!(
+                "the log of batches has {n_bytes} bytes, of {n_bytes_max} that it may have"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The batch that has the key, whole.
+    async fn first_with_key(&self, head: &BeginHead) -> Result<Option<Batch>, BatchError> {
+        let Some(key) = &head.key else { return Ok(None) };
+        let application = head.application.as_deref();
+        let live = |state: &mut State| {
+            state.with_key(application, &head.table, key).map(|entry| entry.batch.clone())
+        };
+        if let Some(first) = self.registry.with(live) {
+            return if first.state == BatchState::Receiving {
+                Err(BatchError::KeyBusy { id: first.id })
+            } else {
+                Ok(Some(first))
+            };
+        }
+        let found = self.store.batch_with_key(application, &head.table, key);
+        match time::timeout(LOOKUP_WAIT, found).await {
+            Ok(Ok(found)) => Ok(found.filter(|batch| batch.state != BatchState::Cancelled)),
+            // The consumer asks again, when the database is back.
+            Err(_) | Ok(Err(StoreError::Unavailable(_))) => Ok(None),
+            Ok(Err(error)) => Err(error.into()),
+        }
+    }
+
+    /// Waits until no record of the batch is on its way, and takes the right to the next one where `may` agrees. Whoever has it
+    /// calls [`append`](Self::append) at once. `None`: no such batch is live.
+    pub(crate) async fn turn(
+        &self,
+        id: &str,
+        may: impl Fn(&Entry) -> Result<(), BatchError>,
+    ) -> Option<Result<(), BatchError>> {
+        let look = |state: &mut State| {
+            let Some(entry) = state.entries.get_mut(id) else { return Some(None) };
+            if entry.is_writing {
+                return None;
+            }
+            let answer = may(entry);
+            entry.is_writing = answer.is_ok();
+            Some(Some(answer))
+        };
+        self.registry.until(look).await
+    }
+
+    /// Appends records of a batch in one piece, and has the registry learn of it. Needs the [`turn`](Self::turn).
+    pub(crate) async fn append(
+        self: &Arc<Self>,
+        id: &str,
+        records: Vec<Bytes>,
+        after: impl FnOnce(&mut State, SeqRange) + Send + 'static,
+    ) -> Result<(), BatchError> {
+        let (desk, id) = (Arc::clone(self), id.to_owned());
+        let task = self.tasks.spawn(async move {
+            let append = desk.registry.with(|state| state.enter(desk.queue.bounds().next));
+            let appended = desk.queue.append(records).await;
+            desk.registry.change(|state| {
+                state.leave(append);
+                if let Some(entry) = state.entries.get_mut(&id) {
+                    entry.is_writing = false;
+                }
+                if let Ok(range) = &appended {
+                    after(state, *range);
+                }
+            });
+            appended
+        });
+        let appended = task.await.map_err(|error| BatchError::Unknown(error.to_string()))?;
+        appended.map(drop).map_err(|error: QueueError| error.into())
+    }
+
+    /// Ends a batch that nothing has been decided about, or that waits for its turn.
+    pub(crate) async fn cancel(
+        self: &Arc<Self>,
+        id: &str,
+        why: String,
+        may: impl Fn(&Entry) -> bool,
+    ) -> Result<BatchView, BatchError> {
+        let may = |entry: &Entry| match entry.batch.state {
+            BatchState::Receiving | BatchState::Queued if may(entry) => Ok(()),
+            state => Err(BatchError::NotCancellable { state }),
+        };
+        match self.turn(id, may).await {
+            Some(answer) => answer?,
+            None => {
+                let over = self.store.batch(id).await?.ok_or(BatchError::NoSuchBatch)?;
+                return Err(BatchError::NotCancellable { state: over.state });
+            }
+        }
+        let at = clock::now();
+        let head = CancelHead { id: id.to_owned(), at_us: at.micros(), why: why.clone() };
+        crash::at("upload.before_end");
+        let owned = id.to_owned();
+        let after = move |state: &mut State, range: SeqRange| {
+            state.decide(&owned, range.last, BatchState::Cancelled, |batch| {
+                batch.ended_at = Some(at);
+                batch.detail = Some(why);
+            });
+        };
+        self.append(id, vec![Head::Cancel(head).encode(&[])], after).await?;
+        crash::at("upload.after_end");
+        let view = self.registry.with(|state| state.entries.get(id).map(Entry::view));
+        match view {
+            Some(view) => Ok(view),
+            // The lane was quicker.
+            None => self.view(id).await?.ok_or(BatchError::NoSuchBatch),
+        }
+    }
+
+    /// A batch as it stands, wherever it stands.
+    pub(crate) async fn view(&self, id: &str) -> Result<Option<BatchView>, BatchError> {
+        let live = self.registry.with(|state| state.entries.get(id).map(Entry::view));
+        match live {
+            Some(view) => Ok(Some(view)),
+            None => Ok(self.store.batch(id).await?.map(over)),
+        }
+    }
+
+    /// Cancels the uploads that nobody has sent a byte of for too long.
+    pub(crate) async fn abandon_idle(self: &Arc<Self>, now: Timestamp) -> Result<(), BatchError> {
+        let idle_us = self.options.idle_max.as_micros() as i64;
+        let is_idle = move |entry: &Entry| {
+            entry.batch.state == BatchState::Receiving
+                && !entry.is_attached
+                && now.micros() - entry.progress.at_us >= idle_us
+        };
+        let idle: Vec<String> = self.registry.with(|state| {
+            let idle = state.entries.values().filter(|entry| is_idle(entry) && !entry.is_writing);
+            idle.map(|entry| entry.batch.id.clone()).collect()
+        });
+        for id in idle {
+            let why =
+                format!("no byte of it came for {} h", self.options.idle_max.as_secs() / 3600);
+            match self.cancel(&id, why, is_idle).await {
+                Ok(_) | Err(BatchError::NotCancellable { .. } | BatchError::NoSuchBatch) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A batch that the database has.
+pub(crate) fn over(batch: Batch) -> BatchView {
+    let rows_applied = if batch.state == BatchState::Committed { batch.n_rows } else { 0 };
+    BatchView { batch, rows_applied, upload_offset: None }
+}
+
+/// Adds a batch, unless its key was taken meanwhile.
+fn reserve(state: &mut State, entry: Entry) -> Result<(), BatchError> {
+    if state.entries.len() >= LIVE_MAX {
+        return Err(BatchError::Full(format!("{LIVE_MAX} batches are not over yet")));
+    }
+    let batch = &entry.batch;
+    if let Some(key) = &batch.key
+        && let Some(first) = state.with_key(batch.application.as_deref(), &batch.table, key)
+    {
+        return Err(BatchError::KeyBusy { id: first.batch.id.clone() });
+    }
+    state.entries.insert(batch.id.clone(), entry);
+    Ok(())
+}

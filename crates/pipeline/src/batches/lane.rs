@@ -1,0 +1,407 @@
+//! The one that carries out decisions: commits, rejections and cancellations, in the order of the log.
+//!
+//! ```text
+//!   claim the lease ─> check it against the log ─> next decision ─> ONE transaction ─> trim ─┐
+//!        ^                                              ^                                    │
+//!        └── any failure: a pause, the lease again ─────┴───────────── done <────────────────┘
+//! ```
+//!
+//! Invariant: progress is the applied position of the lane's lease row and nothing else. After every failure it is read again: a
+//! decision that it covers is over, whatever the answer was, and one that it no longer covers (a database that lost commits) is
+//! read back from the log and carried out again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::{Seq, Timestamp};
+use queue::{Queue, QueueError};
+use store::{
+    ApplyBatch, Batch, BatchState, BatchStore, BatchVerdict, Claim, LaneStep, Lease, StoreError,
+};
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::batches::desk::{Desk, LaneOptions};
+use crate::batches::error::BatchError;
+use crate::batches::face::Batches;
+use crate::batches::feed::Parts;
+use crate::batches::recovery::{self, Found};
+use crate::batches::registry::{Entry, State};
+use crate::batches::rules::TableRules;
+use crate::clock;
+use crate::consumer::StartError;
+use crate::meters::ConsumerState;
+
+/// First pause after a failure; doubles up to `retry_max`.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+/// How often uploads are looked for that nobody goes on with.
+const LOOK_AROUND: Duration = Duration::from_secs(30);
+
+/// Why the loop was left.
+enum Halt {
+    Retry(String),
+    /// A person has to look.
+    Alarm(String),
+}
+
+/// See the module's page.
+pub struct Lane {
+    desk: Arc<Desk>,
+    until: Option<Timestamp>,
+}
+
+impl Lane {
+    /// Claims the lane's lease, checks that log and database belong together, and reads back what the database does not have.
+    /// Nothing may be appended before this has returned.
+    pub async fn open(
+        queue: Arc<dyn Queue>,
+        store: Arc<dyn BatchStore>,
+        tables: Vec<TableRules>,
+        options: LaneOptions,
+    ) -> Result<(Batches, Self), StartError> {
+        let desk = Arc::new(Desk::new(queue, store, tables, options, State::default()));
+        let mut lane = Self { desk: Arc::clone(&desk), until: None };
+        let start_error = |halt| match halt {
+            Elect::Store(error) => StartError::Store(error),
+            Elect::Mismatch(text) => StartError::Mismatch(text),
+        };
+        let lease = lane.elect().await.map_err(start_error)?;
+        let found = recovery::scan(&*desk.queue, lease.applied).await.map_err(StartError::Log)?;
+        desk.registry.change(|state| take_over(state, found, lease.applied));
+        lane.drop_cut_uploads().await?;
+        Ok((Batches { desk }, lane))
+    }
+
+    /// Works until `shutdown`; what is being applied then goes on until it is over or `stop`. The rest stays in the log.
+    pub async fn run(mut self, shutdown: CancellationToken, stop: CancellationToken) {
+        let mut pause = RETRY_FIRST;
+        loop {
+            let applied_before = self.desk.registry.with(|state| state.applied);
+            let Err(halt) = self.follow(&shutdown, &stop).await else { return };
+            if self.desk.registry.with(|state| state.applied) > applied_before {
+                pause = RETRY_FIRST;
+            }
+            match halt {
+                Halt::Retry(reason) => {
+                    warn!(%reason, retry_ms = pause.as_millis() as u64, "the lane of batches tries again");
+                    self.set_state(ConsumerState::Waiting { reason });
+                    tokio::select! {
+                        () = shutdown.cancelled() => return,
+                        () = time::sleep(jittered(pause)) => {}
+                    }
+                    pause = (pause * 2).min(self.desk.options.retry_max);
+                }
+                Halt::Alarm(reason) => {
+                    error!(%reason, "the lane of batches has stopped; its log goes on and keeps every batch");
+                    self.set_state(ConsumerState::Stopped { reason });
+                    return shutdown.cancelled().await;
+                }
+            }
+        }
+    }
+
+    async fn follow(
+        &mut self,
+        shutdown: &CancellationToken,
+        stop: &CancellationToken,
+    ) -> Result<(), Halt> {
+        let lease = self.elect().await.map_err(|error| match error {
+            Elect::Store(error) => halt(error),
+            Elect::Mismatch(text) => Halt::Alarm(text),
+        })?;
+        self.go_on_from(lease.applied).await?;
+        self.set_state(ConsumerState::Running);
+        let desk = Arc::clone(&self.desk);
+        loop {
+            self.trim().await?;
+            let look = |state: &mut State| state.take_decision(clock::now());
+            let (seq, entry) = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Ok(()),
+                next = desk.registry.until(look) => next,
+                () = time::sleep(LOOK_AROUND) => {
+                    self.abandon().await?;
+                    continue;
+                }
+            };
+            let done = self.carry_out(seq, &entry, stop).await;
+            if done.is_err() {
+                desk.registry.change(State::put_back);
+            }
+            done?;
+        }
+    }
+
+    /// One decision, in one transaction.
+    async fn carry_out(
+        &mut self,
+        seq: Seq,
+        entry: &Entry,
+        stop: &CancellationToken,
+    ) -> Result<(), Halt> {
+        self.renew().await?;
+        if self.is_stale(entry).await? {
+            warn!(batch = %entry.batch.id, "a cancellation came behind the commit, and changes nothing");
+            self.desk.registry.change(|state| state.drop_decision(seq));
+            return Ok(());
+        }
+        let expected = self.desk.registry.with(|state| state.applied);
+        let holder = self.desk.options.holder.clone();
+        let step = LaneStep { holder, expected, applied: seq };
+        let begun = Instant::now();
+        let state = match entry.batch.state {
+            BatchState::Applying => self.apply(step, entry, stop).await?,
+            state => {
+                self.settle(step, entry, entry.batch.clone()).await?;
+                state
+            }
+        };
+        let (n_rows, apply_us) = (entry.batch.n_rows, begun.elapsed().as_micros() as u64);
+        self.desk.registry.change(|registry| {
+            registry.forget_through(seq, clock::now());
+            let counts = &mut registry.counts;
+            counts.apply_us += apply_us;
+            match state {
+                BatchState::Committed => {
+                    counts.committed += 1;
+                    counts.rows_committed += n_rows;
+                }
+                BatchState::Rejected => counts.rejected += 1,
+                _ => counts.cancelled += 1,
+            }
+        });
+        let Batch { id, table, .. } = &entry.batch;
+        info!(batch = %id, %table, rows = n_rows, state = state.as_str(), ms = apply_us / 1000, "a batch is over");
+        Ok(())
+    }
+
+    /// A cancellation that the log took while its sender was told that this is unknown may stand behind a commit that was
+    /// carried out.
+    async fn is_stale(&self, entry: &Entry) -> Result<bool, Halt> {
+        if entry.batch.state != BatchState::Cancelled {
+            return Ok(false);
+        }
+        Ok(self.desk.store.batch(&entry.batch.id).await.map_err(halt)?.is_some())
+    }
+
+    async fn apply(
+        &self,
+        step: LaneStep,
+        entry: &Entry,
+        stop: &CancellationToken,
+    ) -> Result<BatchState, Halt> {
+        if let Some(batch) = self.repetition(&entry.batch).await? {
+            let state = batch.state;
+            self.settle(step, entry, batch).await?;
+            return Ok(state);
+        }
+        let apply = ApplyBatch {
+            step,
+            batch: Batch {
+                state: BatchState::Committed,
+                ended_at: Some(clock::now()),
+                ..entry.batch.clone()
+            },
+            columns: entry.progress.columns.clone(),
+            rows: Arc::new(self.parts(entry)),
+            progress: Arc::clone(&entry.rows_applied),
+            stop: stop.clone(),
+        };
+        match self.desk.store.apply_batch(apply).await.map_err(halt)? {
+            BatchVerdict::Committed => Ok(BatchState::Committed),
+            BatchVerdict::Rejected(_) => Ok(BatchState::Rejected),
+        }
+    }
+
+    /// The end of a batch whose key another one had first: the desk could not ask the database when it was begun.
+    async fn repetition(&self, batch: &Batch) -> Result<Option<Batch>, Halt> {
+        let Some(key) = &batch.key else { return Ok(None) };
+        let found = self.desk.store.batch_with_key(batch.application.as_deref(), &batch.table, key);
+        let Some(first) = found.await.map_err(halt)? else { return Ok(None) };
+        if first.id == batch.id || first.state == BatchState::Cancelled {
+            return Ok(None);
+        }
+        let is_same = first.hash == batch.hash;
+        let (state, detail) = if is_same {
+            (BatchState::Cancelled, format!("the same rows came before, as batch {}", first.id))
+        } else {
+            let detail = format!("its key names batch {}, whose rows are others", first.id);
+            (BatchState::Rejected, detail)
+        };
+        let ended_at = Some(clock::now());
+        // Without its key, which is that of the first.
+        Ok(Some(Batch { state, ended_at, key: None, detail: Some(detail), ..batch.clone() }))
+    }
+
+    async fn settle(&self, step: LaneStep, entry: &Entry, batch: Batch) -> Result<(), Halt> {
+        let errors = Arc::new(self.parts(entry));
+        self.desk.store.settle_batch(step, batch, errors).await.map_err(halt)
+    }
+
+    fn parts(&self, entry: &Entry) -> Parts {
+        Parts {
+            queue: Arc::clone(&self.desk.queue),
+            id: entry.batch.id.clone(),
+            seqs: entry.parts.clone(),
+            n_columns: entry.progress.columns.len(),
+        }
+    }
+
+    /// What the lease says goes before what we remember.
+    async fn go_on_from(&self, applied: Seq) -> Result<(), Halt> {
+        let remembered = self.desk.registry.with(|state| state.applied);
+        if applied < remembered {
+            warn!(%applied, %remembered, "the database has lost batches; they are applied again");
+            let found = recovery::scan(&*self.desk.queue, applied).await.map_err(Halt::Alarm)?;
+            self.desk.registry.change(|state| take_over(state, found, applied));
+        } else {
+            self.desk.registry.change(|state| state.forget_through(applied, clock::now()));
+        }
+        Ok(())
+    }
+
+    /// Forgets what nobody needs any more: the records before the first one of anything that is not over, or is still to be kept.
+    async fn trim(&self) -> Result<(), Halt> {
+        let LaneOptions { keep, keep_bytes_max, .. } = self.desk.options;
+        let oldest_us = clock::now().micros() - keep.as_micros() as i64;
+        loop {
+            let is_large = self.desk.queue.size_bytes() > keep_bytes_max;
+            let (before, has_kept) = self.desk.registry.with(|state| {
+                state.kept.retain(|kept| kept.at.micros() > oldest_us);
+                if is_large && !state.kept.is_empty() {
+                    state.kept.remove(0);
+                }
+                (state.needed_from(), !state.kept.is_empty())
+            });
+            crash::at("lane.before_trim");
+            self.desk.queue.trim(before).await.map_err(halt_log)?;
+            if !is_large || !has_kept {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn abandon(&self) -> Result<(), Halt> {
+        match self.desk.abandon_idle(clock::now()).await {
+            Ok(()) => Ok(()),
+            Err(BatchError::Store(error)) => Err(halt(error)),
+            Err(error) => Err(Halt::Retry(error.to_string())),
+        }
+    }
+
+    /// The uploads that were cut off by the end of the process before us, and that nobody can go on with.
+    async fn drop_cut_uploads(&self) -> Result<(), StartError> {
+        let is_cut =
+            |entry: &Entry| entry.batch.state == BatchState::Receiving && !entry.is_resumable;
+        let cut: Vec<String> = self.desk.registry.with(|state| {
+            let cut = state.entries.values().filter(|entry| is_cut(entry));
+            cut.map(|entry| entry.batch.id.clone()).collect()
+        });
+        for id in cut {
+            let why = "the server ended while it was being received".to_owned();
+            let cancelled = self.desk.cancel(&id, why, is_cut).await;
+            cancelled.map_err(|error| StartError::Log(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn set_state(&self, state: ConsumerState) {
+        self.desk.registry.change(|registry| registry.consumer = Some(state));
+    }
+
+    /// Takes the lease of a database that belongs to the log; another one is not touched.
+    async fn elect(&mut self) -> Result<Lease, Elect> {
+        let lease = self.desk.store.lane().await.map_err(Elect::Store)?;
+        let log = self.desk.queue.log();
+        if let Some(bound) = lease.log.filter(|bound| *bound != log) {
+            return Err(Elect::Store(StoreError::OtherLog { bound, log }));
+        }
+        self.check(&lease).map_err(Elect::Mismatch)?;
+        let lease = self.claim().await.map_err(Elect::Store)?;
+        self.check(&lease).map_err(Elect::Mismatch)?;
+        Ok(lease)
+    }
+
+    async fn claim(&mut self) -> Result<Lease, StoreError> {
+        let (now, options) = (clock::now(), &self.desk.options);
+        let until = Timestamp::from_micros(now.micros() + options.lease.as_micros() as i64);
+        let claim =
+            Claim { holder: options.holder.clone(), log: self.desk.queue.log(), now, until };
+        let lease = self.desk.store.claim_lane(claim).await?;
+        self.until = lease.until;
+        Ok(lease)
+    }
+
+    /// Claims again where half of the time is gone. What moved meanwhile is noticed by the transaction itself.
+    async fn renew(&mut self) -> Result<(), Halt> {
+        let half_us = self.desk.options.lease.as_micros() as i64 / 2;
+        let is_due =
+            self.until.is_none_or(|until| until.micros() - clock::now().micros() < half_us);
+        if is_due { self.claim().await.map(drop).map_err(halt) } else { Ok(()) }
+    }
+
+    /// Whether this log can have fed the database, and can go on feeding it.
+    fn check(&self, lease: &Lease) -> Result<(), String> {
+        let bounds = self.desk.queue.bounds();
+        if lease.applied > bounds.last.max(bounds.first.prev()) {
+            return Err(format!(
+                "the database has applied {} of the batches' log, but that ends at {}: it was restored to an earlier state, or replaced",
+                lease.applied, bounds.last
+            ));
+        }
+        if bounds.first > lease.applied.next() {
+            return Err(format!(
+                "the database has applied {} of the batches' log, but that begins at {}: what lies between is missing; was the database restored to an earlier state?",
+                lease.applied, bounds.first
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Why the lease was not taken.
+enum Elect {
+    Store(StoreError),
+    Mismatch(String),
+}
+
+/// Has the registry know what was found in the log. What it knows already is newer.
+fn take_over(state: &mut State, found: Found, applied: Seq) {
+    state.applied = applied;
+    for (id, entry) in found.entries {
+        let is_news = !state.entries.contains_key(&id);
+        let is_wanted = entry.decided.is_some() || entry.batch.state == BatchState::Receiving;
+        if is_news && is_wanted {
+            if let Some(seq) = entry.decided {
+                state.decisions.insert(seq, id.clone());
+            }
+            state.entries.insert(id, entry);
+        }
+    }
+    if state.kept.is_empty() {
+        state.kept = found.kept;
+    }
+}
+
+fn halt(error: StoreError) -> Halt {
+    match error {
+        StoreError::OtherLog { .. } | StoreError::Unusable(_) => Halt::Alarm(error.to_string()),
+        error => Halt::Retry(error.to_string()),
+    }
+}
+
+fn halt_log(error: QueueError) -> Halt {
+    match error {
+        QueueError::Closed | QueueError::Poisoned(_) | QueueError::Unreadable(_) => {
+            Halt::Retry(error.to_string())
+        }
+        error => Halt::Alarm(error.to_string()),
+    }
+}
+
+/// Between half the pause and the whole of it, so that nodes which failed together do not return together.
+fn jittered(pause: Duration) -> Duration {
+    let spread = clock::now().micros().rem_euclid(1000) as u32;
+    pause / 2 + pause / 2 * spread / 1000
+}

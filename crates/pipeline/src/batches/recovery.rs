@@ -1,0 +1,195 @@
+//! What the log knows of batches that the database does not have: one pass over all that is kept, before anything is applied.
+//!
+//! Because the pass comes first, a cancel record is known before the commit record that it stands behind is carried out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use bytes::Bytes;
+use model::{ContentHash, Seq, Timestamp};
+use queue::{Queue, Record};
+use store::{Batch, BatchState, TableMode};
+
+use crate::batches::records::{BeginHead, EndHead, Head, PartHead, Progress, decode_errors};
+use crate::batches::registry::{Entry, Kept};
+use crate::batches::rules::RowFormat;
+use crate::batches::view::FIRST_ERRORS_MAX;
+
+/// One read of the log.
+const READ_BYTES: usize = 4 << 20;
+
+/// What the pass found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Batches that are not over, by id.
+    pub(crate) entries: HashMap<String, Entry>,
+    /// Those that are, in the order in which they ended.
+    pub(crate) kept: Vec<Kept>,
+    /// Those whose commit record the database has passed; a later cancel record may say that it was passed over.
+    passed: HashMap<String, Entry>,
+}
+
+/// Reads everything that is kept. `applied` is how far the database came. The error is for people, and means that a batch which the
+/// database has to get cannot be read any more.
+pub(crate) async fn scan(queue: &dyn Queue, applied: Seq) -> Result<Found, String> {
+    let mut found = Found::default();
+    let bounds = queue.bounds();
+    let mut reader = queue.reader(bounds.first);
+    while reader.position() <= bounds.last {
+        for record in reader.next(READ_BYTES).await.map_err(|error| error.to_string())? {
+            let Record { seq, bytes } = record;
+            let (head, body) =
+                Head::decode(&bytes).map_err(|error| format!("record {seq}: {error}"))?;
+            found.take(seq, head, &body, applied)?;
+        }
+    }
+    Ok(found)
+}
+
+impl Found {
+    fn take(&mut self, seq: Seq, head: Head, body: &Bytes, applied: Seq) -> Result<(), String> {
+        match head {
+            Head::Begin(begin) => {
+                let id = begin.id.clone();
+                self.entries
+                    .insert(id, begun(begin, seq).map_err(|why| format!("record {seq}: {why}"))?);
+            }
+            Head::Rows(part) => self.part(seq, part),
+            Head::Errors(part) => {
+                let errors =
+                    decode_errors(body).map_err(|error| format!("record {seq}: {error}"))?;
+                if let Some(entry) = self.entries.get_mut(&part.id) {
+                    let room = FIRST_ERRORS_MAX - entry.first_errors.len();
+                    entry.first_errors.extend(errors.into_iter().take(room));
+                }
+                self.part(seq, part);
+            }
+            Head::Commit(end) => self.end(seq, end, BatchState::Queued, applied)?,
+            Head::Reject(end) => self.end(seq, end, BatchState::Rejected, applied)?,
+            Head::Cancel(cancel) => {
+                let passed = self.passed.remove(&cancel.id);
+                if let Some(mut entry) = self.entries.remove(&cancel.id).or(passed) {
+                    let at = Timestamp::from_micros(cancel.at_us);
+                    entry.batch.state = BatchState::Cancelled;
+                    entry.batch.ended_at = Some(at);
+                    entry.batch.detail = Some(cancel.why);
+                    entry.decided = Some(seq);
+                    if seq <= applied {
+                        self.kept.push(Kept { first: entry.first, at });
+                    } else {
+                        self.entries.insert(cancel.id, entry);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, seq: Seq, part: PartHead) {
+        // A part of a batch that is over, or was cancelled while it was on its way.
+        if let Some(entry) = self.entries.get_mut(&part.id)
+            && entry.batch.state == BatchState::Receiving
+        {
+            entry.parts.push(seq);
+            entry.advance(part.progress);
+        }
+    }
+
+    fn end(
+        &mut self,
+        seq: Seq,
+        end: EndHead,
+        state: BatchState,
+        applied: Seq,
+    ) -> Result<(), String> {
+        let Some(entry) = self.entries.get_mut(&end.id) else {
+            return if seq <= applied {
+                Ok(())
+            } else {
+                Err(format!(
+                    "the log no longer has the beginning of batch {}, which the database lacks",
+                    end.id
+                ))
+            };
+        };
+        if entry.batch.state != BatchState::Receiving {
+            return Ok(());
+        }
+        finish(&mut entry.batch, &end, state);
+        let (parts, before) = (end.parts.iter(), (0..u64::from(end.n_before)).rev());
+        let named = parts.copied().chain(before.map(|n| seq.get().saturating_sub(n + 1)));
+        let is_whole = named.eq(entry.parts.iter().map(|part| part.get()));
+        entry.progress = end.progress;
+        entry.decided = Some(seq);
+        if seq > applied {
+            return if is_whole {
+                Ok(())
+            } else {
+                Err(format!(
+                    "the log does not have every part of batch {}, which the database lacks",
+                    end.id
+                ))
+            };
+        }
+        if let Some(entry) = self.entries.remove(&end.id) {
+            let at = entry.batch.received_at.unwrap_or(entry.batch.created_at);
+            self.kept.push(Kept { first: entry.first, at });
+            self.passed.insert(end.id, entry);
+        }
+        Ok(())
+    }
+}
+
+/// A batch's body is whole.
+pub(crate) fn finish(batch: &mut Batch, end: &EndHead, state: BatchState) {
+    let at = Timestamp::from_micros(end.progress.at_us);
+    batch.state = state;
+    batch.received_at = Some(at);
+    batch.n_rows = end.progress.rows;
+    batch.n_bytes = end.bytes;
+    batch.n_errors = end.progress.errors;
+    batch.hash = end.progress.content_hash();
+    if state == BatchState::Rejected {
+        batch.ended_at = Some(at);
+        batch.detail = Some("rows are not what their columns take".to_owned());
+    }
+}
+
+/// A batch whose first record stands at `first`.
+pub(crate) fn begun(begin: BeginHead, first: Seq) -> Result<Entry, String> {
+    let created_at = Timestamp::from_micros(begin.at_us);
+    let mode = TableMode::parse(&begin.mode).ok_or("unknown mode")?;
+    let format = RowFormat::parse(&begin.format).ok_or("unknown format")?;
+    Ok(Entry {
+        batch: Batch {
+            id: begin.id,
+            table: begin.table,
+            mode,
+            application: begin.application,
+            sent_by: begin.sent_by,
+            label: begin.label,
+            key: begin.key,
+            state: BatchState::Receiving,
+            n_rows: 0,
+            n_bytes: 0,
+            hash: ContentHash(0),
+            created_at,
+            received_at: None,
+            started_at: None,
+            ended_at: None,
+            n_errors: 0,
+            detail: None,
+        },
+        format,
+        is_resumable: begin.resumable,
+        first,
+        parts: Vec::new(),
+        progress: Progress::nothing(ContentHash(0), begin.at_us),
+        first_errors: Vec::new(),
+        is_attached: false,
+        is_writing: false,
+        decided: None,
+        rows_applied: Arc::new(AtomicU64::new(0)),
+    })
+}

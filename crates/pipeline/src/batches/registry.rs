@@ -1,0 +1,269 @@
+//! The batches that are not over yet, in memory. All of it can be read back from the log ([`crate::batches::recovery`]).
+//!
+//! Invariant: at most one record of a batch is on its way into the log at any moment (`is_writing`), so its records stand there
+//! in the order in which they were decided upon.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::{Seq, SeqRange, Timestamp};
+use store::{Batch, BatchQuery, BatchState, RowError};
+use tokio::sync::watch;
+
+use crate::batches::records::Progress;
+use crate::batches::rules::RowFormat;
+use crate::batches::view::{BatchView, LaneCounts};
+use crate::meters::ConsumerState;
+
+/// A batch that the database does not have yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// As readers see it.
+    pub(crate) batch: Batch,
+    pub(crate) format: RowFormat,
+    pub(crate) is_resumable: bool,
+    /// Where its first record stands.
+    pub(crate) first: Seq,
+    /// Where its rows and errors stand.
+    pub(crate) parts: Vec<Seq>,
+    /// What of its body is in the log.
+    pub(crate) progress: Progress,
+    pub(crate) first_errors: Vec<RowError>,
+    /// Somebody is sending its bytes.
+    pub(crate) is_attached: bool,
+    /// A record of it is on its way into the log.
+    pub(crate) is_writing: bool,
+    /// The record that decides about it.
+    pub(crate) decided: Option<Seq>,
+    pub(crate) rows_applied: Arc<AtomicU64>,
+}
+
+impl Entry {
+    /// As readers see it.
+    pub(crate) fn view(&self) -> BatchView {
+        let is_open = self.is_resumable && self.batch.state == BatchState::Receiving;
+        BatchView {
+            batch: self.batch.clone(),
+            rows_applied: self.rows_applied.load(Ordering::Relaxed),
+            upload_offset: is_open.then_some(self.progress.offset),
+        }
+    }
+
+    /// The log has its body up to here.
+    pub(crate) fn advance(&mut self, progress: Progress) {
+        self.batch.n_rows = progress.rows;
+        self.batch.n_bytes = progress.offset;
+        self.batch.n_errors = progress.errors;
+        self.batch.hash = progress.content_hash();
+        self.progress = progress;
+    }
+}
+
+/// A batch that is over and stays in the log for some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) first: Seq,
+    pub(crate) at: Timestamp,
+}
+
+/// What stands behind the registry's lock.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) entries: HashMap<String, Entry>,
+    /// What the lane has to do, in the order of the log.
+    pub(crate) decisions: BTreeMap<Seq, String>,
+    /// For each append under way, a position that it will not stand before.
+    floors: BTreeSet<(Seq, u64)>,
+    n_appends: u64,
+    /// Every decision up to here is in the database.
+    pub(crate) applied: Seq,
+    /// In the order in which they ended.
+    pub(crate) kept: Vec<Kept>,
+    pub(crate) counts: LaneCounts,
+    pub(crate) applying: Option<String>,
+    pub(crate) consumer: Option<ConsumerState>,
+}
+
+/// An append that is under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Append(Seq, u64);
+
+impl State {
+    /// An append begins; the next free position is `next`.
+    pub(crate) fn enter(&mut self, next: Seq) -> Append {
+        self.n_appends += 1;
+        self.floors.insert((next, self.n_appends));
+        Append(next, self.n_appends)
+    }
+
+    /// It is over.
+    pub(crate) fn leave(&mut self, append: Append) {
+        self.floors.remove(&(append.0, append.1));
+    }
+
+    /// The live batch with this key, unless it was cancelled.
+    pub(crate) fn with_key(
+        &self,
+        application: Option<&str>,
+        table: &str,
+        key: &str,
+    ) -> Option<&Entry> {
+        self.entries.values().find(|entry| {
+            let batch = &entry.batch;
+            batch.key.as_deref() == Some(key)
+                && batch.table == table
+                && batch.application.as_deref() == application
+                && batch.state != BatchState::Cancelled
+        })
+    }
+
+    /// The parts of a batch have come into the log.
+    pub(crate) fn add_parts(
+        &mut self,
+        id: &str,
+        range: SeqRange,
+        n_parts: u64,
+        progress: Progress,
+    ) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        entry.parts.extend((0..n_parts).map(|nth| range.first.plus(nth)));
+        entry.advance(progress);
+    }
+
+    /// The record at `seq` decides about a batch.
+    pub(crate) fn decide(
+        &mut self,
+        id: &str,
+        seq: Seq,
+        state: BatchState,
+        change: impl FnOnce(&mut Batch),
+    ) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        if let Some(before) = entry.decided.replace(seq) {
+            self.decisions.remove(&before);
+        }
+        entry.batch.state = state;
+        change(&mut entry.batch);
+        self.decisions.insert(seq, id.to_owned());
+    }
+
+    /// The decision to carry out next; `None` while there is none, or it could still change. A batch that is queued then
+    /// counts as being applied, which ends the time in which it can be cancelled.
+    pub(crate) fn take_decision(&mut self, now: Timestamp) -> Option<(Seq, Entry)> {
+        let (&seq, id) = self.decisions.first_key_value()?;
+        // An earlier one may be durable already, and only its news is on the way.
+        if self.floors.first().is_some_and(|(floor, _)| *floor <= seq) {
+            return None;
+        }
+        let entry = self.entries.get_mut(id).filter(|entry| !entry.is_writing)?;
+        if entry.batch.state == BatchState::Queued {
+            entry.batch.state = BatchState::Applying;
+            entry.batch.started_at = Some(now);
+            entry.rows_applied.store(0, Ordering::Relaxed);
+            self.applying = Some(id.clone());
+        }
+        Some((seq, entry.clone()))
+    }
+
+    /// What was begun has not come to an end, as far as anybody knows.
+    pub(crate) fn put_back(&mut self) {
+        let id = self.applying.take();
+        if let Some(entry) = id.and_then(|id| self.entries.get_mut(&id)) {
+            entry.batch.state = BatchState::Queued;
+            entry.batch.started_at = None;
+        }
+    }
+
+    /// The decision at `seq` says nothing.
+    pub(crate) fn drop_decision(&mut self, seq: Seq) {
+        if let Some(id) = self.decisions.remove(&seq) {
+            self.entries.remove(&id);
+        }
+    }
+
+    /// Every decision up to `applied` is in the database.
+    pub(crate) fn forget_through(&mut self, applied: Seq, now: Timestamp) {
+        self.applied = applied;
+        while let Some(first) = self.decisions.first_entry() {
+            if *first.key() > applied {
+                return;
+            }
+            let id = first.remove();
+            if self.applying.as_ref() == Some(&id) {
+                self.applying = None;
+            }
+            if let Some(entry) = self.entries.remove(&id) {
+                self.kept.push(Kept { first: entry.first, at: now });
+            }
+        }
+    }
+
+    /// No record before this is needed: the oldest one of any batch that is not over or still kept.
+    pub(crate) fn needed_from(&self) -> Seq {
+        let live = self.entries.values().map(|entry| entry.first);
+        let kept = self.kept.iter().map(|kept| kept.first);
+        let appends = self.floors.iter().map(|(floor, _)| *floor);
+        live.chain(kept).chain(appends).fold(self.applied.next(), Seq::min)
+    }
+
+    /// Those that a query wants, newest first.
+    pub(crate) fn list(&self, query: &BatchQuery) -> Vec<BatchView> {
+        let wanted = |batch: &Batch| {
+            query.table.as_ref().is_none_or(|table| *table == batch.table)
+                && query.state.is_none_or(|state| state == batch.state)
+                && (query.application.is_none() || query.application == batch.application)
+                && query.before.as_ref().is_none_or(|before| batch.id < *before)
+        };
+        let entries = self.entries.values().filter(|entry| wanted(&entry.batch));
+        let mut views: Vec<BatchView> = entries.map(Entry::view).collect();
+        views.sort_unstable_by(|one, other| other.batch.id.cmp(&one.batch.id));
+        views.truncate(query.limit);
+        views
+    }
+
+    /// How many stand so.
+    pub(crate) fn count(&self, state: BatchState) -> u64 {
+        self.entries.values().filter(|entry| entry.batch.state == state).count() as u64
+    }
+}
+
+/// See the module's page.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    /// Held for a few look-ups, never across an await.
+    state: Mutex<State>,
+    /// Says that something has changed; what, everybody looks up.
+    changed: watch::Sender<()>,
+}
+
+impl Registry {
+    pub(crate) fn new(state: State) -> Self {
+        Self { state: Mutex::new(state), changed: watch::Sender::new(()) }
+    }
+
+    /// Looks something up.
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+        look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes something that others may wait for.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let result = self.with(change);
+        self.changed.send_replace(());
+        result
+    }
+
+    /// Waits until there is an answer.
+    pub(crate) async fn until<R>(&self, mut look: impl FnMut(&mut State) -> Option<R>) -> R {
+        let mut changed = self.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            if let Some(result) = self.with(&mut look) {
+                return result;
+            }
+            // The sender lives as long as we do.
+            let _ = changed.changed().await;
+        }
+    }
+}
