@@ -119,5 +119,5 @@ export function tableFor(name, tables) {
   return (tables.find((table) => name.toLowerCase().startsWith(table.name.toLowerCase())) ?? tables[0])?.name ?? '';
 }
 
-/** Labels have a bound in bytes at the server. @param {string} name */
-export const labelOf = (name) => [...name.toWellFormed()].slice(0, 60).join('');
+/** A file's name as a label: those have a bound in bytes, and no control characters. @param {string} name */
+export const labelOf = (name) => [...name.toWellFormed().replace(/\p{Cc}/gu, ' ')].slice(0, 60).join('');
