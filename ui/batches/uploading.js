@@ -5,6 +5,7 @@ import { signal } from '../vendor/preact.js';
 
 import { send, transfer, words } from '../lib/api.js';
 import { formatOf, labelOf, tableFor } from '../lib/batch.js';
+import { plain } from '../lib/escape.js';
 import { batchHref, pathPart } from '../lib/route.js';
 import { sendFile } from '../lib/upload.js';
 import { go, route } from '../frame/navigate.js';
@@ -100,8 +101,10 @@ export function start() {
     });
     if (stop.aborted) return;
     upload.value = null;
-    if (route.peek().screen === 'batches') go(batchHref(id));
-    else say(`${now.label} was sent.`);
+    // Whoever looks at something else meanwhile is not taken away from it.
+    const shown = route.peek();
+    if (shown.screen === 'batches' && shown.id === '') go(batchHref(id));
+    else say(`${plain(now.file.name)} was sent.`);
   });
 }
 
