@@ -111,7 +111,7 @@ async fn columns_are_told_as_the_file_has_them() {
     // A decimal keeps its digits where the column is text.
     let sql = "CREATE TABLE d (exact DECIMAL_TEXT(30,10), rough DECIMAL(30,10))";
     beside(&dir).execute_batch(sql).unwrap();
-    prepare_lane(&*store).await;
+    prepare_lane(&store).await;
     let digits = "12345678901234567890.1234567890";
     loaded(&*store, batch("b1", "d", 1), "exact,rough", &[&format!("{digits},{digits}")]).await;
     let read = |column: &str| -> Value {
