@@ -13,13 +13,16 @@ mod audit;
 mod batches;
 mod breaker;
 mod control;
+mod database;
 mod dead_letters;
+mod direction;
 mod error;
 mod events;
 mod explore;
 mod invalid;
 mod jobs;
 mod postgres;
+mod prefix;
 mod retention;
 mod schemas;
 mod sessions;
@@ -29,6 +32,7 @@ mod statement;
 mod stores;
 mod tables;
 mod trust;
+mod user_migrations;
 mod verdicts;
 
 #[cfg(test)]
@@ -40,6 +44,7 @@ pub use batches::{
     ErrorFeed, LaneStep, RowError, RowFeed, TableMode,
 };
 pub use control::{ControlStore, History, HistoryMark, HistoryPoint, HistorySave};
+pub use database::{DatabaseProbe, DatabaseState};
 pub use dead_letters::{
     Changed, DEAD_GROUPS_MAX, DeadAct, DeadCounts, DeadFilter, DeadGroup, DeadLetter,
     DeadLetterStore, DeadState, DeadSum, ID_CONFLICT, LabelIs, REFUSED, Replay, Replayed,
@@ -52,7 +57,7 @@ pub use events::{
 pub use explore::{Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment};
 pub use invalid::{InvalidGroup, InvalidGroups, InvalidSample, invalid_groups};
 pub use jobs::{Begun, JOBS_KEPT_MAX, Job, JobProgress, JobState, JobStore, JobTurn, NewJob};
-pub use postgres::{PostgresOptions, PostgresStore};
+pub use postgres::{PostgresOptions, PostgresSql, PostgresStore};
 pub use retention::{Forget, Horizons, RetentionStore};
 pub use schemas::{
     ConfiguredSchema, SCHEMA_VERSIONS_MAX, SCHEMAS_MAX, SchemaAct, SchemaChange, SchemaKey,
@@ -65,7 +70,7 @@ pub use sessions::{
 pub use sql::{
     SqlAsk, SqlCell, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlReader, SqlRows, SqlValue,
 };
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{SqliteOptions, SqliteSql, SqliteStore};
 pub use statement::{
     Dialect, STATEMENT_BYTES_MAX, STATEMENT_PARAMS_MAX, SqlKind, SqlParam, SqlType, Statement,
     StatementError,
