@@ -14,6 +14,7 @@
 mod admin;
 mod app;
 mod bad_input;
+mod batch_crashes;
 mod batches_http;
 mod beside;
 mod byte_exact;
