@@ -16,6 +16,8 @@ pub(crate) enum Bench {
     B2,
     /// NDJSON until it is stored: ratio to the bare SQLite insert of the same rows
     B3,
+    /// NDJSON until it is stored in PostgreSQL: ratio to the bare COPY of the same rows
+    B4,
     /// Latency of the durable 202 at one connection: ratio to a bare fdatasync
     B5,
     /// From POST to WebSocket message, 100 subscribers
@@ -44,7 +46,7 @@ pub(crate) struct BenchArgs {
     #[arg(value_enum, ignore_case = true)]
     pub(crate) benches: Vec<Bench>,
 
-    /// How often the limit and Eyas take turns (B3, B6, B7, B10: at most 3)
+    /// How often the limit and Eyas take turns (B3, B4, B6, B7, B10: at most 3)
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
 

@@ -51,6 +51,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("sql.timeout", "EYAS_SQL_TIMEOUT", "5s"),
     ("sql.rows_max", "EYAS_SQL_ROWS_MAX", "1000"),
     ("store.refused_retry", "EYAS_STORE_REFUSED_RETRY", "30s"),
+    ("batches.log_bytes_max", "EYAS_BATCHES_LOG_BYTES_MAX", "8GiB"),
 ];
 
 /// Variables that commands read themselves.
@@ -62,6 +63,9 @@ const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
 /// Each try costs the database one transaction that it refuses.
 const REFUSED_RETRY: Duration = Duration::from_secs(30);
 const REFUSED_RETRY_MIN: Duration = Duration::from_millis(50);
+
+/// Room for the log of the batches.
+const BATCHES_LOG_BYTES_MAX: u64 = 8 << 30;
 
 const OTEL_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
@@ -82,6 +86,8 @@ pub(crate) struct Config {
     pub(crate) events_file: String,
     /// Room that is kept on the disk for the database: at most so many bytes, and at most an eighth of the disk.
     pub(crate) disk_reserve_bytes: u64,
+    /// From so many bytes of log on no batch is begun.
+    pub(crate) batches_log_bytes_max: u64,
     /// After SIGTERM: how long `/readyz` is red before new connections are refused.
     pub(crate) drain_delay: Duration,
     /// How long events are kept.
@@ -292,7 +298,8 @@ impl Layers {
             self.problem("queue.kind", "is not a queue of this version; it has \"embedded\"");
         }
         let events_file = self.events_file();
-        let disk_reserve_bytes = self.disk_reserve();
+        let disk_reserve_bytes = self.size("disk.reserve", RESERVE_BYTES_MAX);
+        let batches_log_bytes_max = self.size("batches.log_bytes_max", BATCHES_LOG_BYTES_MAX);
         let drain_delay = self.drain_delay();
         let retention = self.retention();
         let rates = self.rates();
@@ -309,6 +316,7 @@ impl Layers {
                 data_dir,
                 events_file,
                 disk_reserve_bytes,
+                batches_log_bytes_max,
                 drain_delay,
                 retention,
                 rates,
@@ -364,16 +372,13 @@ impl Layers {
         Some(text)
     }
 
-    fn disk_reserve(&mut self) -> u64 {
-        let Some(text) = self.settings.get("disk.reserve").map(|setting| setting.text().to_owned())
-        else {
-            return RESERVE_BYTES_MAX;
+    fn size(&mut self, key: &str, default: u64) -> u64 {
+        let Some(text) = self.settings.get(key).map(|setting| setting.text().to_owned()) else {
+            return default;
         };
         units::size(&text).unwrap_or_else(|| {
-            self.problem(
-                "disk.reserve",
-                "is not a size, like 512MiB or 2GiB; 0 keeps nothing free",
-            );
+            let end = if key == "disk.reserve" { "; 0 keeps nothing free" } else { "" };
+            self.problem(key, &format!("is not a size, like 512MiB or 2GiB{end}"));
             0
         })
     }

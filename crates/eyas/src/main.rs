@@ -28,6 +28,7 @@ mod address;
 mod admin_socket;
 mod ages;
 mod banner;
+mod batch_lane;
 mod cli;
 mod cli_admin;
 mod cli_at;

@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::admin_socket::Name;
+use crate::batch_lane::{BatchLane, RunningLane};
 use crate::config::Config;
 use crate::exit::CommandError;
 use crate::otlp::Exporter;
@@ -67,6 +68,7 @@ pub(crate) struct Server {
     intake: Intake,
     consumer: Consumer,
     retention: Arc<Retention>,
+    batch_lane: Option<BatchLane>,
     exporter: Option<Exporter>,
     tasks: TaskTracker,
 }
@@ -86,7 +88,8 @@ impl Server {
             return Err(no_token(&config.data_dir, address));
         }
         let dialect = wiring::dialect(&config);
-        user_tables::prepare(&config.tables, dialect, &stores).await?;
+        let tables = user_tables::prepare(&config.tables, dialect, &stores).await?;
+        let batch_lane = BatchLane::open(&config, &instance, &stores, tables).await?;
         query_check::tell(&*stores.sql, dialect, &config.queries).await;
         let applied = stores.events.lease().await.map_err(anyhow::Error::from)?.applied;
         let settings = config.clone();
@@ -135,6 +138,7 @@ impl Server {
             intake,
             consumer,
             retention,
+            batch_lane,
             exporter,
             tasks,
         })
@@ -159,6 +163,7 @@ impl Server {
             LIVE,
         );
         let (jobs, runner) = jobs(&self.stores, &self.intake, &self.meters, &live);
+        let mut lane = self.batch_lane.map(|lane| lane.start(&self.tasks));
         let gateway = Arc::new(Gateway::new(GatewayParts {
             intake: self.intake.clone(),
             live,
@@ -198,6 +203,7 @@ impl Server {
             wanted = until(ready) => Ok(wanted),
             _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Err(poison()),
             broken = parts.broken() => Err(CommandError::Failed(broken)),
+            error = lane_broken(lane.as_mut()) => Err(error),
         };
         // Order matters: without a name nobody new comes, and who has come already is answered.
         drop(name);
@@ -205,7 +211,7 @@ impl Server {
             Ok(Wanted::HandOver) => ending.hand_over.cancel(),
             Ok(Wanted::Stop(_) | Wanted::Reload) | Err(_) => ending.stop.cancel(),
         }
-        if *poisoned.borrow() {
+        if *poisoned.borrow() || matches!(ended, Err(CommandError::Poisoned(_))) {
             let _ = time::timeout(POISONED_DRAIN_MAX, &mut parts.edge).await;
             return Err(poison());
         }
@@ -214,12 +220,26 @@ impl Server {
             if ended? == Wanted::HandOver { HANDOVER_APPLY_MAX } else { STOP_APPLY_MAX };
         let kept = (&mut parts.edge).await.context("the HTTP edge panicked")?;
         stop_rest.cancel();
-        parts.finish(apply_max).await;
+        let lane_ends = async {
+            match lane {
+                Some(lane) => lane.finish(apply_max).await,
+                None => Ok(()),
+            }
+        };
+        let (lane_sealed, ()) = tokio::join!(lane_ends, parts.finish(apply_max));
         otlp::finish(self.exporter).await;
         let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
-        sealed.map_err(not_sealed)?;
+        sealed.and(lane_sealed).map_err(not_sealed)?;
         Ok(kept)
+    }
+}
+
+/// Waits until the lane of batches cannot go on, which it should; without one, for ever.
+async fn lane_broken(lane: Option<&mut RunningLane>) -> CommandError {
+    match lane {
+        Some(lane) => lane.broken().await,
+        None => std::future::pending().await,
     }
 }
 

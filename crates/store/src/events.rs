@@ -57,6 +57,32 @@ pub struct Apply {
     pub applied: Seq,
 }
 
+impl Apply {
+    /// The consumer's own promise: rising, above what is applied, not above what will be.
+    pub(crate) fn check_order(&self) -> Result<(), StoreError> {
+        let mut last = self.expected;
+        for Stored { seq, .. } in &self.events {
+            if *seq <= last {
+                return Err(StoreError::Refused {
+                    seq: *seq,
+                    reason: format!("records come in rising order: {seq} came after {last}"),
+                });
+            }
+            last = *seq;
+        }
+        if self.applied < last {
+            return Err(StoreError::Refused {
+                seq: last,
+                reason: format!(
+                    "record {last} lies above the new applied position {}",
+                    self.applied
+                ),
+            });
+        }
+        Ok(())
+    }
+}
+
 /// What became of the events of one [`Apply`] up to `through`. `n_stored + n_duplicate + n_dead` is their number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {

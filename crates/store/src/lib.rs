@@ -13,13 +13,16 @@ mod audit;
 mod batches;
 mod breaker;
 mod control;
+mod database;
 mod dead_letters;
+mod direction;
 mod error;
 mod events;
 mod explore;
 mod invalid;
 mod jobs;
 mod postgres;
+mod prefix;
 mod retention;
 mod schemas;
 mod sessions;
@@ -29,6 +32,7 @@ mod statement;
 mod stores;
 mod tables;
 mod trust;
+mod user_migrations;
 mod verdicts;
 
 #[cfg(test)]
@@ -40,6 +44,7 @@ pub use batches::{
     ErrorFeed, LaneStep, RowError, RowFeed, TableMode,
 };
 pub use control::{ControlStore, History, HistoryMark, HistoryPoint, HistorySave};
+pub use database::{DatabaseProbe, DatabaseState};
 pub use dead_letters::{
     Changed, DEAD_GROUPS_MAX, DeadAct, DeadCounts, DeadFilter, DeadGroup, DeadLetter,
     DeadLetterStore, DeadState, DeadSum, ID_CONFLICT, LabelIs, REFUSED, Replay, Replayed,

@@ -146,6 +146,14 @@ impl Session {
     /// # Panics
     /// When it fails: the SQL and what the server said.
     pub fn run(&mut self, sql: &str) -> String {
+        self.try_run(sql).unwrap_or_else(|error| panic!("{sql}\n{error}"))
+    }
+
+    /// The same, where it may fail. Afterwards the session is over.
+    ///
+    /// # Errors
+    /// What the server, or `psql`, said.
+    pub fn try_run(&mut self, sql: &str) -> io::Result<String> {
         const END: &str = "the end of these rows";
         let stdin = self.psql.stdin.as_mut().expect("stdin is piped");
         // Fails only where psql has ended; then the reader has its last words.
@@ -153,14 +161,14 @@ impl Session {
         let mut rows = Vec::new();
         for line in self.out.by_ref().lines() {
             match line {
-                Ok(line) if line == END => return rows.join("\n"),
+                Ok(line) if line == END => return Ok(rows.join("\n")),
                 Ok(line) => rows.push(line),
                 Err(_) => break,
             }
         }
         let mut said = String::new();
         let _ = self.psql.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said));
-        panic!("{sql}\n{said}");
+        Err(io::Error::other(said))
     }
 }
 

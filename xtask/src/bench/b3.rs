@@ -17,11 +17,11 @@ use crate::bench::stats::{Spread, thousands};
 use crate::benches::BenchArgs;
 
 /// Events of one round.
-const EVENTS: u64 = 600_000;
+pub(crate) const EVENTS: u64 = 600_000;
 /// Events of one request.
-const REQUEST_EVENTS: u64 = 100;
+pub(crate) const REQUEST_EVENTS: u64 = 100;
 /// Keep-alive connections, one request at a time on each.
-const CONNECTIONS: u64 = 4;
+pub(crate) const CONNECTIONS: u64 = 4;
 /// What Eyas asks of SQLite, so that the two differ in nothing but Eyas: with SQLite's defaults the limit is slower.
 const SETTINGS: &str = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                         PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384;";
@@ -36,7 +36,7 @@ pub(crate) async fn run(binary: &Path, folder: &Path, args: &BenchArgs) -> anyho
     let (mut bare, mut eyas) = (Vec::new(), Vec::new());
     for round in 1..=args.rounds.min(3) {
         let data = folder.join("b3");
-        let took = stored(binary, &data).await?;
+        let took = stored(&Server::eyas_in(binary, &data).await?).await?;
         let path = data.clone();
         let limit = tokio::task::spawn_blocking(move || inserted(&path)).await??;
         std::fs::remove_dir_all(&data)?;
@@ -65,8 +65,10 @@ pub(crate) async fn run(binary: &Path, folder: &Path, args: &BenchArgs) -> anyho
 }
 
 /// From the first request until everything is in the database.
-async fn stored(binary: &Path, data: &Path) -> anyhow::Result<Duration> {
-    let server = Server::eyas_in(binary, data).await?;
+///
+/// # Errors
+/// When a request is refused, or not everything is stored in time.
+pub(crate) async fn stored(server: &Server) -> anyhow::Result<Duration> {
     let start = Instant::now();
     let mut senders = tokio::task::JoinSet::new();
     for number in 0..CONNECTIONS {

@@ -3,7 +3,7 @@
 //! | room | what |
 //! |---|---|
 //! | [`run`] | builds `eyas`, runs what was asked for, prints and writes the tables |
-//! | [`b1`] [`b2`] [`b3`] [`b5`] [`b6`] [`b7`] [`b8`] [`b9`] [`b10`] [`b11`] [`b12`] [`b13`] | one measurement each: a Markdown table |
+//! | [`b1`] [`b2`] [`b3`] [`b4`] [`b5`] [`b6`] [`b7`] [`b8`] [`b9`] [`b10`] [`b11`] [`b12`] [`b13`] | one measurement each: a Markdown table |
 //! | [`server`] | a server as a child process: started, asked, killed |
 //! | [`bare`] [`broadcast`] | bare limits: hyper and nothing else, tungstenite and nothing else |
 //! | [`wrk`] | the closed-loop load generator |
@@ -23,6 +23,7 @@ pub(crate) mod b12;
 pub(crate) mod b13;
 pub(crate) mod b2;
 pub(crate) mod b3;
+pub(crate) mod b4;
 pub(crate) mod b5;
 pub(crate) mod b6;
 pub(crate) mod b7;

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::bench::{b1, b2, b3, b5, b6, b7, b8, b9, b10, b11, b12, b13, report};
+use crate::bench::{b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, report};
 use crate::benches::{Bench, BenchArgs};
 use crate::runner::{headline, pass_through};
 use crate::suite::target;
@@ -50,6 +50,7 @@ async fn measure(binary: &Path, folder: &Path, args: &BenchArgs) -> anyhow::Resu
             Bench::B1 => b1::run(binary, folder, args).await?,
             Bench::B2 => b2::run(binary, folder, args).await?,
             Bench::B3 => b3::run(binary, folder, args).await?,
+            Bench::B4 => b4::run(binary, folder, args).await?,
             Bench::B5 => b5::run(binary, folder, args).await?,
             Bench::B6 => b6::run(binary, folder, args).await?,
             Bench::B7 => b7::run(binary, folder, args).await?,

@@ -48,6 +48,7 @@ mod malformed;
 mod metrics;
 mod paging;
 mod producers;
+mod rates;
 mod reading;
 mod retention;
 mod revalidate;

@@ -1,5 +1,8 @@
 //! Tests of the rooms, one file each.
 
+mod batch_bodies;
+mod batch_records;
+mod batch_values;
 mod consumer;
 mod intake;
 mod lane;

@@ -30,6 +30,12 @@ pub(crate) fn refusal(error: Error) -> Result<String, StoreError> {
     if is_damage || may_pass(&error) { Err(failure(error)) } else { Ok(words(&error)) }
 }
 
+/// What an error of a commit means: the database's words where it is a deferred constraint, which some record of the
+/// transaction violates, else an error that has nothing to do with them.
+pub(crate) fn deferred(error: Error) -> Result<String, StoreError> {
+    refusal(error)
+}
+
 /// The same statement may succeed later: connection, server or resources are at fault. An error without a state of the
 /// server's own came from the connection; one about a value that we encode or decode is ours and does not pass.
 pub(crate) fn may_pass(error: &Error) -> bool {

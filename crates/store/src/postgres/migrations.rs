@@ -17,9 +17,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { name: "events", sql: include_str!("migrations/0001_events.sql") },
     Migration { name: "control", sql: include_str!("migrations/0002_control.sql") },
+    Migration { name: "batches", sql: include_str!("migrations/0003_batches.sql") },
 ];
 
 /// Held until the end of the transaction; the number spells `EyMi`.

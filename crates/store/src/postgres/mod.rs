@@ -7,6 +7,30 @@
 //! | [`failure`] | its errors as decisions |
 //! | [`sql`], [`sql_connections`], [`sql_values`], [`sql_times`] | `SqlReader`: statements of others, fenced |
 //! | [`migrations`] | the schema `eyas`, step by step |
+//! | [`gate`] | whether the server is asked at all, and how it stands |
+//! | [`events`] | `EventStore`: which call runs where |
+//! | [`lease`], [`turn`] | who consumes, and who else may write events |
+//! | [`apply`] | the consumer's transaction |
+//! | [`insert`] | records into the table, or the database's words against one |
+//! | [`escapes`] | which JSON a `json` column can hold |
+//! | [`burial`] | dead letters as the consumer writes them |
+//! | [`page`], [`history`], [`session`] | pages |
+//! | [`walk`] | walking over what a filter wants |
+//! | [`candidates`], [`labels`] | positions that the indexes offer for a filter |
+//! | [`windows`] | ranges of time as ranges of positions |
+//! | [`filter`] | a filter as SQL |
+//! | [`chunk`] | how many rows are asked for at once |
+//! | [`lookup`] | reads by key |
+//! | [`rows`] | rows to events |
+//! | [`tables`] | `TableStore`: what the columns of a table take |
+//! | [`user_migrations`] | the user's own SQL, each file once |
+//! | [`user_schema`] | where the user's tables stand |
+//! | [`batches`] | `BatchStore`: which room answers which call |
+//! | [`batch_rows`] | batches that are over, as rows |
+//! | [`lane`] | the lease row of the batches lane |
+//! | [`load`] | the transaction of the batches lane |
+//! | [`copy_text`] | rows as the text format of COPY |
+//! | [`blame`] | which row the database refuses, and its words |
 //! | [`select`] | one question, in a transaction of its own |
 //! | [`nul`] | U+0000, which no text can hold |
 //! | [`control`] | `ControlStore` |
@@ -17,23 +41,51 @@
 //! | [`jobs`] | `JobStore` |
 
 pub(crate) mod address;
+mod apply;
 mod audit;
+mod batch_rows;
+mod batches;
+mod blame;
+mod burial;
+pub(crate) mod candidates;
+mod chunk;
 mod control;
+pub(crate) mod copy_text;
+pub(crate) mod escapes;
+mod events;
 mod failure;
+pub(crate) mod filter;
+mod gate;
+mod history;
+mod insert;
 mod jobs;
+pub(crate) mod labels;
+mod lane;
+mod lease;
+mod load;
+mod lookup;
 mod migrations;
 mod nul;
+mod page;
 mod pool;
+pub(crate) mod rows;
 mod schemas;
 mod select;
+pub(crate) mod session;
 mod sessions;
 mod sql;
 mod sql_connections;
 mod sql_times;
 pub(crate) mod sql_values;
-mod store;
+pub(crate) mod store;
+pub(crate) mod tables;
 mod tls;
 mod trust;
+mod turn;
+mod user_migrations;
+mod user_schema;
+pub(crate) mod walk;
+mod windows;
 
 pub use sql::PostgresSql;
 pub use store::{PostgresOptions, PostgresStore};

@@ -4,6 +4,7 @@
 //! pooler in between makes no difference.
 
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
@@ -14,6 +15,7 @@ use tokio_postgres::{Client as Raw, IsolationLevel, Transaction};
 use crate::error::StoreError;
 use crate::postgres::address::Address;
 use crate::postgres::failure::failure;
+use crate::postgres::gate::Gate;
 use crate::postgres::tls;
 
 /// Longest wait for a free connection, and for a new one. A caller has an answer within their sum, whatever the server does.
@@ -21,25 +23,36 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// At the head of every transaction that writes. `on` is the default of the server, which somebody may have changed; who
-/// asks for more (`remote_apply`) keeps it. A transaction that nobody goes on with must not hold its locks.
+/// asks for more (`remote_apply`) keeps it. A transaction that nobody goes on with must not hold its locks. The planner is
+/// told that our indexes are there to be used: it does not know how small a page is, and its numbers about a table that
+/// only grows are always old.
 const WRITING: &str = "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '30s'; \
     SET LOCAL idle_in_transaction_session_timeout = '60s'; \
+    SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; \
+    SET LOCAL jit = off; \
     SELECT set_config('synchronous_commit', 'on', true) \
     WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
 /// At the head of every one that reads.
-const READING: &str = "SET LOCAL statement_timeout = '30s'; \
-    SET LOCAL idle_in_transaction_session_timeout = '60s'";
+const READING: &str = "SET LOCAL statement_timeout = '10s'; \
+    SET LOCAL idle_in_transaction_session_timeout = '60s'; \
+    SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; \
+    SET LOCAL jit = off";
 
 /// The connections. They are made when they are needed, and again after one broke.
 #[derive(Clone)]
 pub(crate) struct Pool {
     pool: deadpool_postgres::Pool,
+    gate: Arc<Gate>,
     shown: String,
 }
 
 impl Pool {
     /// At most `n_connections`, none yet. Needs a runtime around it.
-    pub(crate) fn new(address: &Address, n_connections: usize) -> Result<Self, StoreError> {
+    pub(crate) fn new(
+        address: &Address,
+        gate: &Arc<Gate>,
+        n_connections: usize,
+    ) -> Result<Self, StoreError> {
         let tls = tls::connector(&address.trusting)?;
         let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(address.config.clone(), tls, settings);
@@ -49,31 +62,47 @@ impl Pool {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreError::Unusable(error.to_string()))?;
-        Ok(Self { pool, shown: address.shown() })
+        Ok(Self { pool, gate: Arc::clone(gate), shown: address.shown() })
     }
 
     /// A connection, for as long as the caller keeps it.
     ///
     /// # Errors
-    /// `Unavailable` after some seconds without one; `Unusable` where the server does not want us.
+    /// `Unavailable` after some seconds without one, at once where the server could not be reached a moment ago;
+    /// `Unusable` where the server does not want us.
     pub(crate) async fn get(&self) -> Result<Client, StoreError> {
+        // Connections that stand are used whatever became of new ones.
+        if self.pool.status().available == 0 {
+            self.gate.enter().map_err(|why| StoreError::Unavailable(self.named(&why)))?;
+        }
         let error = match self.pool.get().await {
-            Ok(object) => return Ok(Client { object }),
+            Ok(object) => {
+                if Object::metrics(&object).recycle_count == 0 {
+                    self.gate.succeeded();
+                }
+                return Ok(Client { object });
+            }
             Err(error) => error,
         };
-        let what = match error {
+        let (why, is_down) = match error {
             PoolError::Backend(error) => match failure(error) {
-                StoreError::Unavailable(why) => why,
+                StoreError::Unavailable(why) => (why, true),
                 // A wrong password or a database that is not there may be mended while we run.
-                StoreError::Unusable(why) => return Err(StoreError::Unusable(self.named(&why))),
+                StoreError::Unusable(why) => {
+                    self.gate.failed(why.clone());
+                    return Err(StoreError::Unusable(self.named(&why)));
+                }
                 other => return Err(other),
             },
-            PoolError::Timeout(TimeoutType::Wait) => "all connections are busy".to_owned(),
-            PoolError::Timeout(_) => "it does not answer".to_owned(),
-            PoolError::Closed => "the store is closed".to_owned(),
-            error => error.to_string(),
+            PoolError::Timeout(TimeoutType::Wait) => ("all connections are busy".to_owned(), false),
+            PoolError::Timeout(_) => ("it does not answer".to_owned(), true),
+            PoolError::Closed => ("the store is closed".to_owned(), false),
+            error => (error.to_string(), true),
         };
-        Err(StoreError::Unavailable(self.named(&what)))
+        if is_down {
+            self.gate.failed(why.clone());
+        }
+        Err(StoreError::Unavailable(self.named(&why)))
     }
 
     /// No more connections; those on loan end when they are given back.

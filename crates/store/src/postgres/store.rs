@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::database::{DatabaseProbe, DatabaseState};
 use crate::error::StoreError;
+use crate::events::Lease;
 use crate::postgres::address::Address;
 use crate::postgres::failure::failure;
-use crate::postgres::migrations;
+use crate::postgres::gate::Gate;
 use crate::postgres::pool::Pool;
 use crate::postgres::sql::PostgresSql;
+use crate::postgres::{lease, migrations};
 use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlReader, SqlRows};
 use crate::statement::Statement;
 
@@ -24,8 +27,8 @@ pub struct PostgresOptions {
     pub n_connections: usize,
 }
 
-/// Connections of the consumer: one applies, one reads the lease meanwhile.
-const N_WRITERS: usize = 2;
+/// Connections of the consumers: one applies, one reads the lease meanwhile, for each lane.
+const N_WRITERS: usize = 4;
 /// Of the look-ups that the write path waits for: they never queue behind a page.
 const N_LOOKUPS: usize = 2;
 
@@ -39,6 +42,13 @@ pub struct PostgresStore {
     pub(crate) lookups: Pool,
     /// Statements of others.
     pub(crate) sql: PostgresSql,
+    gate: Arc<Gate>,
+}
+
+impl DatabaseProbe for PostgresStore {
+    fn database(&self) -> DatabaseState {
+        self.gate.state()
+    }
 }
 
 impl PostgresStore {
@@ -48,16 +58,42 @@ impl PostgresStore {
     /// `Unavailable` where the server does not answer, `Unusable` where the address is wrong, the server older than 13,
     /// the role may not, or the schema is of a newer program.
     pub async fn open(options: PostgresOptions) -> Result<Arc<Self>, StoreError> {
-        let address = Address::parse(&options.url, options.password.as_deref())?;
-        let store = Self {
-            pool: Pool::new(&address, options.n_connections.max(1))?,
-            writers: Pool::new(&address, N_WRITERS)?,
-            lookups: Pool::new(&address, N_LOOKUPS)?,
-            sql: PostgresSql::at(&address)?,
-        };
-        check_server(&store.pool).await?;
+        let store = Self::reaching(&options)?;
+        store.gate.note_version(check_server(&store.pool).await?);
         migrations::run(&store.pool).await?;
         Ok(Arc::new(store))
+    }
+
+    /// Reads the lease of a database without changing anything in it, also while a server runs. `None`: nothing of ours
+    /// is there yet.
+    ///
+    /// # Errors
+    /// As those of [`Self::open`].
+    pub async fn peek(options: PostgresOptions) -> Result<Option<Lease>, StoreError> {
+        let store = Self::reaching(&options)?;
+        check_server(&store.pool).await?;
+        let client = store.pool.get().await?;
+        let is_there = "SELECT to_regclass('eyas.lease') IS NOT NULL";
+        let row = client.query_typed_one(is_there, &[]).await.map_err(failure)?;
+        let found = if row.try_get::<_, bool>(0).map_err(failure)? {
+            Some(lease::lease(&client).await?)
+        } else {
+            None
+        };
+        store.close_pools();
+        Ok(found)
+    }
+
+    fn reaching(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let address = Address::parse(&options.url, options.password.as_deref())?;
+        let gate = Arc::new(Gate::new());
+        Ok(Self {
+            pool: Pool::new(&address, &gate, options.n_connections.max(1))?,
+            writers: Pool::new(&address, &gate, N_WRITERS)?,
+            lookups: Pool::new(&address, &gate, N_LOOKUPS)?,
+            sql: PostgresSql::at(&address)?,
+            gate,
+        })
     }
 
     pub(crate) fn close_pools(&self) {
@@ -82,7 +118,8 @@ impl SqlReader for PostgresStore {
 /// The oldest version that is supported, as `server_version_num` counts.
 const VERSION_MIN: i32 = 130_000;
 
-async fn check_server(pool: &Pool) -> Result<(), StoreError> {
+/// Whether we can work with it: its version.
+async fn check_server(pool: &Pool) -> Result<String, StoreError> {
     let client = pool.get().await?;
     let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
         current_setting('server_encoding')";
@@ -100,5 +137,6 @@ async fn check_server(pool: &Pool) -> Result<(), StoreError> {
             "the database's encoding is {encoding}; make one with ENCODING 'UTF8'"
         )));
     }
-    Ok(())
+    // What a distribution adds in brackets says nothing here.
+    Ok(version.split(' ').next().unwrap_or_default().to_owned())
 }

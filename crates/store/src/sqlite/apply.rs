@@ -62,7 +62,7 @@ enum Ran {
 
 /// Applies a run of records: all of it, or as far as [`COMMITS_MAX`] transactions come.
 pub(crate) fn apply(conn: &mut Connection, apply: &Apply) -> Result<Applied, StoreError> {
-    check_order(apply)?;
+    apply.check_order()?;
     let n = apply.events.len();
     // What stands before `from` is committed; the next transaction takes `stride` records, or as many as are left.
     let (mut from, mut end, mut stride) = (0, n, n);
@@ -159,25 +159,4 @@ fn run(conn: &mut Connection, apply: &Apply, part: &Part<'_>) -> Result<Ran, Sto
     }
     crash::at("apply.after_commit");
     Ok(Ran::Committed(applied))
-}
-
-/// The consumer's own promise: rising, above what is applied, not above what will be.
-fn check_order(apply: &Apply) -> Result<(), StoreError> {
-    let mut last = apply.expected;
-    for Stored { seq, .. } in &apply.events {
-        if *seq <= last {
-            return Err(StoreError::Refused {
-                seq: *seq,
-                reason: format!("records come in rising order: {seq} came after {last}"),
-            });
-        }
-        last = *seq;
-    }
-    if apply.applied < last {
-        return Err(StoreError::Refused {
-            seq: last,
-            reason: format!("record {last} lies above the new applied position {}", apply.applied),
-        });
-    }
-    Ok(())
 }

@@ -11,8 +11,8 @@ use model::{Filter, Pattern};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
+use crate::direction::{is_beyond, signs};
 use crate::events::Order;
-use crate::sqlite::direction::{is_beyond, signs};
 use crate::sqlite::labels::{Labels, Of};
 
 /// Most ranges that one page merges.

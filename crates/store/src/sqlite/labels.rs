@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use model::Pattern;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::sqlite::filter::successor;
+use crate::prefix::successor;
 
 /// Most jumps of one page. Who has more labels than that is served by walking the rows.
 const JUMPS_MAX: usize = 2_000;

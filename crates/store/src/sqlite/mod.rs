@@ -26,7 +26,6 @@
 //! | [`candidates`] | positions that the indexes offer for a filter |
 //! | [`labels`] | which labels exist |
 //! | [`windows`] | ranges of time as ranges of positions |
-//! | [`direction`] | walking up or down |
 //! | [`lookup`] | reads by key |
 //! | [`rows`] | rows to events |
 //! | [`control`] | `ControlStore` |
@@ -56,7 +55,6 @@ pub(crate) mod connection;
 mod control;
 mod dead_letters;
 pub(crate) mod declared;
-mod direction;
 mod events;
 mod explore;
 pub(crate) mod failure;

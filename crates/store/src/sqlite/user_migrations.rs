@@ -3,13 +3,13 @@
 //! Invariant: a file and its note commit in one transaction. A file cannot end that transaction, nor touch what is ours:
 //! SQLite asks an authorizer about every statement of it.
 
-use model::ContentHash;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, params};
 
 use crate::error::StoreError;
 use crate::sqlite::failure::{failure, refusal};
 use crate::tables::UserMigration;
+use crate::user_migrations::{Ran, checksum, missing, title};
 
 /// Names of our own tables begin so.
 const OURS: &str = "eyas_";
@@ -36,13 +36,6 @@ pub(crate) fn run(
     Ok(ran)
 }
 
-/// A file that ran.
-struct Ran {
-    folder: String,
-    name: String,
-    checksum: String,
-}
-
 fn past(conn: &Connection) -> rusqlite::Result<Vec<Ran>> {
     let mut select =
         conn.prepare("SELECT folder, name, checksum FROM eyas_user_migrations ORDER BY nth")?;
@@ -50,47 +43,6 @@ fn past(conn: &Connection) -> rusqlite::Result<Vec<Ran>> {
         Ok(Ran { folder: row.get(0)?, name: row.get(1)?, checksum: row.get(2)? })
     })?;
     all.collect()
-}
-
-/// The files that have not run, in order; refuses a past that is not theirs.
-fn missing<'m>(
-    past: &[Ran],
-    migrations: &'m [UserMigration],
-) -> Result<Vec<&'m UserMigration>, StoreError> {
-    let mut missing: Vec<&UserMigration> = Vec::new();
-    for migration in migrations {
-        let UserMigration { folder, name, sql } = migration;
-        match past.iter().find(|ran| ran.folder == *folder && ran.name == *name) {
-            None => missing.push(migration),
-            Some(ran) if ran.checksum != checksum(sql) => {
-                return Err(StoreError::Unusable(format!(
-                    "the migration {} was changed after it ran; put it back as it was, and write a new file for what \
-                     is to change",
-                    title(folder, name)
-                )));
-            }
-            Some(_) => {
-                if let Some(early) = missing.iter().find(|early| early.folder == *folder) {
-                    return Err(StoreError::Unusable(format!(
-                        "the migration {} stands before {}, which ran already; give it a higher number",
-                        title(folder, &early.name),
-                        title(folder, name)
-                    )));
-                }
-            }
-        }
-    }
-    let is_given = |ran: &&Ran| migrations.iter().any(|migration| migration.folder == ran.folder);
-    for ran in past.iter().filter(is_given) {
-        let has_name = |migration: &UserMigration| migration.name == ran.name;
-        if !migrations.iter().any(|other| other.folder == ran.folder && has_name(other)) {
-            return Err(StoreError::Unusable(format!(
-                "the migration {} ran, but its file is missing; put it back",
-                title(&ran.folder, &ran.name)
-            )));
-        }
-    }
-    Ok(missing)
 }
 
 fn run_one(conn: &mut Connection, migration: &UserMigration) -> Result<(), StoreError> {
@@ -161,12 +113,4 @@ fn authorize(context: AuthContext<'_>) -> Authorization {
 /// Whether a table of this name belongs to this program.
 pub(crate) fn is_ours(name: &str) -> bool {
     name.get(..OURS.len()).is_some_and(|start| start.eq_ignore_ascii_case(OURS))
-}
-
-fn title(folder: &str, name: &str) -> String {
-    format!("{}/{name}", folder.trim_end_matches('/'))
-}
-
-fn checksum(sql: &str) -> String {
-    format!("{:032x}", ContentHash::of(&[Some(sql.as_bytes())]).0)
 }

@@ -13,9 +13,9 @@ use rusqlite::{
     CachedStatement, Connection, OptionalExtension as _, Row, params, params_from_iter,
 };
 
+use crate::direction::{furthest, is_beyond, origin, signs};
 use crate::events::Order;
 use crate::sqlite::candidates::{Candidates, choose};
-use crate::sqlite::direction::{furthest, is_beyond, origin, signs};
 use crate::sqlite::filter::{Condition, condition};
 use crate::sqlite::windows::{Window, next_window};
 

@@ -7,8 +7,8 @@
 use model::{Clock, Filter, Timestamp};
 use rusqlite::{Connection, Transaction, params};
 
+use crate::direction::furthest;
 use crate::events::{Order, Stored};
-use crate::sqlite::direction::furthest;
 
 /// `seq >> BLOCK_BITS` is the block of a position. The migration that fills old databases has it, too.
 const BLOCK_BITS: u32 = 12;

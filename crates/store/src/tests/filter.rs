@@ -1,6 +1,6 @@
 //! The pure half of filters: where the texts of a prefix end.
 
-use crate::sqlite::filter::successor;
+use crate::prefix::successor;
 
 #[test]
 fn a_prefix_ends_at_the_next_text() {

@@ -2,14 +2,18 @@
 
 mod breaker;
 mod conformance;
+mod escapes;
 mod filter;
 mod plans;
 mod postgres;
+mod postgres_applied;
 mod postgres_settled;
 mod postgres_sql;
+mod postgres_tables;
 mod sqlite;
 mod sqlite_files;
 mod sqlite_refusal;
 mod sqlite_sql;
+mod sqlite_tables;
 mod statement;
 mod trust;

@@ -14,8 +14,8 @@ use crate::sqlite::store::{SqliteOptions, SqliteStore};
 use crate::tests::conformance::sample::{HOLDER, apply, assert_same, claim, draft, seq, stored};
 use crate::tests::conformance::suite::every_promise;
 use crate::tests::conformance::{
-    audit, batches, control, dead_letters, explore, ids, jobs, lane, lease, pages, reading, reopen,
-    retention, schemas, sessions, sign_ins, tables, trust, verdicts,
+    audit, control, dead_letters, explore, ids, jobs, lease, pages, reading, reopen, retention,
+    schemas, sessions, sign_ins, trust, verdicts,
 };
 
 every_promise!(ready);
@@ -31,7 +31,7 @@ pub(crate) fn fresh() -> (Arc<SqliteStore>, TempDir) {
     (open(&dir).unwrap(), dir)
 }
 
-fn ready() -> std::future::Ready<(Arc<SqliteStore>, TempDir)> {
+pub(crate) fn ready() -> std::future::Ready<(Arc<SqliteStore>, TempDir)> {
     std::future::ready(fresh())
 }
 

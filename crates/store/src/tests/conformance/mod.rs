@@ -7,6 +7,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod batch_sample;
+pub(crate) mod batch_suite;
 pub(crate) mod batches;
 pub(crate) mod control;
 pub(crate) mod dead_letters;

@@ -1,0 +1,132 @@
+//! `EventStore` on PostgreSQL: which call runs on which connections, and for how long.
+//!
+//! Invariant: every call ends within a bound of our own, whatever the server does; a connection whose call did not end
+//! well is not lent again.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use model::{ContentHash, LogId, Seq};
+
+use crate::error::StoreError;
+use crate::events::{
+    Applied, Apply, Claim, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery, SessionPage,
+    SessionQuery, Stored,
+};
+use crate::postgres::failure::failure;
+use crate::postgres::pool::{Client, Pool};
+use crate::postgres::store::PostgresStore;
+use crate::postgres::turn::take_turn;
+use crate::postgres::{apply, history, lease, lookup, page, session};
+
+/// Bound of a call that reads: somebody waits for it.
+const READ_MAX: Duration = Duration::from_secs(15);
+/// Bound of a call that writes; its statements have their own.
+const WRITE_MAX: Duration = Duration::from_secs(120);
+
+#[async_trait]
+impl EventStore for PostgresStore {
+    async fn lease(&self) -> Result<Lease, StoreError> {
+        // It waits for a commit that is still under way: the answer then stands behind every apply that was handed in.
+        call(&self.writers, WRITE_MAX, async |client| {
+            let tx = client.begin().await?;
+            take_turn(&tx).await?;
+            let lease = lease::lease(tx.client()).await?;
+            tx.rollback().await.map_err(failure)?;
+            Ok(lease)
+        })
+        .await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Lease, StoreError> {
+        call(&self.writers, WRITE_MAX, async |client| {
+            lease::claim(client.begin().await?, claim).await
+        })
+        .await
+    }
+
+    async fn bind(&self, log: LogId) -> Result<Lease, StoreError> {
+        call(&self.writers, WRITE_MAX, async |client| lease::bind(client.begin().await?, log).await)
+            .await
+    }
+
+    async fn apply(&self, apply: Apply) -> Result<Applied, StoreError> {
+        call(&self.writers, WRITE_MAX, async |client| apply::apply(client, &apply).await).await
+    }
+
+    async fn page(&self, query: PageQuery, extent: Extent) -> Result<Page, StoreError> {
+        call(&self.pool, READ_MAX, async |client| {
+            page::read_page(&client.snapshot().await?, &query, extent).await
+        })
+        .await
+    }
+
+    async fn history(
+        &self,
+        query: PageQuery,
+        bytes_max: usize,
+    ) -> Result<Page<Stored>, StoreError> {
+        call(&self.pool, READ_MAX, async |client| {
+            history::history(&client.snapshot().await?, &query, bytes_max).await
+        })
+        .await
+    }
+
+    async fn get(
+        &self,
+        id: &str,
+        application: Option<&str>,
+        stream: Option<&str>,
+    ) -> Result<Vec<Stored>, StoreError> {
+        call(&self.pool, READ_MAX, async |client| {
+            let tx = client.snapshot().await?;
+            lookup::get(tx.client(), id, application, stream).await
+        })
+        .await
+    }
+
+    async fn session(
+        &self,
+        query: SessionQuery,
+        extent: Extent,
+    ) -> Result<SessionPage, StoreError> {
+        call(&self.pool, READ_MAX, async |client| {
+            session::session(&client.snapshot().await?, &query, extent).await
+        })
+        .await
+    }
+
+    // The write path waits for these three: one statement each, without a transaction around it.
+    async fn find(&self, keys: Vec<IdKey>) -> Result<Vec<Option<(Seq, ContentHash)>>, StoreError> {
+        call(&self.lookups, READ_MAX, async |client| lookup::find(client, &keys).await).await
+    }
+
+    async fn holds(&self, seq: Seq) -> Result<bool, StoreError> {
+        call(&self.lookups, READ_MAX, async |client| lookup::holds(client, seq).await).await
+    }
+
+    async fn fates(&self, seqs: Vec<Seq>) -> Result<Vec<Option<Fate>>, StoreError> {
+        call(&self.lookups, READ_MAX, async |client| lookup::fates(client, &seqs).await).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.close_pools();
+        Ok(())
+    }
+}
+
+async fn call<T>(
+    pool: &Pool,
+    time_max: Duration,
+    work: impl AsyncFnOnce(&mut Client) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut client = pool.get().await?;
+    let res = tokio::time::timeout(time_max, work(&mut client)).await.unwrap_or_else(|_| {
+        let seconds = time_max.as_secs();
+        Err(StoreError::Unavailable(format!("the database took longer than {seconds} s")))
+    });
+    if matches!(res, Err(StoreError::Unavailable(_) | StoreError::Fenced { .. })) {
+        client.discard();
+    }
+    res
+}
