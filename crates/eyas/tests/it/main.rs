@@ -51,6 +51,7 @@ mod malformed;
 mod metrics;
 mod paging;
 mod producers;
+mod rates;
 mod reading;
 mod retention;
 mod revalidate;
