@@ -199,3 +199,28 @@ fn ages_of_streams_are_shown_with_the_other_keys() {
     assert_eq!(orders.value, "7d");
     assert!(orders.source.ends_with("eyas.toml"), "{}", orders.source);
 }
+
+#[test]
+fn a_server_is_a_database_and_its_password_is_never_shown() {
+    use crate::store_config::StoreConfig;
+    let url = "postgres://eyas@db1,db2/eyas?target_session_attrs=read-write";
+    let config = load(None, &[("EYAS_STORE_URL", url), ("EYAS_STORE_PASSWORD", "s3cret")]).unwrap();
+    let StoreConfig::Postgres(options) = &config.store else { panic!("{:?}", config.store) };
+    assert_eq!(options.password.as_deref(), Some("s3cret"));
+    assert!(!format!("{config:?}").contains("s3cret"));
+    assert_eq!(config.keep.unwrap().time, std::time::Duration::from_hours(24));
+    // SQLite loses no commit, so nothing is kept for it.
+    assert_eq!(load(None, &[]).unwrap().keep, None);
+    for (variables, words) in [
+        (
+            [("EYAS_STORE_URL", "mysql://db/x"), ("EYAS_LISTEN", "127.0.0.1:1")],
+            "postgres://user@host",
+        ),
+        ([("EYAS_STORE_URL", "postgres:///x"), ("EYAS_STORE_PASSWORD", "s3cret")], "names no host"),
+        ([("EYAS_STORE_URL", url), ("EYAS_STORE_PASSWORD_FILE", "absent")], "store.password_file"),
+        ([("EYAS_STORE_URL", url), ("EYAS_LOG_KEEP", "soon")], "log.keep"),
+    ] {
+        let error = load(None, &variables).unwrap_err();
+        assert!(error.contains(words) && !error.contains("s3cret"), "{error}");
+    }
+}
