@@ -252,13 +252,11 @@ impl Desk {
             BatchState::Receiving | BatchState::Queued if may(entry) => Ok(()),
             state => Err(BatchError::NotCancellable { state }),
         };
-        match self.turn(id, may).await {
-            Some(answer) => answer?,
-            None => {
-                let over = self.store.batch(id).await?.ok_or(BatchError::NoSuchBatch)?;
-                return Err(BatchError::NotCancellable { state: over.state });
-            }
-        }
+        let Some(turn) = self.turn(id, may).await else {
+            let over = self.store.batch(id).await?.ok_or(BatchError::NoSuchBatch)?;
+            return Err(BatchError::NotCancellable { state: over.state });
+        };
+        turn?;
         let at = clock::now();
         let head = CancelHead { id: id.to_owned(), at_us: at.micros(), why: why.clone() };
         crash::at("upload.before_end");
