@@ -11,6 +11,7 @@ import { second } from '../frame/clock.js';
 import { download } from '../frame/download.js';
 import { Failure, failureOf } from '../frame/failure.js';
 import { Ask, Maybe, Table } from '../frame/parts.js';
+import { say } from '../frame/say.js';
 import { count, Time, Untrusted } from '../frame/text.js';
 import { usePolled } from '../health/poll.js';
 import { nowMs } from '../live/live.js';
@@ -62,9 +63,12 @@ function Cancel({ batch, path, again }) {
 function Whole({ batch, path }) {
   const [className, glyph] = BATCH_STATES.get(batch.state) ?? ['', ''];
   const kind = className === 'ok' || className === 'bad' ? className : 'calm';
+  useEffect(() => {
+    if (isOver(batch)) say(outcome(batch), { isVisible: false });
+  }, [batch.state]);
   const isOurs = upload.value?.id === batch.id;
   return html`
-    <div role="status" class=${`sentence sentence-${kind}`} data-test="outcome"><span aria-hidden="true">${glyph}</span> <span class="u">${outcome(batch)}</span>
+    <div class=${`sentence sentence-${kind}`} data-test="outcome"><span aria-hidden="true">${glyph}</span> <span class="u">${outcome(batch)}</span>
       ${batch.detail !== null && html`<p class="batch-detail"><${Untrusted} text=${batch.detail} layout /></p>`}
     </div>
     ${progressOf(batch).share !== null && html`<${Progress} batch=${batch} />`}

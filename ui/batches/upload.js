@@ -66,8 +66,8 @@ function Chosen({ now, tables }) {
 /** @param {{ table: TableOf }} props */
 function Columns({ table: { columns, mode, schema } }) {
   return html`<div data-test="columns">
-    <ul class="columns" aria-label="Columns of the table">${columns.map(({ name, type, nullable, has_default: hasDefault }) => html`<li><b><${Untrusted} text=${name} charsMax=${60} /></b> <${Untrusted} text=${type} charsMax=${40} />
-      ${!nullable && !hasDefault && html` <span class="warn">needed</span>`}${hasDefault && html` <span class="muted">has a default</span>`}</li>`)}</ul>
+    <ul class="columns" aria-label="Columns of the table">${columns.map(({ name, declared, nullable, has_default: hasDefault, generated }) => html`<li><b><${Untrusted} text=${name} charsMax=${60} /></b> <${Untrusted} text=${declared} charsMax=${40} />
+      ${generated ? html` <span class="muted">comes by itself</span>` : hasDefault ? html` <span class="muted">has a default</span>` : !nullable && html` <span class="warn">needed</span>`}</li>`)}</ul>
     ${schema && html`<p class="muted">Each row is also checked by a JSON Schema.</p>`}
     ${mode === 'replace' && html`<p class="warn">⚠ The batch takes the place of all rows that the table has.</p>`}
   </div>`;
@@ -101,7 +101,7 @@ function Checked({ verdict: { rows, n_errors: nErrors, errors } }) {
   };
   return html`
     ${nErrors === 0
-      ? html`<p class="ok" role="status" data-test="verdict">✓ ${rowsText(rows)} checked, and none is wrong. Nothing was stored yet.</p>`
+      ? html`<p class="ok" data-test="verdict">✓ ${rowsText(rows)} checked, and none is wrong. Nothing was stored yet.</p>`
       : html`<p class="bad" role="alert" data-test="verdict">✗ ${count(nErrors)} ${nErrors === 1 ? 'error' : 'errors'} in ${rowsText(rows)}. Nothing was stored.</p><${Errors} errors=${errors} nErrors=${nErrors} />`}
     <p class="actions">
       ${nErrors === 0 && html`<button class="primary" onClick=${again} data-test="for-real">Upload for real</button>`}

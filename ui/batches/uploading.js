@@ -5,6 +5,7 @@ import { signal } from '../vendor/preact.js';
 
 import { send, transfer, words } from '../lib/api.js';
 import { formatOf, labelOf, tableFor } from '../lib/batch.js';
+import { plain } from '../lib/escape.js';
 import { batchHref, pathPart } from '../lib/route.js';
 import { sendFile } from '../lib/upload.js';
 import { go, route } from '../frame/navigate.js';
@@ -51,6 +52,7 @@ function newKey() {
 /** @param {FileList | null | undefined} files @param {import('../lib/batch.js').Table[]} tables */
 export function choose(files, tables) {
   const file = files?.[0];
+  if (isBusy()) say('Another file is on its way.');
   if (file === undefined || isBusy()) return;
   if (Number(files?.length) > 1) say('One file is one batch: the first one was taken.');
   upload.value = {
@@ -84,6 +86,7 @@ export function check() {
     const answer = await transfer({ method: 'POST', path: addressOf(now, true), headers: { 'content-type': now.type }, body: now.file, stop, onSent: (bytes) => change({ bytes }) });
     if (answer.status !== 200) throw answer.refusal();
     change({ phase: 'checked', verdict: JSON.parse(answer.text) });
+    say('The file is checked.', { isVisible: false });
   });
 }
 
@@ -98,8 +101,10 @@ export function start() {
     });
     if (stop.aborted) return;
     upload.value = null;
-    if (route.peek().screen === 'batches') go(batchHref(id));
-    else say(`${now.label} was sent.`);
+    // Whoever looks at something else meanwhile is not taken away from it.
+    const shown = route.peek();
+    if (shown.screen === 'batches' && shown.id === '') go(batchHref(id));
+    else say(`${plain(now.file.name)} was sent.`);
   });
 }
 

@@ -26,7 +26,7 @@ import { count } from './amount.js';
  * @property {number | null} upload_offset
  */
 /** @typedef {{ row: number, line: number, pointer: string, rule: string, detail: string }} RowError */
-/** @typedef {{ name: string, type: string, nullable: boolean, has_default: boolean }} Column */
+/** @typedef {{ name: string, type: string, declared: string, nullable: boolean, has_default: boolean, generated: boolean }} Column */
 /** @typedef {{ name: string, mode: 'append' | 'replace', columns: Column[], schema: boolean }} Table */
 
 /** Each state with its colour and its sign. @type {Map<BatchState, [string, string]>} */
@@ -119,5 +119,5 @@ export function tableFor(name, tables) {
   return (tables.find((table) => name.toLowerCase().startsWith(table.name.toLowerCase())) ?? tables[0])?.name ?? '';
 }
 
-/** Labels have a bound in bytes at the server. @param {string} name */
-export const labelOf = (name) => [...name.toWellFormed()].slice(0, 60).join('');
+/** A file's name as a label: those have a bound in bytes, and no control characters. @param {string} name */
+export const labelOf = (name) => [...name.toWellFormed().replace(/\p{Cc}/gu, ' ')].slice(0, 60).join('');

@@ -9,6 +9,7 @@
 //
 // Invariant: the offset is always the server's word. A part may be sent twice, and is taken once.
 
+import { ApiError } from './api.js';
 import { waitMs } from './backoff.js';
 
 /** One part, and so how much is sent again after a loss. The server's rows have at most 1 MiB, so each part moves the offset. */
@@ -31,13 +32,19 @@ export const PART_BYTES = 4 << 20;
 
 const OTHER_FILE = 'This is not the file that the upload began with.';
 
-/** Whether the same request may succeed later. @param {number} status */
-const isPassing = (status) => status === 0 || status === 408 || status === 429 || status >= 500;
+/** Refusals that asking for the offset settles: a request that was broken off is still being worked on, or the batch is whole. */
+const SETTLED_LATER = ['upload_busy', 'upload_over'];
+
+/** Whether the same may succeed later. @param {unknown} error */
+function isPassing(error) {
+  const { status, code } = error instanceof ApiError ? error : { status: -1, code: '' };
+  return status === 0 || status === 408 || status === 429 || status >= 500 || SETTLED_LATER.includes(code);
+}
 
 /** @param {Answer} answer */
 function offsetOf(answer) {
   const text = answer.header('upload-offset');
-  if (text === null || !/^[0-9]+$/.test(text)) throw new Error('The server did not say how much of the file it has.');
+  if (text === null || !/^[0-9]+$/.test(text)) throw new ApiError(0, '', 'The server does not say yet how much of the file it has.');
   return Number(text);
 }
 
@@ -51,8 +58,8 @@ function idOf(answer) {
 /** The batch that a conflict names. @param {string} problem @returns {string | null} */
 function begunBefore(problem) {
   try {
-    const { code, batch } = JSON.parse(problem);
-    return code === 'batch_in_progress' && typeof batch?.id === 'string' ? batch.id : null;
+    const { batch } = JSON.parse(problem);
+    return typeof batch?.id === 'string' ? batch.id : null;
   } catch {
     return null;
   }
@@ -78,8 +85,7 @@ export async function sendFile({ file, path, headers, id, transfer, wait, stop, 
       } else if (await sendPart(id, offset)) return id;
       nTries = 0;
     } catch (error) {
-      const status = /** @type {{ status?: number }} */ (error).status;
-      if (stop.aborted || status === undefined || !isPassing(status)) throw error;
+      if (stop.aborted || !isPassing(error)) throw error;
       tell({ id, bytes: offset ?? 0, trouble: error instanceof Error ? error.message : String(error) });
       if (id !== null) offset = null;
       await wait(waitMs(nTries, Math.random()));

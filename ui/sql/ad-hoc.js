@@ -51,7 +51,9 @@ export function AdHoc() {
   };
   if (isOff) return html`<${Off} onAgain=${() => setIsOff(false)} />`;
   const onKey = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.current?.requestSubmit();
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    form.current?.requestSubmit();
   };
   const submit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();

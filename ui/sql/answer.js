@@ -1,9 +1,9 @@
 // The rows of an answer, as a table, as the text that came, or as lines over time. Values stand as they were written.
 
-import { html, useMemo, useState } from '../vendor/preact.js';
+import { html, useEffect, useMemo, useState } from '../vendor/preact.js';
 
 import { chartOf, isNumber, shownCell } from '../lib/query.js';
-import { copy } from '../frame/say.js';
+import { copy, say } from '../frame/say.js';
 import { Plot } from '../frame/plot.js';
 import { timeMode } from '../frame/settings.js';
 import { count, Untrusted } from '../frame/text.js';
@@ -22,9 +22,11 @@ export function AnswerBox({ answer, text, ms, truncated = false }) {
   const views = ['Table', 'JSON', ...(chart === null ? [] : ['Chart'])];
   const shown = views.includes(view) ? view : 'Table';
   const n = answer.rows.length;
+  const rows = `${count(n)} ${n === 1 ? 'row' : 'rows'}`;
+  useEffect(() => say(rows, { isVisible: false }), [answer]);
   return html`<section aria-label="Answer" data-test="answer">
     <p class="actions">
-      <span role="status" data-test="answer-facts">${count(n)} ${n === 1 ? 'row' : 'rows'} · ${Math.round(ms * 10) / 10} ms${truncated && html` · <span class="warn">⚠ cut: there are more</span>`}</span>
+      <span data-test="answer-facts">${rows} · ${Math.round(ms * 10) / 10} ms${truncated && html` · <span class="warn">⚠ cut: there are more</span>`}</span>
       <span class="actions" role="group" aria-label="Shown as">${views.map((name) => html`<button aria-pressed=${String(name === shown)} onClick=${() => setView(name)} data-test=${`as-${name.toLowerCase()}`}>${name}</button>`)}</span>
       <button onClick=${() => copy(text, 'The answer')}>Copy</button>
     </p>

@@ -77,7 +77,9 @@ function Form({ query, values, onChange, onRun, isBusy }) {
     onRun();
   };
   const onKey = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.current?.requestSubmit();
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    form.current?.requestSubmit();
   };
   const set = (/** @type {import('../lib/query.js').Param} */ { name, type }, /** @type {string} */ text) => {
     const texts = isList(type) ? text.split('\n') : [text];

@@ -33,6 +33,7 @@ mod cli;
 mod cli_admin;
 mod cli_at;
 mod cli_import;
+mod cli_query;
 mod cli_schema;
 mod client;
 mod commands;
@@ -51,6 +52,7 @@ mod otlp;
 mod outgoing;
 mod printable;
 mod queries_config;
+mod query_check;
 mod rates;
 mod refusals;
 mod schema_files;
@@ -78,6 +80,7 @@ use clap_complete::Shell;
 
 use crate::cli::{Cli, Command, ConfigCommand, DirArgs, LogCommand, Overrides, ServeArgs};
 use crate::cli_admin::AdminCommand;
+use crate::cli_query::QueryCommand;
 use crate::client::Server;
 use crate::commands::admin::access::Target;
 use crate::commands::admin::command as admin;
@@ -86,7 +89,7 @@ use crate::commands::import::command as import;
 use crate::commands::load::command as load;
 use crate::commands::log::renew::Task;
 use crate::commands::log::{inspect, renew, verify};
-use crate::commands::{restart, send, serve, settings, tail};
+use crate::commands::{queries, restart, send, serve, settings, tail};
 use crate::config::{Config, Survey};
 use crate::exit::CommandError;
 
@@ -160,6 +163,10 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
             tail::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Log(command)) => log(cli, command).await,
+        Some(Command::Query(QueryCommand::Check(dir))) => {
+            let config = configured(cli, &dir.overrides().or(&cli.serve.overrides))?;
+            queries::run(&config, cli.json).await
+        }
         Some(Command::Admin(command)) => administer(cli, command).await,
     }
 }

@@ -31,7 +31,7 @@ use crate::exit::CommandError;
 use crate::otlp::Exporter;
 use crate::refusals::{no_token, not_sealed, poison, refused_log, refused_pair};
 use crate::signals::Wanted;
-use crate::{descriptors, otlp, queries_config, schema_files, user_tables, wiring};
+use crate::{descriptors, otlp, queries_config, query_check, schema_files, user_tables, wiring};
 
 /// How long the consumer may go on after the last request has been answered.
 const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
@@ -90,6 +90,7 @@ impl Server {
         let dialect = wiring::dialect(&config);
         let tables = user_tables::prepare(&config.tables, dialect, &stores).await?;
         let batch_lane = BatchLane::open(&config, &instance, &stores, tables).await?;
+        query_check::tell(&*stores.sql, dialect, &config.queries).await;
         let applied = stores.events.lease().await.map_err(anyhow::Error::from)?.applied;
         let settings = config.clone();
         let queue =
@@ -170,6 +171,7 @@ impl Server {
             registry: self.registry,
             sessions: self.sessions,
             jobs,
+            batches: lane.as_ref().map(RunningLane::batches),
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
             queries: queries_config::published(

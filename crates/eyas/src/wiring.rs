@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use model::Seq;
 use queue::{EmbeddedOptions, EmbeddedQueue, Queue, QueueError};
-use store::{Lease, SqliteOptions, SqliteStore, StoreError, Stores};
+use store::{Lease, SqlReader, SqliteOptions, SqliteSql, SqliteStore, StoreError, Stores};
 
 use crate::config::Config;
 use crate::dialect::Dialect;
@@ -29,6 +29,11 @@ pub(crate) fn open_stores(config: &Config) -> Result<Stores, StoreError> {
         wal_bytes_max: reserve_bytes(config) / WAL_OF_RESERVE,
     })?;
     Ok(Stores::of(&store))
+}
+
+/// The configured database for reading by SQL alone, also while a server runs on it. Nothing is opened yet.
+pub(crate) fn open_sql(config: &Config) -> Result<Arc<dyn SqlReader>, StoreError> {
+    Ok(Arc::new(SqliteSql::new(&config.data_dir, &config.events_file)))
 }
 
 /// The SQL that the configured database speaks.

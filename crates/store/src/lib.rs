@@ -57,7 +57,7 @@ pub use events::{
 pub use explore::{Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment};
 pub use invalid::{InvalidGroup, InvalidGroups, InvalidSample, invalid_groups};
 pub use jobs::{Begun, JOBS_KEPT_MAX, Job, JobProgress, JobState, JobStore, JobTurn, NewJob};
-pub use postgres::{PostgresOptions, PostgresStore};
+pub use postgres::{PostgresOptions, PostgresSql, PostgresStore};
 pub use retention::{Forget, Horizons, RetentionStore};
 pub use schemas::{
     ConfiguredSchema, SCHEMA_VERSIONS_MAX, SCHEMAS_MAX, SchemaAct, SchemaChange, SchemaKey,
@@ -70,7 +70,7 @@ pub use sessions::{
 pub use sql::{
     SqlAsk, SqlCell, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlReader, SqlRows, SqlValue,
 };
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{SqliteOptions, SqliteSql, SqliteStore};
 pub use statement::{
     Dialect, STATEMENT_BYTES_MAX, STATEMENT_PARAMS_MAX, SqlKind, SqlParam, SqlType, Statement,
     StatementError,

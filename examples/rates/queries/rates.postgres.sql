@@ -14,12 +14,8 @@ dest_regions (slug) AS (
 averages AS (
     SELECT day, avg(price) AS price, count(*) AS count
     FROM prices
-    WHERE orig_code = ANY (ARRAY(
-              SELECT code FROM ports WHERE code = :orig_code
-              UNION SELECT code FROM ports WHERE parent_slug IN (SELECT slug FROM orig_regions)))
-      AND dest_code = ANY (ARRAY(
-              SELECT code FROM ports WHERE code = :dest_code
-              UNION SELECT code FROM ports WHERE parent_slug IN (SELECT slug FROM dest_regions)))
+    WHERE orig_code = ANY (:orig_code || ARRAY(SELECT code FROM ports WHERE parent_slug IN (SELECT slug FROM orig_regions)))
+      AND dest_code = ANY (:dest_code || ARRAY(SELECT code FROM ports WHERE parent_slug IN (SELECT slug FROM dest_regions)))
       AND day BETWEEN :date_from AND :date_to
     GROUP BY day
 )

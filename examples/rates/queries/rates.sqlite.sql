@@ -20,10 +20,10 @@ averages AS (
     SELECT day, avg(price) AS price, count(*) AS count
     FROM prices
     WHERE orig_code IN (
-              SELECT code FROM ports WHERE code = :orig_code
+              SELECT :orig_code
               UNION SELECT code FROM ports WHERE parent_slug IN (SELECT slug FROM orig_regions))
       AND dest_code IN (
-              SELECT code FROM ports WHERE code = :dest_code
+              SELECT :dest_code
               UNION SELECT code FROM ports WHERE parent_slug IN (SELECT slug FROM dest_regions))
       AND day BETWEEN :date_from AND :date_to
     GROUP BY day

@@ -6,7 +6,19 @@ import { test } from 'node:test';
 import { eachTestHasAServerAndAPage, says, server, watched } from './support.mjs';
 import { answers, tell } from './told.mjs';
 
-eachTestHasAServerAndAPage();
+eachTestHasAServerAndAPage({
+  'eyas.toml': `
+[queries.numbers]
+path = "/numbers"
+sqlite = "queries/numbers.sql"
+description = "Numbers as they are"
+params = { n = { type = "int", default = 3 }, codes = { type = "text[]", optional = true, description = "any" } }
+cache = "60s"
+[sql]
+enabled = true
+`,
+  'queries/numbers.sql': "SELECT :n AS n, 9007199254740993 AS big, :codes AS codes, '<b>' AS text\n",
+});
 
 const BODY = '{"rates":[{"day":"2016-01-02","price":12345678901234567890},{"day":"2016-01-01","price":1.10}]}';
 
@@ -97,4 +109,32 @@ test('who may only read sees the queries, and that SQL of one’s own is not for
   await says(page, 'look-only', /scope admin/);
   assert.equal(await page.isDisabled('[data-test=sql]'), true);
   assert.equal(await page.locator('[data-test=query-link]').count(), 2);
+});
+
+test('against the real server: numbers to the last digit, refusals that name the parameter, a file, and what administrators ask', async () => {
+  const { page } = watched;
+  await page.goto(`${server.origin}/ui/sql/numbers`);
+  await says(page, 'query', /Numbers as they are ?GET \/numbers · scope read · may be kept for 60 s/);
+  await page.fill('[name=codes]', 'a\nb');
+  await page.click('[data-test=run]');
+  await says(page, 'answer-facts', /^1 row/);
+  assert.deepEqual(await page.locator('[data-test=answer-row] td').allTextContents(), ['3', '9007199254740993', '["a","b"]', '<b>']);
+  await page.fill('[name=n]', '1.5');
+  await page.click('[data-test=run]');
+  await says(page, 'failed', /"n" must be a whole number of 64 bits, not "1\.5"/);
+  await page.fill('[name=n]', '-9223372036854775808');
+  await page.click('[data-test=run]');
+  await page.waitForFunction(() => document.querySelector('[data-test=answer-row] td')?.textContent === '-9223372036854775808');
+  const [saved] = await Promise.all([page.waitForEvent('download'), page.click('[data-test=csv-link]')]);
+  assert.equal(saved.suggestedFilename(), 'eyas-query.csv');
+  await server.sendMany(7);
+  await page.goto(`${server.origin}/ui/sql`);
+  await page.fill('[data-test=sql]', 'select category, count(*) as n from eyas.events group by category');
+  await page.keyboard.press('Control+Enter');
+  await page.waitForSelector('[data-test=answer-row]');
+  await page.fill('[data-test=sql]', 'delete from eyas.events');
+  await page.keyboard.press('Control+Enter');
+  await says(page, 'refused', /"delete" is not allowed/);
+  await says(page, 'query-link', /2 calls|3 calls/);
+  await watched.assertClean();
 });

@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { after, afterEach, before, beforeEach } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -26,21 +26,31 @@ export class Server {
     this.port = port;
     this.dir = dir;
     this.origin = `http://127.0.0.1:${port}`;
+    /** Where its configuration is, if it has one. @type {string | null} */
+    this.config = null;
     /** @type {import('node:child_process').ChildProcess | null} */
     this.process = null;
     this.output = '';
   }
 
-  static async start() {
+  /** @param {{ [path: string]: string }} [files] its configuration: `eyas.toml`, and what that names */
+  static async start(files) {
     await access(BIN).catch(() => assert.fail(`no binary at ${BIN}: build it first, or set EYAS_BIN`));
     const server = new Server(await freePort(), await mkdtemp(join(tmpdir(), 'eyas-ui-')));
+    if (files !== undefined) {
+      server.config = await mkdtemp(join(tmpdir(), 'eyas-ui-config-'));
+      for (const [path, text] of Object.entries(files)) {
+        await mkdir(dirname(join(server.config, path)), { recursive: true });
+        await writeFile(join(server.config, path), text);
+      }
+    }
     await server.start();
     return server;
   }
 
   async start() {
     const child = spawn(BIN, ['serve'], {
-      env: { ...process.env, EYAS_LISTEN: `127.0.0.1:${this.port}`, EYAS_DATA_DIR: this.dir },
+      env: { ...process.env, EYAS_LISTEN: `127.0.0.1:${this.port}`, EYAS_DATA_DIR: this.dir, ...(this.config !== null && { EYAS_CONFIG: join(this.config, 'eyas.toml') }) },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.process = child;
@@ -71,6 +81,7 @@ export class Server {
   async stop() {
     await this.kill();
     await this.wipe();
+    if (this.config !== null) await rm(this.config, { recursive: true, force: true });
   }
 
   /**
@@ -228,8 +239,8 @@ export let server;
 /** The page of the running test. @type {Awaited<ReturnType<typeof watchedPage>>} */
 export let watched;
 
-/** Gives each test of a file a server and a page of its own, in one browser. */
-export function eachTestHasAServerAndAPage() {
+/** Gives each test of a file a server and a page of its own, in one browser. @param {{ [path: string]: string }} [files] */
+export function eachTestHasAServerAndAPage(files) {
   /** @type {import('playwright-core').Browser} */
   let browser;
   before(async () => {
@@ -237,7 +248,7 @@ export function eachTestHasAServerAndAPage() {
   });
   after(() => browser?.close());
   beforeEach(async () => {
-    server = await Server.start();
+    server = await Server.start(files);
     watched = await watchedPage(browser, server);
   });
   afterEach(async () => {

@@ -17,7 +17,7 @@ export function answers(text, n) {
   const param = (/** @type {string} */ name, /** @type {string} */ type, /** @type {object} */ more = {}) => ({ name, type, optional: true, default: null, description: text, ...more });
   const query = (/** @type {number} */ at) => ({ name: at === 0 ? text : `${text} ${at}`, path: '/rates', description: text, params: [param('day', 'date', { optional: false }), param('codes', 'text[]'), param('sure', 'bool'), param('n', 'int', { default: [text] })], public: at > 0, scope: at > 0 ? null : 'read', cache_s: 60, timeout_ms: 5000, rows_max: 10_000, sql: text, calls: 3, mean_ms: 1.25 });
   return new Map(/** @type {[string, object][]} */ ([
-    ['/tables', { tables: many((at) => ({ name: at === 0 ? text : `t${at}`, mode: 'replace', columns: [{ name: text, type: text, nullable: false, has_default: false }, { name: 'day', type: 'date', nullable: true, has_default: true }], schema: true })) }],
+    ['/tables', { tables: many((at) => ({ name: at === 0 ? text : `t${at}`, mode: 'replace', columns: [{ name: text, type: text, declared: text, nullable: false, has_default: false, generated: false }, { name: 'day', type: 'date', declared: 'date', nullable: true, has_default: true, generated: false }], schema: true })) }],
     ['/batches', { batches: many((at) => batchOf(text, at)), next: n > 0 ? text : null }],
     ['/batches/b0', batchOf(text, 0)],
     ['/batches/b1', batchOf(text, 1)],

@@ -61,5 +61,5 @@ test('a file’s name tells its form and its table', () => {
   assert.equal(tableFor('x.csv', [table('ports'), table('prices')]), 'ports');
   assert.equal(tableFor('x.csv', []), '');
   assert.equal(labelOf('🦅'.repeat(100)), '🦅'.repeat(60));
-  assert.equal(labelOf('\uD800x'), '\uFFFDx');
+  assert.equal(labelOf('\uD800x\n\u0085'), '\uFFFDx  ');
 });

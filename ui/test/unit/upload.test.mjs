@@ -31,7 +31,7 @@ class FakeServer {
     this.asked.push(`${method} ${path}`);
     const what = this.plan(this.asked.length, transfer);
     if (what === 'lost') throw new ApiError(0, '', 'The server cannot be reached.');
-    if (typeof what === 'number') return this.answer(what, {});
+    if (typeof what === 'number') return this.answer(what, {}, '', what === 409 && method === 'PATCH' ? 'upload_busy' : '');
     const answer = this.take(method, headers, body ?? null);
     if (what === 'answer lost') throw new ApiError(0, '', 'The server cannot be reached.');
     return answer;
@@ -54,9 +54,9 @@ class FakeServer {
     return this.isWhole ? this.answer(this.lastStatus, {}) : this.answer(204, { 'upload-offset': String(this.held.length) });
   }
 
-  /** @param {number} status @param {{ [name: string]: string }} headers @param {string} [text] */
-  answer(status, headers, text = '') {
-    return { status, text, header: (/** @type {string} */ name) => headers[name] ?? null, refusal: () => new ApiError(status, 'r', `refused ${status}`) };
+  /** @param {number} status @param {{ [name: string]: string }} headers @param {string} [text] @param {string} [code] */
+  answer(status, headers, text = '', code = '') {
+    return { status, text, header: (/** @type {string} */ name) => headers[name] ?? null, refusal: () => new ApiError(status, 'r', `refused ${status}`, [], code) };
   }
 }
 
@@ -108,12 +108,19 @@ test('a batch that was begun before goes on where the server has its end', async
   assert.deepEqual(server.asked.slice(0, 2), ['HEAD /batches/b%201', 'PATCH /batches/b%201']);
 });
 
+test('a request that was broken off and is still at work is waited for', async () => {
+  const server = new FakeServer((n) => (n === 2 || n === 4 ? 409 : null));
+  const { waits } = await sent(server);
+  assert.equal(waits.length, 2);
+  assert.deepEqual(server.held, Buffer.from(BYTES));
+});
+
 test('refused rows are an end, refusals of another kind are errors, and a stop is a stop', async () => {
   const rejecting = new FakeServer(() => null);
   rejecting.lastStatus = 422;
   assert.equal((await sent(rejecting)).id, 'b 1');
   for (const status of [400, 401, 403, 404, 409, 413, 415]) {
-    await assert.rejects(sent(new FakeServer((n) => (n === 2 ? status : null))), new RegExp(`refused ${status}`));
+    if (status !== 409) await assert.rejects(sent(new FakeServer((n) => (n === 2 ? status : null))), new RegExp(`refused ${status}`));
     await assert.rejects(sent(new FakeServer((n) => (n === 1 ? status : null))), new RegExp(`refused ${status}`));
   }
   const stop = new AbortController();

@@ -5,6 +5,7 @@
 //! | [`store`] | `PostgresStore`: opens it |
 //! | [`address`], [`tls`], [`pool`] | how the server is reached, and by how many connections |
 //! | [`failure`] | its errors as decisions |
+//! | [`sql`], [`sql_connections`], [`sql_values`], [`sql_times`] | `SqlReader`: statements of others, fenced |
 //! | [`migrations`] | the schema `eyas`, step by step |
 //! | [`gate`] | whether the server is asked at all, and how it stands |
 //! | [`events`] | `EventStore`: which call runs where |
@@ -81,6 +82,10 @@ mod schemas;
 mod select;
 pub(crate) mod session;
 mod sessions;
+mod sql;
+mod sql_connections;
+mod sql_times;
+pub(crate) mod sql_values;
 pub(crate) mod store;
 pub(crate) mod tables;
 mod tls;
@@ -92,4 +97,5 @@ mod verdicts;
 pub(crate) mod walk;
 mod windows;
 
+pub use sql::PostgresSql;
 pub use store::{PostgresOptions, PostgresStore};

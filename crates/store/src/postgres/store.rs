@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use crate::database::{DatabaseProbe, DatabaseState};
 use crate::error::StoreError;
 use crate::events::Lease;
@@ -9,7 +11,10 @@ use crate::postgres::address::Address;
 use crate::postgres::failure::failure;
 use crate::postgres::gate::Gate;
 use crate::postgres::pool::Pool;
+use crate::postgres::sql::PostgresSql;
 use crate::postgres::{lease, migrations};
+use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlReader, SqlRows};
+use crate::statement::Statement;
 
 /// How to reach the database.
 #[derive(Clone)]
@@ -35,6 +40,8 @@ pub struct PostgresStore {
     pub(crate) writers: Pool,
     /// Ids, positions.
     pub(crate) lookups: Pool,
+    /// Statements of others.
+    pub(crate) sql: PostgresSql,
     gate: Arc<Gate>,
 }
 
@@ -84,6 +91,7 @@ impl PostgresStore {
             pool: Pool::new(&address, &gate, options.n_connections.max(1))?,
             writers: Pool::new(&address, &gate, N_WRITERS)?,
             lookups: Pool::new(&address, &gate, N_LOOKUPS)?,
+            sql: PostgresSql::at(&address)?,
             gate,
         })
     }
@@ -92,6 +100,18 @@ impl PostgresStore {
         for pool in [&self.pool, &self.writers, &self.lookups] {
             pool.close();
         }
+        self.sql.close();
+    }
+}
+
+#[async_trait]
+impl SqlReader for PostgresStore {
+    async fn check_sql(&self, statement: Arc<Statement>) -> Result<Vec<SqlColumn>, SqlError> {
+        self.sql.check_sql(statement).await
+    }
+
+    async fn read_sql(&self, ask: SqlAsk) -> Result<SqlRows, SqlError> {
+        self.sql.read_sql(ask).await
     }
 }
 

@@ -88,4 +88,5 @@ pub(crate) mod walk;
 pub(crate) mod windows;
 mod writer;
 
+pub use sql::SqliteSql;
 pub use store::{SqliteOptions, SqliteStore};

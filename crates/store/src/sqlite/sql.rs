@@ -1,6 +1,7 @@
 //! `SqlReader` on SQLite: statements of others on connections that can only read ([`crate::sqlite::sql_connections`]), whose rows
 //! wait in a short channel for whoever reads them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,9 +15,8 @@ use tokio::time::timeout;
 use crate::error::StoreError;
 use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlPiece, SqlReader, SqlRows};
 use crate::sqlite::failure::may_pass;
-use crate::sqlite::sql_connections::{Deadline, Fenced, Watched};
+use crate::sqlite::sql_connections::{Deadline, Fenced, SqlConnections, Watched};
 use crate::sqlite::sql_values::{Kind, bound, push};
-use crate::sqlite::store::SqliteStore;
 use crate::statement::Statement;
 
 /// A piece ends with the row that reaches this.
@@ -26,8 +26,24 @@ const PIECES_WAITING: usize = 2;
 /// A look at a statement takes no time worth mentioning, unless another process holds the file.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// Statements of others on the files of one data directory, also while a server writes to them.
+pub struct SqliteSql {
+    connections: SqlConnections,
+}
+
+impl SqliteSql {
+    /// On the databases in `dir`; opens nothing yet.
+    pub fn new(dir: &Path, events_file: &str) -> Self {
+        Self { connections: SqlConnections::new(dir, events_file) }
+    }
+
+    pub(crate) async fn close(&self) {
+        self.connections.close().await;
+    }
+}
+
 #[async_trait]
-impl SqlReader for SqliteStore {
+impl SqlReader for SqliteSql {
     async fn check_sql(&self, statement: Arc<Statement>) -> Result<Vec<SqlColumn>, SqlError> {
         let look = move |fenced: &mut Fenced, _| {
             fenced.deadline.begin(CHECK_TIME_MAX);
@@ -37,7 +53,7 @@ impl SqlReader for SqliteStore {
             }
             Ok(columns(&prepared).0)
         };
-        let looked = self.sql.lend(CHECK_TIME_MAX, look).await?.await;
+        let looked = self.connections.lend(CHECK_TIME_MAX, look).await?.await;
         looked.map_err(broke)?.map_err(unavailable)?
     }
 
@@ -56,7 +72,7 @@ impl SqlReader for SqliteStore {
             };
             run(fenced, &ask, left, out);
         };
-        let running = self.sql.lend(time_max, job).await?;
+        let running = self.connections.lend(time_max, job).await?;
         let Ok(begun) = told.await else {
             // It ended before it began: no connection, or a panic.
             let ended = running.await.map_err(broke)?;

@@ -3,16 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use rusqlite::Connection;
 
 use crate::error::StoreError;
 use crate::events::Lease;
+use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlReader, SqlRows};
 use crate::sqlite::lease::EVENTS_LEASE;
 use crate::sqlite::migrations::Schema;
 use crate::sqlite::readers::Readers;
-use crate::sqlite::sql_connections::SqlConnections;
+use crate::sqlite::sql::SqliteSql;
 use crate::sqlite::writer::Writer;
 use crate::sqlite::{connection, migrations};
+use crate::statement::Statement;
 
 /// The user's tables and what happened to their batches.
 const TABLES_FILE: &str = "tables.db";
@@ -47,7 +50,7 @@ pub struct SqliteStore {
     /// Reads of `tables.db`.
     pub(crate) table_readers: Readers,
     /// Statements of others.
-    pub(crate) sql: SqlConnections,
+    pub(crate) sql: SqliteSql,
     /// The name of this data directory.
     pub(crate) instance: String,
 }
@@ -65,7 +68,7 @@ impl SqliteStore {
         let path = dir.join(TABLES_FILE);
         let tables = Writer::start(open_file(&path, &migrations::TABLES, wal_bytes_max)?)?;
         let table_readers = Readers::open(&path, TABLE_READERS)?;
-        let sql = SqlConnections::new(&dir, &events_file);
+        let sql = SqliteSql::new(&dir, &events_file);
         let path = dir.join(events_file);
         let writer = Writer::start(open_file(&path, &migrations::EVENTS, wal_bytes_max)?)?;
         let readers = Readers::open(&path, n_readers)?;
@@ -90,6 +93,17 @@ impl SqliteStore {
             return Ok(None);
         }
         EVENTS_LEASE.read(&connection::open_reader(&path)?).map(Some)
+    }
+}
+
+#[async_trait]
+impl SqlReader for SqliteStore {
+    async fn check_sql(&self, statement: Arc<Statement>) -> Result<Vec<SqlColumn>, SqlError> {
+        self.sql.check_sql(statement).await
+    }
+
+    async fn read_sql(&self, ask: SqlAsk) -> Result<SqlRows, SqlError> {
+        self.sql.read_sql(ask).await
     }
 }
 

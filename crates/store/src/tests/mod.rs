@@ -9,6 +9,7 @@ mod postgres;
 mod postgres_applied;
 mod postgres_refusal;
 mod postgres_settled;
+mod postgres_sql;
 mod postgres_tables;
 mod sqlite;
 mod sqlite_files;
