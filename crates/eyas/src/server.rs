@@ -171,6 +171,7 @@ impl Server {
             registry: self.registry,
             sessions: self.sessions,
             jobs,
+            batches: lane.as_ref().map(RunningLane::batches),
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
             queries: queries_config::published(

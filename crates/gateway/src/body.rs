@@ -127,7 +127,7 @@ where
 }
 
 /// The next piece; `None` at the end.
-async fn next<B>(body: &mut B, watch: &Watch) -> Result<Option<Bytes>, Problem>
+pub(crate) async fn next<B>(body: &mut B, watch: &Watch) -> Result<Option<Bytes>, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Display,
@@ -152,7 +152,7 @@ where
             }
             Err(()) => {
                 return Err(Kind::TooSlow.problem(
-                    "The body came slower than 1 KiB/s, or took longer than 60 s; nothing was stored.",
+                    "The body came slower than 1 KiB/s, or took longer than 60 s (15 minutes for a batch).",
                 ));
             }
         }

@@ -14,13 +14,13 @@ use crate::error::Kind;
 use crate::problem::Problem;
 
 /// Most bytes that come out of one that goes in. Ten thousand lines that differ in a number come to about 30.
-const RATIO_MAX: usize = 100;
+pub(crate) const RATIO_MAX: usize = 100;
 /// Up to here the ratio does not matter: small bodies of equal lines compress without end.
-const RATIO_FREE_BYTES: usize = 1 << 20;
+pub(crate) const RATIO_FREE_BYTES: usize = 1 << 20;
 /// Bytes that are decompressed at once.
 const PIECE_BYTES: usize = 64 << 10;
 /// Largest window of a zstd frame, as RFC 9659 has it for HTTP: 8 MiB.
-const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+pub(crate) const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,11 +86,7 @@ pub(crate) async fn decode(
             )));
         }
         if out.len() > RATIO_FREE_BYTES && out.len() / body.len() >= RATIO_MAX {
-            return Err(Kind::BodyTooLarge
-                .problem(format!(
-                    "The body grows to more than {RATIO_MAX} times its size when it is decompressed."
-                ))
-                .hint("send it in smaller requests, or without Content-Encoding"));
+            return Err(grown());
         }
         // Others have their turn between the pieces.
         tokio::task::yield_now().await;
@@ -109,7 +105,17 @@ fn reader(coding: Coding, body: &[u8]) -> io::Result<Box<dyn Read + Send + '_>> 
     })
 }
 
-fn broken(coding: Coding, error: &io::Error) -> Problem {
+/// The body is small only as long as nobody unpacks it.
+pub(crate) fn grown() -> Problem {
+    Kind::BodyTooLarge
+        .problem(format!(
+            "The body grows to more than {RATIO_MAX} times its size when it is decompressed."
+        ))
+        .hint("send it in smaller requests, or without Content-Encoding")
+}
+
+/// The body is not what it says.
+pub(crate) fn broken(coding: Coding, error: &io::Error) -> Problem {
     let name = if coding == Coding::Gzip { "gzip" } else { "zstd" };
     Kind::BadEncoding.problem(format!("The body is not {name}, or only a part of it: {error}."))
 }

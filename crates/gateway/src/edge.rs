@@ -8,7 +8,7 @@ use bytes::Bytes;
 use live::Live;
 use meter::Commits;
 use model::{StreamName, Timestamp};
-use pipeline::{Intake, Jobs, Meters, Retention};
+use pipeline::{Batches, Intake, Jobs, Meters, Retention};
 use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +51,8 @@ pub(crate) struct Edge {
     /// The database by its contracts.
     pub(crate) stores: Stores,
     pub(crate) jobs: Jobs,
+    /// The desk of batches, where a table takes any.
+    pub(crate) batches: Option<Batches>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) retention: Arc<Retention>,
     /// SQL: published, and of administrators.

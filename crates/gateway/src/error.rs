@@ -5,7 +5,7 @@
 //! `pipeline` gave them.
 
 use model::Seq;
-use pipeline::{Fault, IntakeError, QueuedError};
+use pipeline::{BatchError, Fault, IntakeError, QueuedError};
 use store::StoreError;
 
 use crate::problem::Problem;
@@ -89,6 +89,19 @@ pub(crate) enum Kind {
     SqlFailed,
     SqlDisabled,
     QueryBroken,
+    NoSuchTable,
+    BadUpload,
+    IdempotencyConflict,
+    BatchInProgress,
+    BatchNotCancellable,
+    BatchCancelled,
+    UploadOver,
+    UploadBusy,
+    WrongOffset,
+    TableChanged,
+    RowTooLong,
+    RowsRejected,
+    BatchLogFull,
 }
 
 /// A client that sends much gets no more back than this.
@@ -119,6 +132,9 @@ impl Kind {
         Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
         Self::RateLimited, Self::BadCode, Self::NotNeeded, Self::Csrf, Self::JobRunning, Self::JobOver,
         Self::QueryTimeout, Self::ResultTooLarge, Self::SqlRefused, Self::SqlFailed, Self::SqlDisabled, Self::QueryBroken,
+        Self::NoSuchTable, Self::BadUpload, Self::IdempotencyConflict, Self::BatchInProgress,
+        Self::BatchNotCancellable, Self::BatchCancelled, Self::UploadOver, Self::UploadBusy, Self::WrongOffset,
+        Self::TableChanged, Self::RowTooLong, Self::RowsRejected, Self::BatchLogFull,
     ];
 
     /// Status, code, hint.
@@ -190,6 +206,19 @@ impl Kind {
             Self::ResultTooLarge => (422, "result_too_large", "ask for less; or for application/x-ndjson, which has all rows of a published query"),
             Self::SqlRefused => (422, "sql_refused", "send one statement that only reads, and the tables as they are called; :name is a parameter"),
             Self::SqlFailed => (422, "sql_failed", "correct the values or the statement"),
+            Self::BadUpload => (400, "bad_upload", "Upload-Complete is ?0 or ?1, Upload-Offset is where the upload goes on, as GET /batches/{id} says"),
+            Self::NoSuchTable => (404, "no_such_table", "[tables.NAME] in the configuration makes a table take batches; GET /tables lists them"),
+            Self::IdempotencyConflict => (409, "idempotency_conflict", "a key names one content for ever: use a new one for other rows"),
+            Self::BatchInProgress => (409, "batch_in_progress", "go on with the upload that is named, or cancel it: DELETE /batches/{id}"),
+            Self::BatchNotCancellable => (409, "batch_not_cancellable", "only what the database has not begun with can be cancelled"),
+            Self::BatchCancelled => (409, "batch_cancelled", "send it as a new batch, if it is still wanted"),
+            Self::UploadOver => (409, "upload_over", "GET /batches/{id} says how it stands; begin a new batch for other rows"),
+            Self::UploadBusy => (409, "upload_busy", "wait until that request is over, then ask GET /batches/{id} where to go on"),
+            Self::WrongOffset => (409, "wrong_offset", "go on at the Upload-Offset of this answer"),
+            Self::TableChanged => (409, "table_changed", "begin a new batch"),
+            Self::RowTooLong => (413, "row_too_long", "a row has at most 1 MiB"),
+            Self::RowsRejected => (422, "rows_rejected", "mend the rows that errors names; GET /batches/{id}/errors has all of them"),
+            Self::BatchLogFull => (503, "batch_log_full", "send it again later: batches wait for the database, or many are being sent"),
             Self::Overloaded => (503, "overloaded", "send the request again in a second"),
             Self::LogFull => (503, "log_full", "send the request again in a second"),
             Self::DiskFull => (503, "disk_full", "free space on the disk of data_dir; intake resumes by itself"),
@@ -229,6 +258,10 @@ impl Kind {
             Self::Overloaded | Self::LogFull => {
                 facts.outcome = REJECTED;
                 facts.retry_after_s = Some(1);
+            }
+            Self::BatchLogFull => {
+                facts.outcome = REJECTED;
+                facts.retry_after_s = Some(5);
             }
             Self::DiskFull => {
                 facts.outcome = REJECTED;
@@ -289,6 +322,28 @@ impl From<IntakeError> for Problem {
             IntakeError::Unknown(reason) => Kind::OutcomeUnknown
                 .problem(format!("The log failed while writing, the events may be stored: {reason}.")),
         }
+    }
+}
+
+impl From<BatchError> for Problem {
+    fn from(error: BatchError) -> Self {
+        let kind = match &error {
+            BatchError::NoSuchTable => Kind::NoSuchTable,
+            BatchError::NoSuchBatch => Kind::NotFound,
+            BatchError::KeyConflict { .. } => Kind::IdempotencyConflict,
+            BatchError::KeyBusy { .. } => Kind::BatchInProgress,
+            BatchError::WrongOffset { .. } => Kind::WrongOffset,
+            BatchError::NotUploading { .. } => Kind::UploadOver,
+            BatchError::Busy => Kind::UploadBusy,
+            BatchError::Cancelled => Kind::BatchCancelled,
+            BatchError::TableChanged => Kind::TableChanged,
+            BatchError::NotCancellable { .. } => Kind::BatchNotCancellable,
+            BatchError::Full(_) => Kind::BatchLogFull,
+            BatchError::Unknown(_) => Kind::OutcomeUnknown,
+            BatchError::TooLong { .. } => Kind::RowTooLong,
+            BatchError::Store(_) => Kind::DatabaseUnavailable,
+        };
+        kind.problem(format!("This cannot be done: {error}."))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use axum::Router;
 use live::Live;
 use model::StreamName;
-use pipeline::{Intake, Jobs, Meters, Retention};
+use pipeline::{Batches, Intake, Jobs, Meters, Retention};
 use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +49,8 @@ pub struct GatewayParts {
     pub sessions: Sessions,
     /// Long work; somebody runs it.
     pub jobs: Jobs,
+    /// Rows of tables; `None` where no table takes any.
+    pub batches: Option<Batches>,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
     /// What is deleted by age.
@@ -77,6 +79,7 @@ impl Gateway {
             registry,
             sessions,
             jobs,
+            batches,
             retention,
             queries,
             meters,
@@ -114,6 +117,7 @@ impl Gateway {
             codes: Codes::default(),
             cookie: Cookie::at(&options.public_url),
             jobs,
+            batches,
             meters,
             retention,
             queries,

@@ -8,7 +8,7 @@
 //!
 //! [`server`] owns connections, [`service`] one request, [`wire`] turns bodies into events, [`query`]
 //! query strings into filters, [`hosts`] and [`cors`] say from where one may call, [`auth`] who may what, [`rate`] how often,
-//! [`problem`] and [`error`] how a refusal looks, [`decoding`] and [`encoding`] are compression both ways, [`health`] what the
+//! [`problem`] and [`error`] how a refusal looks, [`decoding`], [`inflate`] and [`encoding`] are compression both ways, [`health`] what the
 //! server knows of itself,
 //! [`queries`] publishes SQL, [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
 
@@ -30,6 +30,7 @@ pub mod fuzz;
 mod gateway;
 mod health;
 mod hosts;
+mod inflate;
 mod limits;
 mod openapi;
 mod problem;

@@ -61,6 +61,8 @@ pub struct Patience {
     pub body_bytes_per_s_min: u64,
     /// Longest time for a whole request, head and body.
     pub request_max: Duration,
+    /// The same where the body is a batch.
+    pub batch_max: Duration,
     /// Longest wait for the next request on a kept connection.
     pub idle_max: Duration,
     /// Longest time in which a client reads not one byte of its answer.
@@ -99,6 +101,7 @@ impl Default for Patience {
             body_grace: Duration::from_secs(10),
             body_bytes_per_s_min: 1024,
             request_max: Duration::from_mins(1),
+            batch_max: Duration::from_mins(15),
             idle_max: Duration::from_secs(75),
             write_stall_max: Duration::from_secs(30),
             live_stall_max: Duration::from_mins(1),

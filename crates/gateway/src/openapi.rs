@@ -15,6 +15,7 @@ use crate::router;
 const FRAME: &str = include_str!("openapi.json");
 const PARTS: &[&str] = &[
     include_str!("openapi/audit.json"),
+    include_str!("openapi/batches.json"),
     include_str!("openapi/dead_letters.json"),
     include_str!("openapi/explore.json"),
     include_str!("openapi/limits.json"),

@@ -17,6 +17,7 @@ use hyper::header::{
     WWW_AUTHENTICATE,
 };
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::reply::Reply;
 
@@ -53,6 +54,14 @@ pub(crate) struct Facts {
     /// What `on_error=skip` left out (`nothing_accepted`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) rejected: Vec<Rejected>,
+    /// The batch that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) batch: Option<Box<RawValue>>,
+    /// The first rows that are wrong, and how many there are (`rows_rejected`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) errors: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) n_errors: Option<u64>,
     #[serde(skip)]
     pub(crate) retry_after_s: Option<u16>,
     /// Whether another token would help (401): the answer says how one is sent.
@@ -126,6 +135,9 @@ impl Problem {
             job: None,
             streams: Vec::new(),
             rejected: Vec::new(),
+            batch: None,
+            errors: None,
+            n_errors: None,
             retry_after_s: None,
             is_challenge: false,
             allow: None,

@@ -17,8 +17,9 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
-    applications, audit, console, dead_letters, event, events, explore, history, invalid, jobs,
-    live, metrics, queries, revalidate, schemas, session, sessions, sql, status, tokens,
+    applications, audit, batches, console, dead_letters, event, events, explore, history, invalid,
+    jobs, live, metrics, queries, revalidate, schemas, session, sessions, sql, status, tokens,
+    uploads,
 };
 
 /// One path.
@@ -40,6 +41,9 @@ const OPEN: Needs = Needs::all(Need::Nothing);
 const LOOK: Needs = Needs { look: Need::Read, change: Need::Admin };
 /// Of some streams, where the handler shows no others.
 const NARROW: Needs = Needs { look: Need::ReadSome, change: Need::Admin };
+
+/// Of what belongs to whoever asks, where they may not read everything: the handler sees to it.
+const LANE: Needs = Needs { look: Need::ReadOrOwn, change: Need::WriteSome };
 
 /// All paths.
 #[rustfmt::skip]
@@ -89,6 +93,11 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/dead-letters/discard", WRITE, ADMIN, post(dead_letters::discard)),
         bare("/dead-letters/restore", WRITE, ADMIN, post(dead_letters::restore)),
         bare("/dead-letters/{seq}", READ, ADMIN, get(dead_letters::one)),
+        bare("/tables", READ, LANE, get(batches::tables)),
+        route("/tables/{table}/batches", WRITE, LANE, post(uploads::begin)),
+        route("/batches", READ, LANE, get(batches::list)),
+        bare("/batches/{id}", "GET, HEAD, PATCH, DELETE", LANE, get(batches::one).patch(uploads::go_on).delete(batches::cancel)),
+        route("/batches/{id}/errors", READ, LANE, get(batches::errors)),
         bare("/jobs", READ, ADMIN, get(jobs::list)),
         bare("/jobs/{id}", READ, ADMIN, get(jobs::one)),
         bare("/jobs/{id}/pause", WRITE, ADMIN, post(jobs::pause)),

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | request head, from its first byte | 10 to 20 s |
 //! | body | 1 KiB/s on average after 10 s; answered with 408 |
-//! | whole request, head and body | 60 s; answered with 408 |
+//! | whole request, head and body | 60 s, 15 minutes where the body is a batch; answered with 408 |
 //! | idle connection | 75 s |
 //! | answer that the client does not read | 30 s without one byte; 60 s on `/live` |
 
@@ -32,6 +32,8 @@ pub(crate) enum Phase {
     Open,
     /// Reads a body.
     Body,
+    /// Reads the body of a batch, which may take longer.
+    Batch,
     /// Works on an answer.
     Busy,
 }
@@ -139,7 +141,8 @@ impl Watchdog {
         // While an answer goes out, what has been read may be the next request, waiting its turn.
         let in_head =
             phase == Phase::Open as u8 && n_read_in_phase > 0 && self.n_written == n_written;
-        let in_body = phase == Phase::Body as u8;
+        let in_batch = phase == Phase::Batch as u8;
+        let in_body = in_batch || phase == Phase::Body as u8;
         // From its head a request comes into its body in two steps; more of them, and it is another request.
         let is_its_body = in_body
             && (is_same_phase
@@ -164,7 +167,8 @@ impl Watchdog {
         if in_body {
             let paced = self.phase.saturating_sub(patience.body_grace).as_millis() as u64;
             let n_bytes_min = paced * patience.body_bytes_per_s_min / 1000;
-            if self.request >= patience.request_max || n_read_in_phase < n_bytes_min {
+            let request_max = if in_batch { patience.batch_max } else { patience.request_max };
+            if self.request >= request_max || n_read_in_phase < n_bytes_min {
                 watch.is_body_too_slow.store(true, Relaxed);
             }
         }

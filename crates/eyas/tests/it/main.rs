@@ -14,6 +14,8 @@
 mod admin;
 mod app;
 mod bad_input;
+mod batch_crashes;
+mod batches_http;
 mod beside;
 mod byte_exact;
 mod checker;
@@ -30,6 +32,7 @@ mod handover;
 mod http;
 mod http_corpus;
 mod ids;
+mod import;
 mod journal;
 mod json_suite;
 mod kill_points;

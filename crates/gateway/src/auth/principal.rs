@@ -26,6 +26,10 @@ pub(crate) enum Need {
     ReadIfPublic,
     /// Scope `read`, for everything.
     Read,
+    /// Scope `read` for everything, or `write` for something: the handler shows the others what is theirs.
+    ReadOrOwn,
+    /// Scope `write`, for something: the handler sees to the rest ([`Principal::check_write_table`]).
+    WriteSome,
     /// Scope `admin`.
     Admin,
 }
@@ -143,20 +147,24 @@ impl Principal {
             Who::Nobody(why) => return Err(why.problem()),
             Who::Known(identity) => identity,
         };
-        let Grants { read, is_admin, .. } = &identity.grants;
+        let Grants { read, write, is_admin } = &identity.grants;
+        if matches!(need, Need::ReadOrOwn | Need::WriteSome) && *write != Reach::Nothing {
+            return Ok(());
+        }
         let lacks = match (need, read) {
             (Need::Nothing, _)
-            | (Need::Read | Need::ReadIfPublic, Reach::Everything)
+            | (Need::Read | Need::ReadIfPublic | Need::ReadOrOwn, Reach::Everything)
             | (Need::ReadSome, Reach::Everything | Reach::Streams(_)) => return Ok(()),
             (Need::Admin, _) if *is_admin => return Ok(()),
             (Need::Admin, _) => "admin",
-            (Need::Read | Need::ReadIfPublic, Reach::Streams(_)) => {
+            (Need::WriteSome, _) => "write",
+            (Need::Read | Need::ReadIfPublic | Need::ReadOrOwn, Reach::Streams(_)) => {
                 return Err(Kind::WrongStream.problem(format!(
                     "This is about all streams, and {} may read only some.",
                     identity.actor
                 )));
             }
-            (Need::Read | Need::ReadIfPublic | Need::ReadSome, _) => "read",
+            (Need::Read | Need::ReadIfPublic | Need::ReadOrOwn | Need::ReadSome, _) => "read",
         };
         Err(wrong_scope(identity, lacks))
     }
@@ -175,6 +183,26 @@ impl Principal {
                     stream.as_str()
                 ))),
             },
+        }
+    }
+
+    /// Whether it may send to this table. A narrowed scope names streams and tables alike.
+    pub(crate) fn check_write_table(&self, table: &str) -> Result<(), Problem> {
+        self.check(Need::WriteSome)?;
+        if self.may_write(table) {
+            return Ok(());
+        }
+        let shown: String = table.chars().take(100).collect();
+        let actor = self.actor();
+        Err(Kind::WrongStream.problem(format!("{actor} may not write to the table {shown:?}.")))
+    }
+
+    /// Whether it may write to the stream or table of this name.
+    pub(crate) fn may_write(&self, name: &str) -> bool {
+        match &self.who {
+            Who::Local | Who::Guest => true,
+            Who::Known(identity) => identity.grants.write.has(name),
+            Who::Nobody(_) => false,
         }
     }
 

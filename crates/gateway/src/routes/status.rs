@@ -18,6 +18,7 @@ use crate::health::board::Percentiles;
 use crate::health::verdict::{Stage, Verdict};
 use crate::problem::Problem;
 use crate::rate::tally::{Reason, Tally};
+use crate::routes::lane_status::LaneShown;
 
 /// Most streams that `retention` lists.
 const RETAINED_MAX: usize = 100;
@@ -41,6 +42,7 @@ struct Status<'a> {
     requests: Requests,
     retention: Retained,
     rate_limited: RateLimited,
+    batches: Option<LaneShown>,
 }
 
 /// At most [`RETAINED_MAX`] streams are listed.
@@ -261,6 +263,7 @@ pub(crate) async fn status(
         },
         retention: retained(&edge, &principal),
         rate_limited: RateLimited::of(&edge.limiter.tally, shows_all),
+        batches: edge.batches.as_ref().map(|batches| LaneShown::of(batches.standing(), shows_all)),
     })
 }
 

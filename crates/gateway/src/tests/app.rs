@@ -143,6 +143,7 @@ pub(crate) async fn gateway(
         sessions: Sessions::open(Arc::clone(&sqlite) as _).await.unwrap(),
         stores,
         jobs,
+        batches: None,
         meters: Arc::clone(&meters),
         retention,
         queries: published(),

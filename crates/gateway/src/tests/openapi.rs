@@ -63,7 +63,7 @@ async fn description_and_router_list_the_same() {
     assert_eq!(routed, described);
     for (path, _, _) in operations() {
         let real = path.replace("{id}", "no-such").replace("{stream}", "a");
-        let real = real.replace("{name}", "a").replace("{seq}", "1");
+        let real = real.replace("{name}", "a").replace("{seq}", "1").replace("{table}", "a");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             // What `/live` gives to whoever takes anything has no end.
             let answer = app.send(&format!("{method} {real}"), "Accept: text/none\r\n", b"").await;
@@ -95,7 +95,7 @@ async fn every_operation_refuses_parameters_that_it_does_not_describe() {
             continue;
         }
         let real = path.replace("{id}", "no-such").replace("{stream}", "a");
-        let real = real.replace("{name}", "a").replace("{seq}", "1");
+        let real = real.replace("{name}", "a").replace("{seq}", "1").replace("{table}", "a");
         let accept = "Accept: text/event-stream\r\n";
         let answer =
             app.send(&format!("{method} {real}?no_such=1"), accept, b"{\"category\":1}").await;

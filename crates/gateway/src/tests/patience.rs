@@ -21,6 +21,7 @@ fn with(change: impl FnOnce(&mut Patience)) -> Limits {
         body_grace: never,
         body_bytes_per_s_min: 1024,
         request_max: never,
+        batch_max: never,
         idle_max: never,
         write_stall_max: never,
         live_stall_max: never,

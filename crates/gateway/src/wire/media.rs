@@ -1,6 +1,7 @@
 //! `Content-Type` of a write, and `Accept` of a list.
 
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use pipeline::RowFormat;
 
 use crate::encoding::weight;
 use crate::error::Kind;
@@ -68,6 +69,28 @@ pub(crate) fn output(headers: &HeaderMap) -> Output {
     best
 }
 
+/// Reads the `Content-Type` of a batch, which has to have one.
+pub(crate) fn rows(headers: &HeaderMap) -> Result<RowFormat, Problem> {
+    let given = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let unsupported = || {
+        let shown = String::from_utf8_lossy(given);
+        Kind::UnsupportedMediaType.problem(format!("The body has Content-Type {shown:?}.")).hint(
+            "send rows as application/x-ndjson, application/json (one array) or text/csv, in UTF-8",
+        )
+    };
+    let mut parts = given.split(|&sign| sign == b';').map(<[u8]>::trim_ascii);
+    let media_type = parts.next().unwrap_or_default();
+    if !parts.all(is_utf8_if_said) {
+        return Err(unsupported());
+    }
+    match media_type {
+        lines if is_lines(lines) => Ok(RowFormat::Ndjson),
+        json if json.eq_ignore_ascii_case(b"application/json") => Ok(RowFormat::JsonArray),
+        csv if csv.eq_ignore_ascii_case(b"text/csv") => Ok(RowFormat::Csv),
+        _ => Err(unsupported()),
+    }
+}
+
 /// Reads `Content-Type`. None means JSON.
 pub(crate) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
     let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(Format::Json) };
@@ -82,8 +105,7 @@ pub(crate) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
     let mut parts = given.split(|&sign| sign == b';').map(<[u8]>::trim_ascii);
     let media_type = parts.next().unwrap_or_default();
     for parameter in parts {
-        let is_charset = parameter.len() >= 8 && parameter[..8].eq_ignore_ascii_case(b"charset=");
-        if is_charset && !is_utf8(&parameter[8..]) {
+        if !is_utf8_if_said(parameter) {
             return Err(
                 unsupported().hint("JSON is sent as UTF-8: charset=utf-8, or no charset at all")
             );
@@ -106,6 +128,12 @@ fn is_lines(media_type: &[u8]) -> bool {
     ["application/x-ndjson", "application/ndjson", "application/jsonl"]
         .iter()
         .any(|known| media_type.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// Whether a parameter says nothing else than UTF-8 about the charset.
+fn is_utf8_if_said(parameter: &[u8]) -> bool {
+    let is_charset = parameter.len() >= 8 && parameter[..8].eq_ignore_ascii_case(b"charset=");
+    !is_charset || is_utf8(&parameter[8..])
 }
 
 fn is_utf8(charset: &[u8]) -> bool {

@@ -114,6 +114,8 @@ impl Desk {
         let mut entry = unwritten(&head);
         (entry.is_attached, entry.is_writing) = (true, true);
         self.registry.change(|state| reserve(state, entry.clone()))?;
+        // Before the first wait: where the caller is dropped in it, this ends what was begun.
+        let upload = Upload::new(desk, rules, entry, Aim::Keep, permit)?;
         let written = self.append(&id, vec![Head::Begin(head).encode(&[])], {
             let id = id.clone();
             move |state, range| {
@@ -124,9 +126,10 @@ impl Desk {
         });
         if let Err(error) = written.await {
             self.registry.change(|state| state.entries.remove(&id));
+            upload.forget();
             return Err(error);
         }
-        Upload::new(desk, rules, entry, Aim::Keep, permit)
+        Ok(upload)
     }
 
     /// Goes on with an upload that came in pieces.
@@ -144,13 +147,15 @@ impl Desk {
             if entry.batch.state != BatchState::Receiving || !entry.is_resumable {
                 return Err(BatchError::NotUploading { state: entry.batch.state });
             }
-            if entry.is_attached || entry.is_writing {
+            if entry.is_writing {
                 return Err(BatchError::Busy);
             }
             if entry.progress.offset != offset {
                 return Err(BatchError::WrongOffset { offset: entry.progress.offset });
             }
+            // Who sent before may hang in a connection that is dead, which nobody has noticed yet.
             entry.is_attached = true;
+            entry.n_attached += 1;
             Ok(Some((entry.clone(), Arc::clone(rules))))
         };
         let Some((entry, rules)) = self.registry.change(attach)? else { return Ok(None) };
@@ -247,13 +252,11 @@ impl Desk {
             BatchState::Receiving | BatchState::Queued if may(entry) => Ok(()),
             state => Err(BatchError::NotCancellable { state }),
         };
-        match self.turn(id, may).await {
-            Some(answer) => answer?,
-            None => {
-                let over = self.store.batch(id).await?.ok_or(BatchError::NoSuchBatch)?;
-                return Err(BatchError::NotCancellable { state: over.state });
-            }
-        }
+        let Some(turn) = self.turn(id, may).await else {
+            let over = self.store.batch(id).await?.ok_or(BatchError::NoSuchBatch)?;
+            return Err(BatchError::NotCancellable { state: over.state });
+        };
+        turn?;
         let at = clock::now();
         let head = CancelHead { id: id.to_owned(), at_us: at.micros(), why: why.clone() };
         crash::at("upload.before_end");

@@ -65,6 +65,20 @@ impl Batches {
         self.desk.view(id).await
     }
 
+    /// The batch that has this key: live ones before those that are over.
+    pub async fn with_key(
+        &self,
+        application: Option<&str>,
+        table: &str,
+        key: &str,
+    ) -> Result<Option<BatchView>, BatchError> {
+        let live = |state: &mut State| state.with_key(application, table, key).map(Entry::view);
+        match self.desk.registry.with(live) {
+            Some(view) => Ok(Some(view)),
+            None => Ok(self.desk.store.batch_with_key(application, table, key).await?.map(over)),
+        }
+    }
+
     /// Those that a query wants, newest first.
     pub async fn list(&self, query: BatchQuery) -> Result<Vec<BatchView>, BatchError> {
         // Asked first: what comes to its end meanwhile is then found twice, and never not at all.
