@@ -61,6 +61,7 @@ mod server;
 mod shown;
 mod signals;
 mod spelling;
+mod store_config;
 mod tables_config;
 mod units;
 mod user_tables;
@@ -192,8 +193,8 @@ async fn administer(cli: &Cli, command: &AdminCommand) -> Result<(), CommandErro
 async fn log(cli: &Cli, command: &LogCommand) -> Result<(), CommandError> {
     let config = |dir: &DirArgs| configured(cli, &dir.overrides().or(&cli.serve.overrides));
     match command {
-        LogCommand::Inspect(dir) => inspect::run(config(dir)?, cli.json),
-        LogCommand::Verify(dir) => verify::run(config(dir)?, cli.json),
+        LogCommand::Inspect(dir) => inspect::run(config(dir)?, cli.json).await,
+        LogCommand::Verify(dir) => verify::run(config(dir)?, cli.json).await,
         LogCommand::Repair(args) => {
             renew::run(Task::Repair, config(&args.dir)?, args.accept_loss, cli.json).await
         }
