@@ -14,6 +14,7 @@
 mod admin;
 mod app;
 mod bad_input;
+mod batch_crashes;
 mod batches_http;
 mod beside;
 mod byte_exact;
@@ -50,6 +51,7 @@ mod malformed;
 mod metrics;
 mod paging;
 mod producers;
+mod rates;
 mod reading;
 mod retention;
 mod revalidate;
