@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::cli_admin::AdminCommand;
 use crate::cli_import::ImportArgs;
+use crate::cli_query::QueryCommand;
 use crate::units;
 
 /// One binary that takes JSON events over HTTP, never loses one, keeps them in a database that people can
@@ -126,6 +127,9 @@ pub(crate) enum Command {
     /// Look at the log, check it, mend it
     #[command(subcommand)]
     Log(LogCommand),
+    /// Published queries: what the database makes of them
+    #[command(subcommand)]
+    Query(QueryCommand),
     #[command(flatten)]
     Admin(AdminCommand),
 }

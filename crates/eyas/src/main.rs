@@ -33,6 +33,7 @@ mod cli;
 mod cli_admin;
 mod cli_at;
 mod cli_import;
+mod cli_query;
 mod cli_schema;
 mod client;
 mod commands;
@@ -51,6 +52,7 @@ mod otlp;
 mod outgoing;
 mod printable;
 mod queries_config;
+mod query_check;
 mod rates;
 mod refusals;
 mod schema_files;
@@ -59,6 +61,7 @@ mod server;
 mod shown;
 mod signals;
 mod spelling;
+mod store_config;
 mod tables_config;
 mod units;
 mod user_tables;
@@ -78,6 +81,7 @@ use clap_complete::Shell;
 
 use crate::cli::{Cli, Command, ConfigCommand, DirArgs, LogCommand, Overrides, ServeArgs};
 use crate::cli_admin::AdminCommand;
+use crate::cli_query::QueryCommand;
 use crate::client::Server;
 use crate::commands::admin::access::Target;
 use crate::commands::admin::command as admin;
@@ -86,7 +90,7 @@ use crate::commands::import::command as import;
 use crate::commands::load::command as load;
 use crate::commands::log::renew::Task;
 use crate::commands::log::{inspect, renew, verify};
-use crate::commands::{restart, send, serve, settings, tail};
+use crate::commands::{queries, restart, send, serve, settings, tail};
 use crate::config::{Config, Survey};
 use crate::exit::CommandError;
 
@@ -160,6 +164,11 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
             tail::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Log(command)) => log(cli, command).await,
+        Some(Command::Query(QueryCommand::Check { data_dir })) => {
+            let flags = Overrides { data_dir: data_dir.clone(), ..Overrides::default() };
+            let config = configured(cli, &flags.or(&cli.serve.overrides))?;
+            queries::run(&config, cli.json).await
+        }
         Some(Command::Admin(command)) => administer(cli, command).await,
     }
 }
@@ -184,8 +193,8 @@ async fn administer(cli: &Cli, command: &AdminCommand) -> Result<(), CommandErro
 async fn log(cli: &Cli, command: &LogCommand) -> Result<(), CommandError> {
     let config = |dir: &DirArgs| configured(cli, &dir.overrides().or(&cli.serve.overrides));
     match command {
-        LogCommand::Inspect(dir) => inspect::run(config(dir)?, cli.json),
-        LogCommand::Verify(dir) => verify::run(config(dir)?, cli.json),
+        LogCommand::Inspect(dir) => inspect::run(config(dir)?, cli.json).await,
+        LogCommand::Verify(dir) => verify::run(config(dir)?, cli.json).await,
         LogCommand::Repair(args) => {
             renew::run(Task::Repair, config(&args.dir)?, args.accept_loss, cli.json).await
         }

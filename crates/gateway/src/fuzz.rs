@@ -5,9 +5,13 @@
 use model::json::write_string;
 use model::{Cursor, LogId, Seq, Timestamp};
 use pipeline::NewEvent;
+use store::{Dialect, SqlParam, SqlType, SqlValue, Statement, StatementError};
 
 use crate::limits::Limits;
 use crate::problem::Problem;
+use crate::queries::describe::parse_kind;
+use crate::queries::published::QueryParam;
+use crate::queries::values::from_query;
 use crate::routes::sessions::SessionCursor;
 use crate::wire::body::{Place, read};
 use crate::wire::envelope::Shape;
@@ -61,6 +65,72 @@ pub fn timestamp(bytes: &[u8]) {
     }
     if let Some((micros, _)) = bytes.split_first_chunk::<8>() {
         same(Timestamp::from_micros(i64::from_le_bytes(*micros)));
+    }
+}
+
+/// A SQL text and a query string, cut at the first line break: what is taken for parameters stays out of strings and
+/// comments, and a value that is let through is one of its type. A text of a database that is numbered can be read again.
+pub fn sql(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (query, sql) = text.split_once('\n').unwrap_or((text, ""));
+    let names = ["a", "b", "c", "d", "e", "f", "g"];
+    let kinds = ["text", "int", "float", "bool", "date", "timestamp", "uuid"];
+    for list in ["", "[]"] {
+        let params: Vec<QueryParam> = names
+            .iter()
+            .zip(kinds)
+            .map(|(name, kind)| QueryParam {
+                name: (*name).to_owned(),
+                kind: parse_kind(&format!("{kind}{list}")).expect("it is one of them"),
+                default: None,
+                is_optional: true,
+                description: String::new(),
+            })
+            .collect();
+        if let Ok(values) = from_query(Some(query), &params) {
+            assert_eq!(values.len(), params.len());
+            for (value, param) in values.iter().zip(&params) {
+                is_of_its_type(value, param.kind.of);
+            }
+        }
+    }
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let kind = parse_kind("int").expect("it is one of them");
+        let declared: Vec<SqlParam> =
+            names.iter().map(|name| SqlParam { name: (*name).to_owned(), kind }).collect();
+        let unused = match Statement::parse(dialect, sql, declared.clone()) {
+            Err(StatementError::Parameters { undeclared, unused }) if undeclared.is_empty() => {
+                unused
+            }
+            _ => Vec::new(),
+        };
+        let used = declared.into_iter().filter(|param| !unused.contains(&param.name)).collect();
+        if let Ok(statement) = Statement::parse(dialect, sql, used)
+            && statement.params().is_empty()
+        {
+            let again = Statement::parse(dialect, statement.text(), Vec::new());
+            assert_eq!(again.as_ref().map(Statement::text), Ok(statement.text()), "{dialect:?}");
+        }
+    }
+}
+
+fn is_of_its_type(value: &SqlValue, of: SqlType) {
+    match (value, of) {
+        (SqlValue::Null, _) => {}
+        (SqlValue::List(values), of) => values.iter().for_each(|value| is_of_its_type(value, of)),
+        (SqlValue::Text(text), SqlType::Date) => {
+            assert!(text.len() == 10 && text != "0000-00-00", "{text}");
+        }
+        (SqlValue::Text(text), SqlType::Timestamp) => {
+            assert!(Timestamp::parse(text).is_ok() && text.ends_with('Z'), "{text}");
+        }
+        (SqlValue::Text(text), SqlType::Uuid) => assert_eq!(text.len(), 36),
+        (SqlValue::Text(text), SqlType::Text) => {
+            assert!(!text.is_empty() && !text.contains('\0'), "{text}");
+        }
+        (SqlValue::Float(number), SqlType::Float) => assert!(number.is_finite()),
+        (SqlValue::Int(_), SqlType::Int) | (SqlValue::Bool(_), SqlType::Bool) => {}
+        (value, of) => panic!("{value:?} as {of:?}"),
     }
 }
 

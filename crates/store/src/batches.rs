@@ -134,7 +134,7 @@ pub struct Batch {
     pub started_at: Option<Timestamp>,
     /// When it came to its end.
     pub ended_at: Option<Timestamp>,
-    /// Rows that are wrong, as many as were found.
+    /// What is wrong with its rows, as much as was found; a row may have several errors.
     pub n_errors: u64,
     /// Why it stands so, where that needs words: the database's own where it refused.
     pub detail: Option<String>,

@@ -10,6 +10,7 @@ pub(crate) mod live_message;
 pub(crate) mod load;
 pub(crate) mod log;
 pub(crate) mod progress;
+pub(crate) mod queries;
 pub(crate) mod query;
 pub(crate) mod receipt;
 pub(crate) mod restart;

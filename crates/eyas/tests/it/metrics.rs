@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::{TestApp, eventually};
+use crate::batches_http::launch;
 
 const EVENT: &str = r#"{"category":"c","name":"n"}"#;
 
@@ -177,7 +178,7 @@ async fn live_events_are_counted_for_each_subscriber() {
 
 #[tokio::test]
 async fn every_name_is_documented_and_no_other() {
-    let app = TestApp::start().await;
+    let app = launch().start().await;
     app.post_events("{").await;
     let families: BTreeSet<String> = Scrape::of(&app).await.families.into_keys().collect();
     let page = include_str!("../../../../docs/operations.md");

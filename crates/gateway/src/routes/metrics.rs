@@ -24,6 +24,7 @@ pub(crate) async fn metrics(State(edge): State<Arc<Edge>>) -> Response {
     requests(&edge, &mut out);
     write_path(&edge, &mut out);
     lag(&edge, &mut out);
+    lane(&edge, &mut out);
     push_path(&edge, &mut out);
     machine(&edge, &mut out);
     let mut response = Response::new(Body::from(out.into_text()));
@@ -146,6 +147,34 @@ fn lag(edge: &Edge, out: &mut Exposition) {
     let stage = edge.health.glance().verdict.stage.as_str();
     let all = Stage::ALL.map(Stage::as_str);
     out.one_of("eyas_limiting_stage", "What limits the machine.", "stage", &all, stage);
+}
+
+/// The lane of batches; nothing where no table takes any.
+fn lane(edge: &Edge, out: &mut Exposition) {
+    let Some(batches) = &edge.batches else { return };
+    let standing = batches.standing();
+    let counts = standing.counts;
+    let help = "Batches that came to their end, by it.";
+    let ends = [
+        ("committed", counts.committed),
+        ("rejected", counts.rejected),
+        ("cancelled", counts.cancelled),
+    ];
+    let ends = ends.map(|(state, n)| (vec![("state", state)], n));
+    out.counters("eyas_batches_total", help, ends);
+    let help = "Rows received in whole bodies, whatever became of them.";
+    out.counter("eyas_batch_rows_received_total", help, counts.rows_received);
+    let help = "Rows of batches that are in their tables.";
+    out.counter("eyas_batch_rows_committed_total", help, counts.rows_committed);
+    let help = "Time that the database spent on batches.";
+    out.counter("eyas_batch_apply_seconds_total", help, seconds(counts.apply_us));
+    let help = "Batches whose rows are arriving, paused ones among them.";
+    out.gauge("eyas_batches_receiving", help, standing.n_receiving);
+    let help = "Decisions about batches that the database does not have.";
+    out.gauge("eyas_batch_lag_batches", help, standing.lag_batches);
+    out.gauge("eyas_batch_lag_seconds", "Age of the oldest of them.", standing.lag_s);
+    let help = "Bytes of the files of the batches' log.";
+    out.gauge("eyas_batch_log_size_bytes", help, standing.log_bytes);
 }
 
 fn push_path(edge: &Edge, out: &mut Exposition) {

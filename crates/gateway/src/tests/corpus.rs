@@ -32,3 +32,8 @@ fn cursors_have_one_spelling() {
 fn times_are_printed_as_they_are_read() {
     replay("timestamp", fuzz::timestamp);
 }
+
+#[test]
+fn values_of_queries_are_of_their_types() {
+    replay("sql", fuzz::sql);
+}

@@ -19,6 +19,7 @@ mod hang_up;
 mod history;
 mod hosts;
 mod inbound;
+mod inflate;
 mod ingest;
 mod live;
 mod media;

@@ -89,13 +89,16 @@ async fn a_body_below_its_pace_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_whole_request_has_60_seconds_its_head_included() {
-    for (head_ticks, expected_s) in [(0, 60), (2, 50)] {
+async fn a_whole_request_has_60_seconds_its_head_included_and_a_batch_15_minutes() {
+    let (body, batch) = (Phase::Body, Phase::Batch);
+    for (phase, head_ticks, expected_s) in
+        [(body, 0, 60), (body, 2, 50), (batch, 0, 900), (batch, 2, 890)]
+    {
         let mut world = World::new();
         world.client_sends(10).await;
         assert_eq!(world.cut_after(head_ticks), None);
         world.watch.enter(Phase::Busy);
-        world.watch.enter(Phase::Body);
+        world.watch.enter(phase);
         let mut seconds = 0;
         while !world.watch.is_body_too_slow() {
             for _ in 0..10 {
@@ -106,7 +109,7 @@ async fn a_whole_request_has_60_seconds_its_head_included() {
         }
         // The tick that finds the body is the first that counts for a request whose head it never saw.
         let expected_s = if head_ticks == 0 { expected_s + 5 } else { expected_s };
-        assert_eq!(seconds, expected_s, "{head_ticks}");
+        assert_eq!(seconds, expected_s, "{phase:?} {head_ticks}");
     }
 }
 

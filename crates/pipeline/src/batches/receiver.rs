@@ -217,10 +217,11 @@ impl Receiver {
         mut wrongs: Vec<(String, &'static str, String)>,
         as_json: Option<&str>,
     ) {
-        let places = self.columns.clone().unwrap_or_default();
+        let places = self.columns.take();
         let rules = Arc::clone(&self.rules);
-        let mut values = Vec::with_capacity(places.len());
-        for &at in &places {
+        let places_of_row = places.as_deref().unwrap_or_default();
+        let mut values = Vec::with_capacity(places_of_row.len());
+        for &at in places_of_row {
             let column = &rules.table.columns[at];
             let value = match slots[at] {
                 Some(given) => check(column, given).map_err(|wrong| (wrong.rule, wrong.detail)),
@@ -236,12 +237,11 @@ impl Receiver {
             && let Some(schema) = &rules.schema
         {
             let built;
-            let json = match as_json {
-                Some(json) => json,
-                None => {
-                    built = to_json(&rules.table.columns, &places, &values);
-                    &built
-                }
+            let json = if let Some(json) = as_json {
+                json
+            } else {
+                built = to_json(&rules.table.columns, places_of_row, &values);
+                &built
             };
             for reason in schema.judge(json) {
                 // A schema judges an event's data; here that is the row.
@@ -254,6 +254,7 @@ impl Receiver {
         } else {
             self.wrong(line, text, wrongs);
         }
+        self.columns = places;
     }
 }
 

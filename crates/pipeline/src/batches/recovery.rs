@@ -188,6 +188,7 @@ pub(crate) fn begun(begin: BeginHead, first: Seq) -> Result<Entry, String> {
         progress: Progress::nothing(ContentHash(0), begin.at_us),
         first_errors: Vec::new(),
         is_attached: false,
+        n_attached: 0,
         is_writing: false,
         decided: None,
         rows_applied: Arc::new(AtomicU64::new(0)),

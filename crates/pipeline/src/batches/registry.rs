@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) first_errors: Vec<RowError>,
     /// Somebody is sending its bytes.
     pub(crate) is_attached: bool,
+    /// Which of those who did so, one after the other, is the one that counts.
+    pub(crate) n_attached: u32,
     /// A record of it is on its way into the log.
     pub(crate) is_writing: bool,
     /// The record that decides about it.
@@ -172,6 +174,14 @@ impl State {
         if let Some(entry) = id.and_then(|id| self.entries.get_mut(&id)) {
             entry.batch.state = BatchState::Queued;
             entry.batch.started_at = None;
+        }
+    }
+
+    /// Whoever was the n-th to send the bytes of a batch sends no more.
+    pub(crate) fn detach(&mut self, id: &str, n_attached: u32) {
+        let entry = self.entries.get_mut(id);
+        if let Some(entry) = entry.filter(|entry| entry.n_attached == n_attached) {
+            entry.is_attached = false;
         }
     }
 

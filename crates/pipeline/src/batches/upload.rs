@@ -14,6 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::SeqRange;
 use store::{Batch, BatchState};
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task;
 use tracing::warn;
@@ -82,7 +83,7 @@ impl Upload {
         let id = entry.batch.id.clone();
         let progress = &entry.progress;
         let Some(receiver) = Receiver::new(rules, progress, entry.first_errors.clone()) else {
-            desk.registry.change(|state| detach(state, &id));
+            desk.registry.change(|state| state.detach(&id, entry.n_attached));
             return Err(BatchError::TableChanged);
         };
         let from = GoOn {
@@ -144,16 +145,21 @@ impl Upload {
         finished
     }
 
+    /// Nothing of it came into the log.
+    pub(crate) fn forget(mut self) {
+        self.inner = None;
+    }
+
     /// More of the body will come later: every whole row so far is durable.
     pub async fn pause(mut self) -> Result<BatchView, BatchError> {
         let mut inner = self.inner.take().expect("an upload that is over is gone");
         let paused = inner.flush(true).await;
         inner.has_failed |= paused.is_err();
-        let (desk, id) = (Arc::clone(&inner.desk), self.id.clone());
+        let (desk, id, n) = (Arc::clone(&inner.desk), self.id.clone(), inner.entry.n_attached);
         self.inner = Some(inner);
         paused?;
         self.inner = None;
-        desk.registry.change(|state| detach(state, &id));
+        desk.registry.change(|state| state.detach(&id, n));
         desk.view(&id).await?.ok_or(BatchError::NoSuchBatch)
     }
 
@@ -168,8 +174,11 @@ impl Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(inner) = self.inner.take() {
-            let tasks = inner.desk.tasks.clone();
-            tasks.spawn(inner.leave());
+            // Without a runtime the process is about to end, and the next start does it.
+            if let Ok(runtime) = Handle::try_current() {
+                let tasks = inner.desk.tasks.clone();
+                tasks.spawn_on(inner.leave(), &runtime);
+            }
         }
     }
 }
@@ -257,7 +266,8 @@ impl Inner {
     /// Takes the right to write, unless somebody has ended the batch meanwhile.
     async fn turn(&self) -> Result<(), BatchError> {
         let may = |entry: &Entry| match entry.batch.state {
-            BatchState::Receiving => Ok(()),
+            BatchState::Receiving if entry.n_attached == self.entry.n_attached => Ok(()),
+            BatchState::Receiving => Err(BatchError::Busy),
             _ => Err(BatchError::Cancelled),
         };
         self.desk.turn(&self.entry.batch.id, may).await.unwrap_or(Err(BatchError::Cancelled))
@@ -339,10 +349,11 @@ impl Inner {
             return Err(BatchError::KeyConflict { id: first.id.clone() });
         }
         let batch = self.desk.view(&first.id).await?.unwrap_or_else(|| over(first.clone()));
-        let first_errors = if batch.batch.n_errors == 0 {
-            Vec::new()
-        } else {
-            self.desk.errors(&first.id, 0, FIRST_ERRORS_MAX).await?
+        let live = |state: &mut State| Some(state.entries.get(&first.id)?.first_errors.clone());
+        let first_errors = match self.desk.registry.with(live) {
+            Some(errors) => errors,
+            None if batch.batch.n_errors == 0 => Vec::new(),
+            None => self.desk.errors(&first.id, 0, FIRST_ERRORS_MAX).await?,
         };
         Ok(Finished { batch, first_errors, duplicate: true })
     }
@@ -355,7 +366,7 @@ impl Inner {
         let id = self.entry.batch.id.clone();
         let left = if self.entry.is_resumable {
             let flushed = if self.has_failed { Ok(()) } else { self.flush(true).await };
-            self.desk.registry.change(|state| detach(state, &id));
+            self.desk.registry.change(|state| state.detach(&id, self.entry.n_attached));
             flushed
         } else {
             let is_ours = |entry: &Entry| entry.batch.state == BatchState::Receiving;
@@ -365,18 +376,15 @@ impl Inner {
         match left {
             Ok(())
             | Err(
-                BatchError::Cancelled | BatchError::NotCancellable { .. } | BatchError::NoSuchBatch,
+                BatchError::Busy
+                | BatchError::Cancelled
+                | BatchError::NotCancellable { .. }
+                | BatchError::NoSuchBatch,
             ) => {}
             // The next start finds it unfinished, and does the same.
             Err(error) => {
-                warn!(batch = %id, %error, "an upload was left, and the log cannot be told")
+                warn!(batch = %id, %error, "an upload was left, and the log cannot be told");
             }
         }
-    }
-}
-
-fn detach(state: &mut State, id: &str) {
-    if let Some(entry) = state.entries.get_mut(id) {
-        entry.is_attached = false;
     }
 }

@@ -192,10 +192,8 @@ async fn a_batch_of_any_format_goes_in_whole() {
 async fn one_wrong_row_keeps_all_rows_out_and_every_error_is_kept() {
     let bench = Bench::new().await;
     let lane = bench.run().await;
-    let mut body = TWO_PORTS.to_owned();
-    for n in 0..250 {
-        body.push_str(&format!("{{\"code\":\"P{n}\",\"name\":{n}}}\n"));
-    }
+    let wrong = |n| format!("{{\"code\":\"P{n}\",\"name\":{n}}}\n");
+    let body = TWO_PORTS.to_owned() + &(0..250).map(wrong).collect::<Vec<_>>().concat();
     let finished = send(&lane.batches, wish("ports", RowFormat::Ndjson), &body).await.unwrap();
     assert_eq!(finished.batch.batch.state, BatchState::Rejected);
     assert_eq!((finished.batch.batch.n_errors, finished.first_errors.len()), (250, 100));
@@ -320,7 +318,6 @@ async fn an_upload_that_pauses_over_restarts_is_the_batch_that_goes_in_one_go() 
             let wrong = batches.resume(&id, offset + 1).await.err().unwrap();
             assert!(matches!(wrong, BatchError::WrongOffset { offset: is } if is == offset));
             let mut upload = batches.resume(&id, offset).await.unwrap();
-            assert!(matches!(batches.resume(&id, offset).await, Err(BatchError::Busy)));
             let end = (offset as usize + n).min(body.len());
             upload
                 .push(Bytes::copy_from_slice(&body.as_bytes()[offset as usize..end]))
@@ -381,6 +378,22 @@ async fn an_upload_without_a_byte_for_a_day_is_cancelled() {
     let view = lane.over(&id).await;
     assert_eq!(view.batch.state, BatchState::Cancelled);
     assert_eq!(view.batch.detail.as_deref(), Some("no byte of it came for 24 h"));
+    lane.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_goes_on_with_an_upload_takes_it_from_a_connection_that_hangs() {
+    let bench = Bench::new().await;
+    let lane = bench.run().await;
+    let wish = UploadWish { resumable: true, ..wish("ports", RowFormat::Ndjson) };
+    let mut hanging = begin(&lane.batches, wish).await.unwrap();
+    let id = hanging.id().to_owned();
+    hanging.push(Bytes::from_static(TWO_PORTS.as_bytes())).await.unwrap();
+    let mut upload = lane.batches.resume(&id, 0).await.unwrap();
+    assert!(matches!(hanging.finish().await, Err(BatchError::Busy)));
+    upload.push(Bytes::from_static(TWO_PORTS.as_bytes())).await.unwrap();
+    upload.finish().await.unwrap();
+    assert_eq!(lane.over(&id).await.batch.n_rows, 2);
     lane.stop().await;
 }
 

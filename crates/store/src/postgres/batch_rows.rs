@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Row};
 use crate::batches::{Batch, BatchQuery, BatchState, RowError, TableMode};
 use crate::error::StoreError;
 use crate::postgres::failure::failure;
+use crate::postgres::nul::without_nul;
 
 const COLUMNS: &str = "id, table_name, mode, application, sent_by, label, idempotency_key, state, n_rows, n_bytes, hash, \
     created_at_us, received_at_us, started_at_us, ended_at_us, n_errors, detail";
@@ -35,7 +36,8 @@ pub(crate) async fn insert(client: &Client, batch: &Batch) -> Result<(), StoreEr
     let hash = batch.hash.0.to_be_bytes().to_vec();
     let created_us = batch.created_at.micros();
     let times = [batch.received_at, batch.started_at, batch.ended_at].map(us);
-    let (label, detail) = (batch.label.as_deref().map(plain), batch.detail.as_deref().map(plain));
+    let (label, detail) =
+        (batch.label.as_deref().map(without_nul), batch.detail.as_deref().map(without_nul));
     let (mode, state) = (batch.mode.as_str(), batch.state.as_str());
     let values: [Value<'_>; 17] = [
         (&batch.id, Type::TEXT),
@@ -74,7 +76,7 @@ pub(crate) async fn insert_errors(
         let rows: Vec<i64> = errors.iter().map(|error| error.row as i64).collect();
         let lines: Vec<i64> = errors.iter().map(|error| error.line as i64).collect();
         let texts = |part: fn(&RowError) -> &str| -> Vec<Cow<'_, str>> {
-            errors.iter().map(|error| plain(part(error))).collect()
+            errors.iter().map(|error| without_nul(part(error))).collect()
         };
         let pointers = texts(|error| &error.pointer);
         let (rules, details) = (texts(|error| &error.rule), texts(|error| &error.detail));
@@ -91,11 +93,6 @@ pub(crate) async fn insert_errors(
         n_before += errors.len() as i64;
     }
     Ok(())
-}
-
-/// PostgreSQL has no text with a zero byte; what was quoted from a row may have one.
-fn plain(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }
 
 /// The newest batch that stands at `place`.

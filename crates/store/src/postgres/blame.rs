@@ -49,7 +49,8 @@ pub(crate) async fn find(
     }
     let row = copied_row(&db, &apply.batch.table).unwrap_or(0);
     let line = line_of(apply, row).await?;
-    let pointer = pointer(&named(&db, &apply.columns));
+    // Where it is no row of the batch, what is named is somebody else's.
+    let pointer = if row == 0 { String::new() } else { pointer(&named(&db, &apply.columns)) };
     let rule = rule(&db).to_owned();
     Ok((detail.clone(), vec![RowError { row, line, pointer, rule, detail }]))
 }

@@ -1,22 +1,23 @@
 //! Dead letters as the consumer writes them, and what it has to know of those that are there.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use model::Seq;
 use tokio_postgres::Transaction;
 use tokio_postgres::types::Type;
 
 use crate::breaker::{Breaker, WINDOW};
+use crate::database::now;
 use crate::error::StoreError;
 use crate::events::Stored;
 use crate::postgres::failure::{failure, refusal};
 use crate::postgres::filter::Value;
 
-/// Bytes 20 to 35 of a record are the content hash, little-endian.
+/// One that was replayed has left its id to a row. Bytes 20 to 35 of a record are the content hash, little-endian.
 const FACTS: &str = "SELECT k.nth, EXISTS (SELECT FROM eyas.dead_letters WHERE id = k.id AND stream = k.stream \
-        AND coalesce(application, '') = k.application AND substr(record, 21, 16) = k.hash), \
+        AND coalesce(application, '') = k.application AND substr(record, 21, 16) = k.hash \
+        AND state <> 'replayed'), \
     (SELECT seq FROM eyas.dead_letters WHERE id = k.id AND stream = k.stream \
-        AND coalesce(application, '') = k.application AND reason = 'refused' ORDER BY seq LIMIT 1) \
+        AND coalesce(application, '') = k.application AND reason = 'refused' AND state <> 'replayed' \
+        ORDER BY seq LIMIT 1) \
     FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS k (id, stream, application, hash, nth)";
 
 /// The newest records up to a position, newest first: was it refused? Those that somebody has discarded are left out of
@@ -126,7 +127,7 @@ async fn try_bury(tx: &Transaction<'_>, dead: &[Dead<'_>]) -> Result<Option<Stri
     let reasons: Vec<&str> = dead.iter().map(|one| one.reason).collect();
     let details: Vec<&str> = dead.iter().map(|one| one.detail.as_str()).collect();
     let records: Vec<&[u8]> = dead.iter().map(|one| &one.stored.event.record()[..]).collect();
-    let now_us = now_us();
+    let now_us = now().micros();
     let values: [Value<'_>; 11] = [
         (&seqs, Type::INT8_ARRAY),
         (&reasons, Type::TEXT_ARRAY),
@@ -145,9 +146,4 @@ async fn try_bury(tx: &Transaction<'_>, dead: &[Dead<'_>]) -> Result<Option<Stri
         Ok(_) => Ok(Some("the row was dropped without an error".to_owned())),
         Err(error) => refusal(error).map(Some),
     }
-}
-
-fn now_us() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
 }

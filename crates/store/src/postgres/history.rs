@@ -56,8 +56,8 @@ async fn read_dead(
     end: Seq,
     (limit, bytes_max): (usize, usize),
 ) -> Result<(Vec<Stored>, Option<Seq>), StoreError> {
-    let sql = "SELECT seq, record FROM eyas.dead_letters d WHERE seq > $1 AND seq <= $2 \
-         AND NOT EXISTS (SELECT FROM eyas.events e WHERE e.seq = d.seq) ORDER BY seq LIMIT $3";
+    let sql = "SELECT seq, record FROM eyas.dead_letters WHERE seq > $1 AND seq <= $2 \
+         AND state <> 'replayed' ORDER BY seq LIMIT $3";
     let bounds = [after.get() as i64, end.get() as i64, limit as i64];
     let values: Vec<Value<'_>> = bounds.iter().map(|bound| (bound as _, Type::INT8)).collect();
     let found = tx.query_typed_raw(sql, values).await.map_err(failure)?;

@@ -27,6 +27,11 @@ use crate::postgres::pool::Pool;
 use crate::postgres::user_schema::{SETTINGS, qualified, quoted};
 use crate::postgres::{batch_rows, blame, lane};
 
+/// A server that waits for rows notices within a minute that the machine they come from is gone, and lets go of the lease
+/// row; by itself it would wait for hours. No time-out of a statement or an idle transaction is about that.
+const DEAD_CLIENT: &str = "SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; \
+    SET LOCAL tcp_keepalives_count = 3";
+
 /// Applies a batch, or keeps it as rejected.
 pub(crate) async fn apply(pool: &Pool, apply: &ApplyBatch) -> Result<BatchVerdict, StoreError> {
     apply.progress.store(0, Ordering::Relaxed);
@@ -95,6 +100,7 @@ async fn fill(tx: &Transaction<'_>, apply: &ApplyBatch) -> Result<(), CopyError>
     crash::at("batch.after_lease");
     batch_rows::insert(tx.client(), batch).await.map_err(CopyError::Feed)?;
     tx.batch_execute(SETTINGS).await?;
+    tx.batch_execute(DEAD_CLIENT).await?;
     tx.batch_execute("SET CONSTRAINTS ALL DEFERRED").await?;
     let table = qualified(&batch.table);
     if batch.mode == TableMode::Replace {

@@ -20,7 +20,7 @@ const FIND: &str = "SELECT k.nth, e.seq, e.content_hash, d.seq, d.hash \
         AND coalesce(application, '') = k.application OFFSET 0) AS e ON true \
     LEFT JOIN LATERAL (SELECT seq, substr(record, 21, 16) AS hash FROM eyas.dead_letters WHERE id = k.id \
         AND stream = k.stream AND coalesce(application, '') = k.application AND reason = 'refused' \
-        AND e.seq IS NULL ORDER BY seq LIMIT 1) AS d ON true";
+        AND state <> 'replayed' AND e.seq IS NULL ORDER BY seq LIMIT 1) AS d ON true";
 
 const OWNERS: &str = "SELECT k.nth, e.seq, e.content_hash \
     FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS k (id, stream, application, nth) \

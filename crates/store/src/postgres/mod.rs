@@ -31,6 +31,11 @@
 //! | [`load`] | the transaction of the batches lane |
 //! | [`copy_text`] | rows as the text format of COPY |
 //! | [`blame`] | which row the database refuses, and its words |
+//! | [`explore`] | `ExploreStore`: walks that count |
+//! | [`retention`] | `RetentionStore`: deleting by age |
+//! | [`dead_letters`] | `DeadLetterStore`: reads, discard and restore |
+//! | [`replay`] | dead letters become rows |
+//! | [`verdicts`] | `VerdictStore` |
 //! | [`select`] | one question, in a transaction of its own |
 //! | [`nul`] | U+0000, which no text can hold |
 //! | [`control`] | `ControlStore` |
@@ -51,8 +56,10 @@ pub(crate) mod candidates;
 mod chunk;
 mod control;
 pub(crate) mod copy_text;
+mod dead_letters;
 pub(crate) mod escapes;
 mod events;
+mod explore;
 mod failure;
 pub(crate) mod filter;
 mod gate;
@@ -68,12 +75,14 @@ mod migrations;
 mod nul;
 mod page;
 mod pool;
+mod replay;
+pub(crate) mod retention;
 pub(crate) mod rows;
 mod schemas;
 mod select;
 pub(crate) mod session;
 mod sessions;
-mod sql;
+pub(crate) mod sql;
 mod sql_connections;
 mod sql_times;
 pub(crate) mod sql_values;
@@ -84,6 +93,7 @@ mod trust;
 mod turn;
 mod user_migrations;
 mod user_schema;
+mod verdicts;
 pub(crate) mod walk;
 mod windows;
 

@@ -3,30 +3,6 @@
 /// Makes a test of each promise, on a store from `$fresh`. Its caller imports the rooms of the promises.
 macro_rules! every_promise {
     ($fresh:path) => {
-        every_promise! { applied $fresh }
-        every_promise! { @each $fresh,
-            explore::sums_are_those_of_the_model,
-            explore::what_is_left_out_is_said,
-            explore::more_values_than_are_counted_are_said,
-            explore::an_exact_id_is_found_wherever_it_stands,
-            retention::the_oldest_of_a_stream_go_first,
-            retention::a_young_one_shields_those_behind_it,
-            retention::what_is_left_is_found_by_any_filter,
-            retention::a_deleted_id_may_be_used_again,
-            retention::dead_letters_go_by_when_they_died,
-            retention::a_replayed_letter_is_no_event_without_its_row,
-            dead_letters::groups_and_counts_add_up,
-            dead_letters::pages_go_from_the_newest_to_the_oldest,
-            dead_letters::what_is_discarded_stays_and_comes_back,
-            dead_letters::a_job_meets_the_slices_that_it_has_tried_again,
-            dead_letters::acts_that_come_at_once_meet_each_letter_once,
-            verdicts::a_new_verdict_changes_nothing_else,
-            verdicts::a_repeated_slice_is_the_same_and_answered_as_before,
-            verdicts::a_slice_ends_at_its_bytes,
-        }
-    };
-    // What the consumer writes and what is read of it.
-    (applied $fresh:path) => {
         every_promise! { @each $fresh,
             ids::equal_events_are_dropped_and_others_become_dead_letters,
             ids::an_id_is_unique_per_application_and_stream,
@@ -56,6 +32,25 @@ macro_rules! every_promise {
             reading::previews_are_cut_at_a_character_and_say_how_much_there_is,
             reading::a_page_of_previews_reads_a_bounded_amount,
             reading::the_fate_of_a_position_is_told,
+            explore::sums_are_those_of_the_model,
+            explore::what_is_left_out_is_said,
+            explore::more_values_than_are_counted_are_said,
+            explore::an_exact_id_is_found_wherever_it_stands,
+            retention::the_oldest_of_a_stream_go_first,
+            retention::a_young_one_shields_those_behind_it,
+            retention::what_is_left_is_found_by_any_filter,
+            retention::a_deleted_id_may_be_used_again,
+            retention::dead_letters_go_by_when_they_died,
+            retention::a_replayed_letter_is_no_event_without_its_row,
+            dead_letters::groups_and_counts_add_up,
+            dead_letters::pages_go_from_the_newest_to_the_oldest,
+            dead_letters::what_is_discarded_stays_and_comes_back,
+            dead_letters::a_job_meets_the_slices_that_it_has_tried_again,
+            dead_letters::acts_that_come_at_once_meet_each_letter_once,
+            dead_letters::what_no_label_can_be_is_found_nowhere,
+            verdicts::a_new_verdict_changes_nothing_else,
+            verdicts::a_repeated_slice_is_the_same_and_answered_as_before,
+            verdicts::a_slice_ends_at_its_bytes,
         }
     };
     // What has nothing to do with events.

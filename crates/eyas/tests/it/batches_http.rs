@@ -1,0 +1,263 @@
+//! `POST /tables/{table}/batches` and what belongs to it, against the real server: each answer that docs/http-api.md names.
+
+use std::io::Write as _;
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::app::{Launch, TestApp};
+use crate::http::Answer;
+
+/// A server with tables of ports and regions, a region possibly below a later one.
+pub(crate) fn launch() -> Launch {
+    let launch = Launch::new();
+    let migrations = launch.dir().join("migrations");
+    std::fs::create_dir(&migrations).unwrap();
+    std::fs::write(
+        migrations.join("0001_ports.sql"),
+        "CREATE TABLE regions (slug text NOT NULL PRIMARY KEY, name text NOT NULL,
+             parent_slug text REFERENCES regions (slug) DEFERRABLE INITIALLY DEFERRED);
+         CREATE TABLE ports (code text NOT NULL PRIMARY KEY, size integer,
+             parent_slug text NOT NULL REFERENCES regions (slug) DEFERRABLE INITIALLY DEFERRED);",
+    )
+    .unwrap();
+    let tables = "[tables.ports]\nmigrations = \"migrations/\"\n[tables.regions]\nmigrations = \"migrations/\"\n";
+    std::fs::write(launch.dir().join("eyas.toml"), tables).unwrap();
+    launch
+}
+
+const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
+const CSV: (&str, &str) = ("content-type", "text/csv");
+const PART: (&str, &str) = ("content-type", "application/partial-upload");
+const WAIT: (&str, &str) = ("prefer", "wait=20");
+
+async fn post(app: &TestApp, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    app.http.send(Method::POST, path, headers, body.to_vec()).await
+}
+
+async fn regions(app: &TestApp, headers: &[(&str, &str)], body: &str) -> Answer {
+    post(app, "/tables/regions/batches", headers, body.as_bytes()).await
+}
+
+fn check(answer: &Answer, status: u16, code: &str) -> Value {
+    let json = answer.json();
+    assert_eq!((answer.status, json["code"].as_str().unwrap_or("")), (status, code), "{json}");
+    json
+}
+
+async fn n_committed(app: &TestApp) -> usize {
+    let list = app.http.get("/batches?state=committed").await.json();
+    list["batches"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn rows_of_every_format_and_coding_go_in_whole() {
+    let app = launch().start().await;
+    let gzip = |text: &str| {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        out.write_all(text.as_bytes()).unwrap();
+        out.finish().unwrap()
+    };
+    let zstd = |text: &str| zstd::stream::encode_all(text.as_bytes(), 1).unwrap();
+    let json = ("content-type", "application/json");
+    let (by_gzip, by_zstd) = (("content-encoding", "gzip"), ("content-encoding", "zstd"));
+    let csv = "slug,name\nd,\"D, \"\"d\"\"\"\n";
+    for (headers, body) in [
+        (
+            vec![NDJSON],
+            b"{\"slug\":\"a\",\"name\":\"A\"}\n{\"slug\":\"b\",\"name\":\"B\"}".to_vec(),
+        ),
+        (vec![json], b"[{\"slug\":\"c\",\"name\":\"C\"}]".to_vec()),
+        (vec![CSV], csv.as_bytes().to_vec()),
+        (vec![CSV, by_gzip], gzip("slug,name\ne,E\n")),
+        (
+            vec![NDJSON, by_gzip],
+            [gzip("{\"slug\":\"f\",\"name\":\"F\"}\n"), gzip("{\"slug\":\"f2\",\"name\":\"F\"}\n")]
+                .concat(),
+        ),
+        (vec![NDJSON, by_zstd], zstd("{\"slug\":\"g\",\"name\":\"G\"}\n")),
+        (vec![CSV, by_zstd], [zstd("slug,name\n"), zstd("h,H\n")].concat()),
+    ] {
+        let headers = [headers, vec![WAIT]].concat();
+        let answer = post(&app, "/tables/regions/batches", &headers, &body).await;
+        let batch = check(&answer, 201, "");
+        assert_eq!(batch["state"], "committed", "{batch}");
+        assert_eq!(
+            answer.header("location"),
+            format!("/batches/{}", batch["id"].as_str().unwrap())
+        );
+        assert_eq!(batch["bytes"], body.len());
+    }
+    let all = app.http.get("/batches?limit=3").await.json();
+    assert_eq!(all["batches"].as_array().unwrap().len(), 3);
+    let rest =
+        app.http.get(&format!("/batches?after={}", all["next"].as_str().unwrap())).await.json();
+    assert_eq!((rest["batches"].as_array().unwrap().len(), &rest["next"]), (4, &Value::Null));
+    let status = app.http.get("/status").await.json();
+    assert_eq!(status["batches"]["counts"]["rows_committed"], 9, "{status}");
+}
+
+#[tokio::test]
+async fn wrong_rows_are_named_and_nothing_of_them_is_stored() {
+    let app = launch().start().await;
+    let rows =
+        "{\"slug\":\"a\",\"name\":\"A\"}\n\n{\"slug\":1,\"nome\":\"A\"}\n{\"slug\":\"c\"}\n{";
+    let said = check(&regions(&app, &[NDJSON], rows).await, 422, "rows_rejected");
+    assert_eq!(
+        (&said["outcome"], &said["batch"]["state"]),
+        (&json!("rejected"), &json!("rejected"))
+    );
+    let errors = said["errors"].as_array().unwrap();
+    let lines: Vec<u64> = errors.iter().map(|error| error["line"].as_u64().unwrap()).collect();
+    assert!(lines.starts_with(&[3]) && lines.contains(&4) && lines.contains(&5), "{said}");
+    assert!(
+        errors.iter().any(|error| error["pointer"] == "/slug" && error["rule"] == "type"),
+        "{said}"
+    );
+    let path = format!("/batches/{}/errors", said["batch"]["id"].as_str().unwrap());
+    let first = app.http.get(&format!("{path}?limit=1")).await.json();
+    assert_eq!((first["errors"][0].clone(), &first["next"]), (errors[0].clone(), &json!("1")));
+    let accept = [("accept", "application/x-ndjson")];
+    let all = app.http.send(Method::GET, &path, &accept, "").await.text().to_owned();
+    assert_eq!(all.lines().count(), errors.len());
+
+    // What only the database knows: no such region. A dry run keeps no trace.
+    let port = "{\"code\":\"P\",\"parent_slug\":\"nowhere\"}";
+    let said = check(
+        &post(&app, "/tables/ports/batches", &[NDJSON, WAIT], port.as_bytes()).await,
+        422,
+        "rows_rejected",
+    );
+    assert_eq!(said["errors"][0]["rule"], "foreign_key", "{said}");
+    let n_batches = |list: Value| list["batches"].as_array().unwrap().len();
+    let before = n_batches(app.http.get("/batches").await.json());
+    let tried =
+        post(&app, "/tables/regions/batches?dry_run=true", &[CSV], b"slug,name\na,A\n,B,C\n").await;
+    let tried = check(&tried, 200, "");
+    assert_eq!((&tried["dry_run"], &tried["rows"]), (&json!(true), &json!(2)), "{tried}");
+    assert_eq!(tried["errors"][0]["line"], 3, "{tried}");
+    assert_eq!(n_batches(app.http.get("/batches").await.json()), before);
+    assert_eq!(n_committed(&app).await, 0);
+}
+
+#[tokio::test]
+async fn a_key_names_one_content() {
+    let app = launch().start().await;
+    let key = ("idempotency-key", "monday");
+    let row = "{\"slug\":\"a\",\"name\":\"A\"}";
+    let first = check(&regions(&app, &[NDJSON, key, WAIT], row).await, 201, "");
+    let again = check(&regions(&app, &[CSV, key, WAIT], "slug,name\na,A\n").await, 201, "");
+    assert_eq!(first["id"], again["id"], "the same rows, otherwise written");
+    let other = check(
+        &regions(&app, &[NDJSON, key], "{\"slug\":\"a\",\"name\":\"B\"}").await,
+        409,
+        "idempotency_conflict",
+    );
+    assert_eq!(other["batch"]["id"], first["id"]);
+    let found = app.http.get("/batches?table=regions&idempotency_key=monday").await.json();
+    assert_eq!(found["batches"][0]["id"], first["id"]);
+    let part = [NDJSON, key, ("upload-complete", "?0")];
+    assert_eq!(
+        check(&regions(&app, &part, row).await, 409, "upload_over")["batch"]["id"],
+        first["id"]
+    );
+    check(&app.http.get("/batches?idempotency_key=monday").await, 400, "bad_parameter");
+    assert_eq!(n_committed(&app).await, 1);
+}
+
+#[tokio::test]
+async fn an_upload_in_parts_goes_on_at_its_last_whole_row_over_a_kill() {
+    let launch = launch().on_fixed_port();
+    let mut app = launch.start().await;
+    let (more, last) = (("upload-complete", "?0"), ("upload-complete", "?1"));
+    let key = ("idempotency-key", "parts");
+    let begun = regions(&app, &[CSV, more, key], "slug,name\na,A\nb,\"B").await;
+    let id = check(&begun, 201, "")["id"].as_str().unwrap().to_owned();
+    let path = format!("/batches/{id}");
+    assert_eq!((begun.header("upload-offset"), begun.header("upload-complete")), ("14", "?0"));
+    check(&regions(&app, &[CSV, key], "slug,name\na,A\n").await, 409, "batch_in_progress");
+    let patch = async |app: &TestApp, headers: &[(&str, &str)], body: &str| {
+        app.http.send(Method::PATCH, &path, headers, body.to_owned()).await
+    };
+    let wrong = patch(&app, &[PART, more, ("upload-offset", "3")], "x").await;
+    check(&wrong, 409, "wrong_offset");
+    assert_eq!(wrong.header("upload-offset"), "14");
+    check(&patch(&app, &[PART, more], "x").await, 400, "bad_upload");
+    check(
+        &patch(&app, &[CSV, more, ("upload-offset", "14")], "x").await,
+        415,
+        "unsupported_media_type",
+    );
+    let part = patch(&app, &[PART, more, ("upload-offset", "14")], "b,\"B\nb\"\nc,").await;
+    assert_eq!((part.status, part.header("upload-offset")), (204, "22"));
+
+    app.kill();
+    app = launch.start().await;
+    let seen = app.http.get(&path).await;
+    assert_eq!((seen.header("upload-offset"), seen.json()["rows"].clone()), ("22", json!(2)));
+    let end = [PART, last, WAIT, ("upload-offset", "22")];
+    let done = check(&patch(&app, &end, "c,C\n").await, 201, "");
+    assert_eq!((&done["state"], &done["rows"]), (&json!("committed"), &json!(3)));
+    check(&patch(&app, &end, "c,C\n").await, 409, "upload_over");
+    check(&app.http.send(Method::DELETE, &path, &[], "").await, 409, "batch_not_cancellable");
+}
+
+#[tokio::test]
+async fn a_batch_can_be_cancelled_while_it_comes() {
+    let app = launch().start().await;
+    let more = ("upload-complete", "?0");
+    let begun =
+        check(&regions(&app, &[NDJSON, more], "{\"slug\":\"a\",\"name\":\"A\"}\n").await, 201, "");
+    let path = format!("/batches/{}", begun["id"].as_str().unwrap());
+    let gone = check(&app.http.send(Method::DELETE, &path, &[], "").await, 200, "");
+    assert_eq!(gone["state"], "cancelled");
+    let part = [PART, more, ("upload-offset", "26")];
+    check(&app.http.send(Method::PATCH, &path, &part, "{").await, 409, "upload_over");
+    check(&app.http.send(Method::DELETE, "/batches/none", &[], "").await, 404, "not_found");
+}
+
+#[tokio::test]
+async fn what_is_no_batch_is_refused_and_leaves_nothing() {
+    let app = launch().start().await;
+    let row = b"{\"slug\":\"a\",\"name\":\"A\"}";
+    let tables = "/tables/regions/batches";
+    for (path, headers, body, status, code) in [
+        ("/tables/none/batches", vec![NDJSON], &row[..], 404, "no_such_table"),
+        (tables, vec![], row, 415, "unsupported_media_type"),
+        (
+            tables,
+            vec![("content-type", "text/csv; charset=latin1")],
+            row,
+            415,
+            "unsupported_media_type",
+        ),
+        (tables, vec![NDJSON, ("content-encoding", "br")], row, 415, "unsupported_encoding"),
+        (tables, vec![NDJSON, ("content-encoding", "gzip")], row, 400, "bad_encoding"),
+        (tables, vec![NDJSON, ("content-encoding", "zstd")], row, 400, "bad_encoding"),
+        (tables, vec![NDJSON, ("upload-complete", "1")], row, 400, "bad_upload"),
+        (
+            tables,
+            vec![NDJSON, ("content-encoding", "gzip"), ("upload-complete", "?0")],
+            row,
+            415,
+            "unsupported_encoding",
+        ),
+        (tables, vec![NDJSON, ("idempotency-key", "a b")], row, 400, "bad_idempotency_key"),
+        ("/tables/regions/batches?mode=replace", vec![NDJSON], row, 400, "unknown_parameter"),
+        ("/tables/regions/batches?dry_run=yes", vec![NDJSON], row, 400, "bad_parameter"),
+    ] {
+        let said = check(&post(&app, path, &headers, body).await, status, code);
+        let is_in_parts = headers.iter().any(|(name, _)| *name == "upload-complete");
+        assert!(is_in_parts || said["outcome"] == "rejected", "{said}");
+    }
+    let long = format!("{{\"slug\":\"{}\"}}", "a".repeat(2 << 20));
+    check(&regions(&app, &[NDJSON], &long).await, 413, "row_too_long");
+    // A body that grows without end is given up long before its end.
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    for _ in 0..20_000 {
+        bomb.write_all(&[b'\n'; 1024]).unwrap();
+    }
+    let packed = [NDJSON, ("content-encoding", "gzip")];
+    check(&post(&app, tables, &packed, &bomb.finish().unwrap()).await, 413, "body_too_large");
+    assert_eq!(n_committed(&app).await, 0);
+}

@@ -1,0 +1,179 @@
+//! `examples/rates` as it is shipped: its tables, its data, `GET /rates` against answers that were written down, and
+//! what a rates service must survive. On the database that `EYAS_TEST_STORE` names.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::app::{Launch, TestApp};
+use crate::beside::Beside;
+use crate::command::run_eyas;
+
+const GOLDEN: &str = include_str!("../golden/rates.jsonl");
+const GOOD: &str = "/rates?date_from=2021-01-08&date_to=2021-01-09&orig_code=CNSGH&dest_code=NOOSL";
+/// What costs too much, and what fails.
+const MORE: &str = "
+[queries.endless]
+path = \"/endless\"
+sqlite = \"queries/endless.sql\"
+postgres = \"queries/endless.sql\"
+public = true
+timeout = \"200ms\"
+
+[queries.fails]
+path = \"/fails\"
+sqlite = \"queries/fails.sqlite.sql\"
+postgres = \"queries/fails.postgres.sql\"
+params = { n = \"int\" }
+public = true
+";
+
+fn example() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/rates")
+}
+
+/// The example's own files in a folder of the test's, with some queries more.
+fn launch() -> Launch {
+    let launch = Launch::new();
+    for folder in ["migrations", "queries", "schemas"] {
+        std::fs::create_dir_all(launch.dir().join(folder)).unwrap();
+        for entry in std::fs::read_dir(example().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap();
+            std::fs::copy(&path, launch.dir().join(folder).join(name)).unwrap();
+        }
+    }
+    let write = |name: &str, text: &str| std::fs::write(launch.dir().join(name), text).unwrap();
+    let config = std::fs::read_to_string(example().join("eyas.toml")).unwrap();
+    write("eyas.toml", &(config + MORE));
+    write(
+        "queries/endless.sql",
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i > 0) SELECT count(*) AS n FROM n",
+    );
+    write("queries/fails.postgres.sql", "SELECT 1 / (:n - :n) AS n");
+    write("queries/fails.sqlite.sql", "SELECT json('[' || :n) AS n");
+    launch
+}
+
+/// With the example's data. How batches bring it is the matter of other tests.
+async fn filled() -> TestApp {
+    let app = launch().start().await;
+    let mut sql = "BEGIN;".to_owned();
+    for table in ["regions", "ports", "prices"] {
+        let text = std::fs::read_to_string(example().join(format!("data/{table}.csv"))).unwrap();
+        for line in text.lines().skip(1) {
+            let values: Vec<String> = line
+                .split(',')
+                .map(|cell| if cell.is_empty() { "NULL".to_owned() } else { format!("'{cell}'") })
+                .collect();
+            let _ = write!(sql, "INSERT INTO {table} VALUES ({});", values.join(","));
+        }
+    }
+    sql.push_str("COMMIT;");
+    match app.launch.beside() {
+        Beside::Sqlite(dir) => {
+            rusqlite::Connection::open(dir.join("tables.db")).unwrap().execute_batch(&sql).unwrap();
+        }
+        Beside::Postgres(database) => drop(database.sql(&sql)),
+    }
+    app
+}
+
+async fn is_healthy(app: &TestApp) {
+    let answer = app.http.get(GOOD).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["rates"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn every_written_down_request_is_answered_as_written_down() {
+    let app = filled().await;
+    let mut n_lines = 0;
+    for line in GOLDEN.lines() {
+        let golden: Value = serde_json::from_str(line).unwrap();
+        let answer = app.http.get(&format!("/rates?{}", golden["query"].as_str().unwrap())).await;
+        assert_eq!(u64::from(answer.status), golden["status"].as_u64().unwrap(), "{line}");
+        if answer.status != 200 {
+            assert_eq!(answer.json()["code"], golden["code"], "{line}");
+            continue;
+        }
+        let (found, wanted) = (answer.json()["rates"].clone(), golden["rates"].clone());
+        assert_eq!(found.as_array().unwrap().len(), wanted.as_array().unwrap().len(), "{line}");
+        for (row, wanted) in found.as_array().unwrap().iter().zip(wanted.as_array().unwrap()) {
+            assert_eq!((&row["day"], &row["count"]), (&wanted[0], &wanted[1]), "{line}");
+            match wanted[2].as_f64() {
+                None => assert_eq!(row["price"], Value::Null, "{line}"),
+                Some(price) => {
+                    let found = row["price"].as_f64().unwrap();
+                    assert!((found - price).abs() < 1e-9, "{found} is not {price}: {line}");
+                }
+            }
+        }
+        n_lines += 1;
+    }
+    assert!(n_lines >= 10);
+    app.terminate().await;
+}
+
+#[tokio::test]
+async fn bad_requests_leave_rates_healthy() {
+    let app = filled().await;
+    let evil = "%27%3B+DROP+TABLE+prices%3B--";
+    for (path, status) in [
+        ("/rates?date_from=2021-02-30&date_to=x&orig_code=CNSGH&dest_code=NOOSL".to_owned(), 400),
+        (
+            format!(
+                "/rates?date_from=2021-01-08&date_to=2021-01-09&orig_code={evil}&dest_code={evil}"
+            ),
+            200,
+        ),
+        (format!("/rates?date_from={evil}&date_to=2021-01-09&orig_code=a&dest_code=b"), 400),
+        ("/endless".to_owned(), 422),
+        ("/fails?n=1".to_owned(), 422),
+        (GOOD.replace("2021-01-08", "0001-01-01").replace("2021-01-09", "9999-12-31"), 422),
+    ] {
+        let answer = app.http.get(&path).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        is_healthy(&app).await;
+    }
+    if Beside::is_postgres() {
+        for _ in 0..4 {
+            app.launch.beside().column(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            );
+            is_healthy(&app).await;
+        }
+    }
+    app.terminate().await;
+}
+
+#[tokio::test]
+async fn every_query_is_checked_against_the_database() {
+    let app = filled().await;
+    let dir = app.launch.dir().to_str().unwrap().to_owned();
+    let config = format!("{dir}/eyas.toml");
+    let check = ["--config", &config, "query", "check", "--json", "--data-dir", &dir];
+    let said = run_eyas(&check).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    let expected = json!({ "ok": true, "queries": 3, "problems": [] });
+    assert_eq!(serde_json::from_str::<Value>(&said.stdout).unwrap(), expected);
+    for file in ["fails.sqlite.sql", "fails.postgres.sql"] {
+        std::fs::write(format!("{dir}/queries/{file}"), "SELECT :n AS n FROM no_such_table")
+            .unwrap();
+    }
+    std::fs::write(format!("{dir}/queries/endless.sql"), "SELECT 1 AS a, 2 AS a").unwrap();
+    let said = run_eyas(&check).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    for part in ["no_such_table", "fails", "two columns", "endless"] {
+        assert!(said.stdout.contains(part), "{part}: {}", said.stdout);
+    }
+    std::fs::write(format!("{dir}/queries/endless.sql"), "SELECT :what").unwrap();
+    let said = run_eyas(&check).await;
+    assert_eq!(said.code, 78, "{said:?}");
+    assert!(said.stderr.contains(":what") && said.stderr.contains("endless.sql"), "{said:?}");
+    // What was published goes on as it was.
+    is_healthy(&app).await;
+    app.terminate().await;
+}
