@@ -67,7 +67,7 @@ impl BatchLane {
             .context("opening the log of the batches panicked")?
             .map_err(|error| refused_log(&config.data_dir, error))?;
         let rules = tables.into_iter().map(rules).collect::<anyhow::Result<_>>()?;
-        let keep = if wiring::dialect(config) == Dialect::Postgres { KEEP } else { Duration::ZERO };
+        let keep = if config.store.dialect() == Dialect::Postgres { KEEP } else { Duration::ZERO };
         let options = LaneOptions {
             holder: instance.to_owned(),
             log_bytes_max: config.batches_log_bytes_max,

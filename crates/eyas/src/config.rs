@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gateway::{Quota, Rates};
-use pipeline::RetentionRules;
+use pipeline::{Keep, RetentionRules};
 use queue::RESERVE_BYTES_MAX;
 use store::{ConfiguredSchema, SqlLimits};
 
@@ -24,6 +24,7 @@ use crate::schema_files;
 use crate::secrets::masked;
 use crate::shown::{ConfigError, Shown};
 use crate::spelling::nearest;
+use crate::store_config::{self, StoreConfig};
 use crate::tables_config::{self, TablesConfig};
 use crate::units;
 
@@ -35,6 +36,10 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("data_dir", "EYAS_DATA_DIR", "eyas-data"),
     ("queue.kind", "EYAS_QUEUE_KIND", "embedded"),
     ("store.url", "EYAS_STORE_URL", "sqlite:eyas.db"),
+    ("store.password", "EYAS_STORE_PASSWORD", ""),
+    ("store.password_file", "EYAS_STORE_PASSWORD_FILE", ""),
+    ("log.keep", "EYAS_LOG_KEEP", "24h"),
+    ("log.keep_bytes", "EYAS_LOG_KEEP_BYTES", "10GiB"),
     ("log.format", "EYAS_LOG_FORMAT", "text"),
     ("otlp.endpoint", "EYAS_OTLP_ENDPOINT", ""),
     ("otlp.ratio", "EYAS_OTLP_RATIO", "0.01"),
@@ -60,10 +65,6 @@ const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_TOKEN", "EYA
 /// Nobody waits longer for a load balancer.
 const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
 
-/// Each try costs the database one transaction that it refuses.
-const REFUSED_RETRY: Duration = Duration::from_secs(30);
-const REFUSED_RETRY_MIN: Duration = Duration::from_millis(50);
-
 /// Room for the log of the batches.
 const BATCHES_LOG_BYTES_MAX: u64 = 8 << 30;
 
@@ -82,8 +83,10 @@ pub(crate) struct Config {
     pub(crate) allowed_hosts: Vec<String>,
     /// Folder of the log and the database.
     pub(crate) data_dir: PathBuf,
-    /// File of the events database inside `data_dir`.
-    pub(crate) events_file: String,
+    /// The database.
+    pub(crate) store: StoreConfig,
+    /// What of the log is kept behind it.
+    pub(crate) keep: Option<Keep>,
     /// Room that is kept on the disk for the database: at most so many bytes, and at most an eighth of the disk.
     pub(crate) disk_reserve_bytes: u64,
     /// From so many bytes of log on no batch is begun.
@@ -297,7 +300,7 @@ impl Layers {
         if self.settings.get("queue.kind").is_some_and(|setting| setting.text() != "embedded") {
             self.problem("queue.kind", "is not a queue of this version; it has \"embedded\"");
         }
-        let events_file = self.events_file();
+        let (store, keep) = self.store();
         let disk_reserve_bytes = self.size("disk.reserve", RESERVE_BYTES_MAX);
         let batches_log_bytes_max = self.size("batches.log_bytes_max", BATCHES_LOG_BYTES_MAX);
         let drain_delay = self.drain_delay();
@@ -314,7 +317,8 @@ impl Layers {
                 public_url,
                 allowed_hosts,
                 data_dir,
-                events_file,
+                store,
+                keep,
                 disk_reserve_bytes,
                 batches_log_bytes_max,
                 drain_delay,
@@ -429,15 +433,11 @@ impl Layers {
     }
 
     fn refused_retry(&mut self) -> Duration {
-        let Some(setting) = self.settings.get("store.refused_retry") else { return REFUSED_RETRY };
-        match units::duration(setting.text()) {
-            Some(pause) if pause >= REFUSED_RETRY_MIN => return pause,
-            Some(_) => self.problem("store.refused_retry", "is less than 50ms"),
-            None => {
-                self.problem("store.refused_retry", "is not a time with its unit, like 30s or 5m");
-            }
-        }
-        REFUSED_RETRY
+        let read = store_config::refused_retry(|key| self.settings.get(key).map(Setting::text));
+        read.unwrap_or_else(|(key, words)| {
+            self.problem(key, &words);
+            Duration::ZERO
+        })
     }
 
     fn log_format(&mut self) -> LogFormat {
@@ -465,21 +465,15 @@ impl Layers {
         })
     }
 
-    fn events_file(&mut self) -> String {
-        let Some(url) = self.settings.get("store.url").map(|setting| setting.text().to_owned())
-        else {
-            return "eyas.db".to_owned();
-        };
-        match url.strip_prefix("sqlite:") {
-            Some(file) if !file.is_empty() && !file.contains('/') => return file.to_owned(),
-            Some(_) => {
-                self.problem("store.url", "must name a file inside data_dir, like sqlite:eyas.db");
-            }
-            None => {
-                self.problem("store.url", "is not a database of this version; it has sqlite:FILE");
-            }
+    fn store(&mut self) -> (StoreConfig, Option<Keep>) {
+        let get = |key: &str| self.settings.get(key);
+        let store = store_config::read(|key| get(key).map(|found| (found.text(), &*found.base)));
+        let keep = store_config::keep(store.as_ref().ok(), |key| get(key).map(Setting::text));
+        let faults = [store.as_ref().err().cloned(), keep.as_ref().err().cloned()];
+        for (key, words) in faults.into_iter().flatten() {
+            self.problem(key, &words);
         }
-        url
+        (store.unwrap_or(StoreConfig::Sqlite(String::new())), keep.unwrap_or(None))
     }
 }
 

@@ -61,6 +61,7 @@ mod server;
 mod shown;
 mod signals;
 mod spelling;
+mod store_config;
 mod tables_config;
 mod units;
 mod user_tables;
@@ -163,8 +164,9 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
             tail::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Log(command)) => log(cli, command).await,
-        Some(Command::Query(QueryCommand::Check(dir))) => {
-            let config = configured(cli, &dir.overrides().or(&cli.serve.overrides))?;
+        Some(Command::Query(QueryCommand::Check { data_dir })) => {
+            let flags = Overrides { data_dir: data_dir.clone(), ..Overrides::default() };
+            let config = configured(cli, &flags.or(&cli.serve.overrides))?;
             queries::run(&config, cli.json).await
         }
         Some(Command::Admin(command)) => administer(cli, command).await,
@@ -191,8 +193,8 @@ async fn administer(cli: &Cli, command: &AdminCommand) -> Result<(), CommandErro
 async fn log(cli: &Cli, command: &LogCommand) -> Result<(), CommandError> {
     let config = |dir: &DirArgs| configured(cli, &dir.overrides().or(&cli.serve.overrides));
     match command {
-        LogCommand::Inspect(dir) => inspect::run(config(dir)?, cli.json),
-        LogCommand::Verify(dir) => verify::run(config(dir)?, cli.json),
+        LogCommand::Inspect(dir) => inspect::run(config(dir)?, cli.json).await,
+        LogCommand::Verify(dir) => verify::run(config(dir)?, cli.json).await,
         LogCommand::Repair(args) => {
             renew::run(Task::Repair, config(&args.dir)?, args.accept_loss, cli.json).await
         }

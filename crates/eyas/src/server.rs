@@ -77,7 +77,7 @@ impl Server {
     /// Opens what `config` names and checks that it belongs together. Nothing listens and nothing runs yet.
     pub(crate) async fn open(config: Config, address: SocketAddr) -> Result<Self, CommandError> {
         wiring::make_room(&config.data_dir);
-        let stores = wiring::open_stores(&config).map_err(anyhow::Error::from)?;
+        let stores = wiring::open_stores(&config).await.map_err(anyhow::Error::from)?;
         let instance = stores.control.instance().await.map_err(anyhow::Error::from)?;
         let is_public = !address.ip().is_loopback();
         let registry = Registry::open(Arc::clone(&stores.trust), is_public).await;
@@ -87,7 +87,7 @@ impl Server {
         if registry.is_locked_out() {
             return Err(no_token(&config.data_dir, address));
         }
-        let dialect = wiring::dialect(&config);
+        let dialect = config.store.dialect();
         let tables = user_tables::prepare(&config.tables, dialect, &stores).await?;
         let batch_lane = BatchLane::open(&config, &instance, &stores, tables).await?;
         query_check::tell(&*stores.sql, dialect, &config.queries).await;
@@ -121,6 +121,7 @@ impl Server {
             lease: Duration::from_secs(30),
             retry_max: Duration::from_secs(5),
             refused_retry: config.refused_retry,
+            keep: config.keep,
         };
         let consumer = Consumer::start(&intake, options).await;
         let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
@@ -175,7 +176,7 @@ impl Server {
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
             queries: queries_config::published(
-                wiring::dialect(&self.config),
+                self.config.store.dialect(),
                 &self.config.queries,
                 self.config.sql,
             ),

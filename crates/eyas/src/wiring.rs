@@ -5,13 +5,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use model::Seq;
 use queue::{EmbeddedOptions, EmbeddedQueue, Queue, QueueError};
-use store::{Lease, SqlReader, SqliteOptions, SqliteSql, SqliteStore, StoreError, Stores};
+use store::{
+    Lease, PostgresSql, PostgresStore, SqlReader, SqliteOptions, SqliteSql, SqliteStore,
+    StoreError, Stores,
+};
 
 use crate::config::Config;
-use crate::dialect::Dialect;
+use crate::store_config::StoreConfig;
 
 /// Read-only connections to the database: two for each core would only wait for the disk.
 const N_READERS: usize = 4;
@@ -20,25 +24,63 @@ const N_READERS: usize = 4;
 const WAL_OF_RESERVE: u64 = 4;
 const TRANSACTION_OF_RESERVE: u64 = 8;
 
-/// Opens the configured database in `data_dir`.
-pub(crate) fn open_stores(config: &Config) -> Result<Stores, StoreError> {
-    let store = SqliteStore::open(SqliteOptions {
-        dir: config.data_dir.clone(),
-        events_file: config.events_file.clone(),
-        n_readers: N_READERS,
-        wal_bytes_max: reserve_bytes(config) / WAL_OF_RESERVE,
-    })?;
-    Ok(Stores::of(&store))
+/// How long a start waits for a database server, and how often it asks.
+const SERVER_WAIT_MAX: Duration = Duration::from_secs(10);
+const SERVER_ASKED_EVERY: Duration = Duration::from_millis(500);
+
+/// Opens the configured database. A server that does not answer is waited for, some seconds.
+pub(crate) async fn open_stores(config: &Config) -> Result<Stores, StoreError> {
+    match &config.store {
+        StoreConfig::Sqlite(file) => {
+            let store = SqliteStore::open(SqliteOptions {
+                dir: config.data_dir.clone(),
+                events_file: file.clone(),
+                n_readers: N_READERS,
+                wal_bytes_max: reserve_bytes(config) / WAL_OF_RESERVE,
+            })?;
+            Ok(Stores::of(&store))
+        }
+        StoreConfig::Postgres(options) => {
+            let store = patiently(|| PostgresStore::open(options.clone())).await?;
+            Ok(Stores::of(&store))
+        }
+    }
 }
 
 /// The configured database for reading by SQL alone, also while a server runs on it. Nothing is opened yet.
 pub(crate) fn open_sql(config: &Config) -> Result<Arc<dyn SqlReader>, StoreError> {
-    Ok(Arc::new(SqliteSql::new(&config.data_dir, &config.events_file)))
+    Ok(match &config.store {
+        StoreConfig::Sqlite(file) => Arc::new(SqliteSql::new(&config.data_dir, file)),
+        StoreConfig::Postgres(options) => {
+            Arc::new(PostgresSql::open(&options.url, options.password.as_deref())?)
+        }
+    })
 }
 
-/// The SQL that the configured database speaks.
-pub(crate) fn dialect(_config: &Config) -> Dialect {
-    Dialect::Sqlite
+/// Asks a database server until it answers, it refuses, or a start has waited long enough.
+async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+    ask: impl Fn() -> F,
+) -> Result<T, StoreError> {
+    let end = Instant::now() + SERVER_WAIT_MAX;
+    let mut is_told = false;
+    loop {
+        match ask().await {
+            Err(error) if error.is_retryable() && Instant::now() < end => {
+                if !is_told {
+                    let seconds = SERVER_WAIT_MAX.as_secs();
+                    tracing::warn!(%error, "the database does not answer; waiting for it up to {seconds} s");
+                    is_told = true;
+                }
+                tokio::time::sleep(SERVER_ASKED_EVERY).await;
+            }
+            Err(StoreError::Unavailable(why)) => {
+                return Err(StoreError::Unavailable(format!(
+                    "{why}; is it running, and is store.url right?"
+                )));
+            }
+            res => return res,
+        }
+    }
 }
 
 /// Where the log of the events lane stands.
@@ -93,6 +135,9 @@ pub(crate) fn open_batches_queue(
 
 /// How far the configured database came and which log feeds it, without opening it for writing. `None`: there is no
 /// database.
-pub(crate) fn peek_lease(config: &Config) -> Result<Option<Lease>, StoreError> {
-    SqliteStore::peek(&config.data_dir, &config.events_file)
+pub(crate) async fn peek_lease(config: &Config) -> Result<Option<Lease>, StoreError> {
+    match &config.store {
+        StoreConfig::Sqlite(file) => SqliteStore::peek(&config.data_dir, file),
+        StoreConfig::Postgres(options) => PostgresStore::peek(options.clone()).await,
+    }
 }

@@ -26,6 +26,7 @@ use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::intake::Intake;
+use crate::keep::{Keep, Keeper};
 use crate::meters::{ConsumerState, Meters};
 use crate::recent::Recent;
 
@@ -46,6 +47,8 @@ pub struct ConsumerOptions {
     pub retry_max: Duration,
     /// Pause between two tries when the database refuses nearly everything: a person has to mend it first.
     pub refused_retry: Duration,
+    /// What of the log is kept for a database that may lose commits; `None`: this one cannot.
+    pub keep: Option<Keep>,
 }
 
 /// One read of the log. Each costs a turn on the blocking pool, which is long in coming on a busy machine: with
@@ -53,6 +56,8 @@ pub struct ConsumerOptions {
 const READ_BYTES: usize = 4 << 20;
 /// How often a busy consumer looks whether the intake is still busy.
 const TICK: Duration = Duration::from_millis(20);
+/// How often an idle consumer looks whether a database that may lose commits has lost some.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// From this many new events a tick on (5,000/s) the intake counts as busy.
 const BUSY_PER_TICK: u64 = 100;
 /// First pause after a failure; doubles up to `retry_max`.
@@ -92,6 +97,7 @@ pub struct Consumer {
     store: Arc<dyn EventStore>,
     meters: Arc<Meters>,
     recent: Arc<Recent>,
+    keeper: Keeper,
     options: ConsumerOptions,
     /// When the last transaction ended.
     last_apply: Option<Instant>,
@@ -106,6 +112,7 @@ impl Consumer {
             store: Arc::clone(&intake.store),
             meters: Arc::clone(&intake.meters),
             recent: Arc::clone(&intake.recent),
+            keeper: Keeper::new(Arc::clone(&intake.queue), options.keep),
             options,
             last_apply: None,
         };
@@ -186,6 +193,10 @@ impl Consumer {
             let records = tokio::select! {
                 records = reader.next(self.read_bytes()) => records.map_err(halt_log)?,
                 () = shutdown.cancelled(), if !shutdown.is_cancelled() => continue,
+                () = time::sleep(LOOK_EVERY), if self.keeper.keeps() => {
+                    self.look(lease.applied).await?;
+                    continue;
+                }
             };
             let mut events = decode(records)?;
             let Some(oldest) = events.first().map(|stored| stored.event.received_at()) else {
@@ -211,8 +222,20 @@ impl Consumer {
                 reader = self.queue.reader(lease.applied.next());
             }
             self.last_apply = Some(Instant::now());
-            self.queue.trim(lease.applied.next()).await.map_err(halt_log)?;
+            self.keeper.trim(lease.applied, clock::now()).await.map_err(halt_log)?;
         }
+    }
+
+    /// While nothing comes: is the database where it was? One that went back in time gets what it lost from the log.
+    async fn look(&mut self, applied: Seq) -> Result<(), Halt> {
+        let found = self.store.lease().await.map_err(halt)?;
+        if found.applied != applied {
+            let found = found.applied;
+            return Err(Halt::Retry(format!(
+                "the database moved by itself, from {applied} to {found}"
+            )));
+        }
+        self.keeper.trim(applied, clock::now()).await.map_err(halt_log)
     }
 
     /// Leaves the disk to the intake: at once into the database if nothing was applied just now, else at most one
@@ -376,10 +399,11 @@ fn halt(error: StoreError) -> Halt {
         StoreError::Fenced { .. } | StoreError::Held { .. } | StoreError::Unavailable(_) => {
             Halt::Retry(error.to_string())
         }
-        StoreError::Refused { .. } | StoreError::TooManyRefused { .. } => {
-            Halt::Blocked(error.to_string())
-        }
-        StoreError::OtherLog { .. } | StoreError::Unusable(_) => Halt::Alarm(error.to_string()),
+        // A server's database can be mended while we run: a password, a right, a restore that is under way.
+        StoreError::Refused { .. }
+        | StoreError::TooManyRefused { .. }
+        | StoreError::Unusable(_) => Halt::Blocked(error.to_string()),
+        StoreError::OtherLog { .. } => Halt::Alarm(error.to_string()),
     }
 }
 

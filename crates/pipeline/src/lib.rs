@@ -13,6 +13,7 @@ mod clock;
 mod consumer;
 mod intake;
 mod jobs;
+mod keep;
 mod meters;
 mod outcome;
 mod queued;
@@ -47,6 +48,7 @@ pub use jobs::revalidate::{
 };
 pub use jobs::runner::JobRunner;
 pub use jobs::work::{Work, Worked};
+pub use keep::Keep;
 pub use meters::{ConsumerState, Counts, Lag, Meters};
 pub use outcome::{Accepted, IntakeError, Item, OnConflict};
 pub use queued::QueuedError;

@@ -142,6 +142,14 @@ impl Queue for EmbeddedQueue {
         })
     }
 
+    fn segments(&self) -> Vec<(Seq, u64)> {
+        self.log.segments().into_iter().map(|(base, size_bytes)| (seq(base), size_bytes)).collect()
+    }
+
+    fn note_applied(&self, before: Seq) {
+        self.log.note_unneeded(before.get());
+    }
+
     async fn trim(&self, before: Seq) -> Result<(), QueueError> {
         let log = self.log.clone();
         let trimmed = task::spawn_blocking(move || log.trim(before.get()));

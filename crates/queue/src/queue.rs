@@ -91,6 +91,15 @@ pub trait Queue: Send + Sync {
     /// `bounds().first`, its first `next` answers [`QueueError::Trimmed`].
     fn reader(&self, from: Seq) -> Box<dyn QueueReader>;
 
+    /// Where each part begins that [`trim`](Self::trim) can forget as a whole, and its bytes; oldest first, the newest of
+    /// them never goes. Empty where it forgets record by record.
+    fn segments(&self) -> Vec<(Seq, u64)> {
+        Vec::new()
+    }
+
+    /// What stands before `before` is in the database, though it is kept: it needs no more room there.
+    fn note_applied(&self, _before: Seq) {}
+
     /// Forgets records before `before`, as many as is convenient and never more.
     async fn trim(&self, before: Seq) -> Result<(), QueueError>;
 

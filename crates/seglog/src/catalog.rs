@@ -81,6 +81,11 @@ impl Catalog {
         (state.segments[0].base, state.next)
     }
 
+    /// The first Seq that each segment may hold, and its bytes; oldest first.
+    pub(crate) fn segments(&self) -> Vec<(u64, u64)> {
+        self.lock().segments.iter().map(|segment| (segment.base, segment.size_bytes)).collect()
+    }
+
     /// Bytes of all segments on disk, the part that is still empty included.
     pub(crate) fn size_bytes(&self) -> u64 {
         self.lock().segments.iter().map(|segment| segment.size_bytes).sum()

@@ -153,6 +153,16 @@ impl Log {
         self.inner.shared.room.shortage()
     }
 
+    /// The first Seq that each segment may hold, and its bytes; oldest first.
+    pub fn segments(&self) -> Vec<(u64, u64)> {
+        self.inner.shared.catalog.segments()
+    }
+
+    /// What stands below `before` may be trimmed, and is only kept: the database needs no room for it any more.
+    pub fn note_unneeded(&self, before: u64) {
+        self.inner.shared.unneeded_before.fetch_max(before, std::sync::atomic::Ordering::Relaxed);
+    }
+
     /// Removes whole segments whose records all have a Seq below `before`; the last segment always
     /// stays. Blocking. After an error the log is still whole and the same call may be tried again,
     /// unless the log is poisoned or closed.

@@ -1,5 +1,7 @@
 //! Whether the database answers, for people and their screens.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use model::Timestamp;
 
 /// How the database stands, as the last attempt to reach it found it.
@@ -21,4 +23,10 @@ pub struct DatabaseState {
 pub trait DatabaseProbe: Send + Sync {
     /// As the last attempt found it.
     fn database(&self) -> DatabaseState;
+}
+
+/// What the clock says.
+pub(crate) fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::audit::AuditStore;
 use crate::batches::BatchStore;
 use crate::control::ControlStore;
+use crate::database::DatabaseProbe;
 use crate::dead_letters::DeadLetterStore;
 use crate::events::EventStore;
 use crate::explore::ExploreStore;
@@ -48,6 +49,8 @@ pub struct Stores {
     pub batches: Arc<dyn BatchStore>,
     /// Reading by SQL.
     pub sql: Arc<dyn SqlReader>,
+    /// Whether the database answers.
+    pub probe: Arc<dyn DatabaseProbe>,
 }
 
 impl Stores {
@@ -69,6 +72,7 @@ impl Stores {
             + TableStore
             + BatchStore
             + SqlReader
+            + DatabaseProbe
             + 'static,
     {
         Self {
@@ -86,6 +90,7 @@ impl Stores {
             tables: Arc::clone(store) as _,
             batches: Arc::clone(store) as _,
             sql: Arc::clone(store) as _,
+            probe: Arc::clone(store) as _,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::wiring;
 /// Asks the configured database about every query.
 pub(crate) async fn run(config: &Config, json: bool) -> Result<(), CommandError> {
     let sql = wiring::open_sql(config).map_err(anyhow::Error::from)?;
-    let found = faults(&*sql, wiring::dialect(config), &config.queries).await;
+    let found = faults(&*sql, config.store.dialect(), &config.queries).await;
     let found = found.map_err(CommandError::Unreachable)?;
     let n_queries = config.queries.len();
     let text = if json {

@@ -128,6 +128,7 @@ pub(crate) async fn gateway(
         lease: Duration::from_mins(1),
         retry_max: Duration::from_secs(1),
         refused_retry: Duration::from_millis(50),
+        keep: None,
     };
     let consumer = Consumer::start(&intake, consumer_options).await.unwrap();
     let background = CancellationToken::new();

@@ -34,6 +34,7 @@ pub(crate) fn consumer_options() -> ConsumerOptions {
         lease: Duration::from_secs(30),
         retry_max: Duration::from_millis(200),
         refused_retry: Duration::from_millis(50),
+        keep: None,
     }
 }
 

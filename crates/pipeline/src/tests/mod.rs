@@ -5,6 +5,7 @@ mod batch_records;
 mod batch_values;
 mod consumer;
 mod intake;
+mod keep;
 mod lane;
 mod recent;
 mod retention;

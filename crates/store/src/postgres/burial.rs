@@ -1,12 +1,11 @@
 //! Dead letters as the consumer writes them, and what it has to know of those that are there.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use model::Seq;
 use tokio_postgres::Transaction;
 use tokio_postgres::types::Type;
 
 use crate::breaker::{Breaker, WINDOW};
+use crate::database::now;
 use crate::error::StoreError;
 use crate::events::Stored;
 use crate::postgres::failure::{failure, refusal};
@@ -128,7 +127,7 @@ async fn try_bury(tx: &Transaction<'_>, dead: &[Dead<'_>]) -> Result<Option<Stri
     let reasons: Vec<&str> = dead.iter().map(|one| one.reason).collect();
     let details: Vec<&str> = dead.iter().map(|one| one.detail.as_str()).collect();
     let records: Vec<&[u8]> = dead.iter().map(|one| &one.stored.event.record()[..]).collect();
-    let now_us = now_us();
+    let now_us = now().micros();
     let values: [Value<'_>; 11] = [
         (&seqs, Type::INT8_ARRAY),
         (&reasons, Type::TEXT_ARRAY),
@@ -147,9 +146,4 @@ async fn try_bury(tx: &Transaction<'_>, dead: &[Dead<'_>]) -> Result<Option<Stri
         Ok(_) => Ok(Some("the row was dropped without an error".to_owned())),
         Err(error) => refusal(error).map(Some),
     }
-}
-
-fn now_us() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use model::Timestamp;
 
-use crate::database::DatabaseState;
+use crate::database::{DatabaseState, now};
 
 /// The first pause; each failure doubles it.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -106,9 +106,4 @@ impl Gate {
 fn jittered(pause: Duration) -> Duration {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
     pause / 2 + pause.mul_f64(f64::from(nanos % 1_000) / 2_000.0)
-}
-
-fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
 }

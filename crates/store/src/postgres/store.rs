@@ -1,5 +1,6 @@
 //! The driver as one value: who has which connections.
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,7 +18,7 @@ use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlReader, SqlRows};
 use crate::statement::Statement;
 
 /// How to reach the database.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct PostgresOptions {
     /// `postgres://user@host[:port][,host2]/database[?sslmode=…&sslrootcert=…&target_session_attrs=…]`
     pub url: String,
@@ -25,6 +26,25 @@ pub struct PostgresOptions {
     pub password: Option<String>,
     /// Connections for readers and administration. The write path has its own few beside them.
     pub n_connections: usize,
+}
+
+impl PostgresOptions {
+    /// Whether the address can be understood; nobody is asked.
+    ///
+    /// # Errors
+    /// `Unusable` with what is wrong.
+    pub fn check(&self) -> Result<(), StoreError> {
+        Address::parse(&self.url, self.password.as_deref()).map(drop)
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Address::parse(&self.url, None) {
+            Ok(address) => write!(out, "PostgresOptions({})", address.shown()),
+            Err(_) => out.write_str("PostgresOptions(?)"),
+        }
+    }
 }
 
 /// Connections of the consumers: one applies, one reads the lease meanwhile, for each lane.

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use model::Timestamp;
 use rusqlite::Connection;
 
+use crate::database::{DatabaseProbe, DatabaseState, now};
 use crate::error::StoreError;
 use crate::events::Lease;
 use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlReader, SqlRows};
@@ -53,6 +55,20 @@ pub struct SqliteStore {
     pub(crate) sql: SqliteSql,
     /// The name of this data directory.
     pub(crate) instance: String,
+    opened_at: Timestamp,
+}
+
+impl DatabaseProbe for SqliteStore {
+    /// A file is always there; what is wrong with it, calls say.
+    fn database(&self) -> DatabaseState {
+        DatabaseState {
+            kind: "sqlite",
+            is_up: true,
+            since: self.opened_at,
+            detail: None,
+            version: Some(rusqlite::version().to_owned()),
+        }
+    }
 }
 
 impl SqliteStore {
@@ -82,6 +98,7 @@ impl SqliteStore {
             table_readers,
             sql,
             instance,
+            opened_at: now(),
         }))
     }
 

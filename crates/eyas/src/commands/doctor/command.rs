@@ -10,7 +10,7 @@ use crate::admin_socket;
 use crate::client::{Client, Server};
 use crate::commands::doctor::finding::{Finding, Level};
 use crate::commands::doctor::server::Served;
-use crate::commands::doctor::{admin, folder, fsync, log, machine, server};
+use crate::commands::doctor::{admin, database, folder, fsync, log, machine, server};
 use crate::config::{Config, Survey};
 use crate::exit::CommandError;
 use crate::lock;
@@ -101,8 +101,9 @@ async fn examine(
             (Some(served), _) => server::log(served),
             // It is written this moment.
             (None, Some(_)) => Finding::ok("log", "not looked at: a server has it"),
-            (None, None) => log::check(config.clone()),
+            (None, None) => log::check(config.clone()).await,
         },
+        database::check(&config.store).await,
         machine::files(),
         machine::memory(),
         machine::clock(SystemTime::now(), served.as_ref().and_then(|served| served.time)),

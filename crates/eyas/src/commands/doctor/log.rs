@@ -13,13 +13,13 @@ use crate::wiring;
 const LOG_BYTES_MAX: u64 = 2 << 30;
 
 /// Reads the log, unless it is very long, and asks the database how far it came. Changes nothing.
-pub(crate) fn check(config: Config) -> Finding {
+pub(crate) async fn check(config: Config) -> Finding {
     let check = "log";
     if !config.data_dir.exists() {
         return Finding::ok(check, "no log and no database yet: a start makes both");
     }
     let size_bytes = size_bytes(&wiring::events_log_dir(&config.data_dir));
-    let examined = Place::look(config).and_then(|place| {
+    let examined = Place::look(config).await.and_then(|place| {
         if size_bytes > LOG_BYTES_MAX {
             return Ok((None, place.has_database));
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod command;
+pub(crate) mod database;
 pub(crate) mod finding;
 pub(crate) mod folder;
 pub(crate) mod fsync;

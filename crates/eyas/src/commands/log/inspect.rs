@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::exit::CommandError;
 
 /// Looks at the log of the configured data directory. Changes nothing.
-pub(crate) fn run(config: Config, json: bool) -> Result<(), CommandError> {
-    let place = Place::look(config)?;
+pub(crate) async fn run(config: Config, json: bool) -> Result<(), CommandError> {
+    let place = Place::look(config).await?;
     let mut segments = Vec::new();
     let mut n_to_apply = 0;
     let applied = place.lease.applied.get();
@@ -30,7 +30,7 @@ pub(crate) fn run(config: Config, json: bool) -> Result<(), CommandError> {
         Ok(())
     })?;
     let n_torn_bytes = segments.iter().map(|facts| facts.n_torn_bytes).sum();
-    let verdict = Verdict::of(&survey, &place.lease_by_now()?, n_torn_bytes, place.is_served);
+    let verdict = Verdict::of(&survey, &place.lease_by_now().await?, n_torn_bytes, place.is_served);
     let text = if json {
         format!("{}\n", as_json(&place, &survey, &segments, &verdict, n_to_apply))
     } else {

@@ -30,21 +30,21 @@ pub(crate) struct Place {
 
 impl Place {
     /// To look only: a server may run.
-    pub(crate) fn look(config: Config) -> Result<Self, CommandError> {
-        let mut place = Self::open(config)?;
+    pub(crate) async fn look(config: Config) -> Result<Self, CommandError> {
+        let mut place = Self::open(config).await?;
         place.is_served = lock::holder(&place.config.data_dir)?.is_some();
         Ok(place)
     }
 
     /// To change something: refuses while a server runs, and keeps one from starting.
     pub(crate) async fn take(config: Config) -> Result<Self, CommandError> {
-        let place = Self::open(config)?;
+        let place = Self::open(config).await?;
         let lock = Lock::take(&place.config.data_dir).await?;
         // Read again: the server that has just ended may have gone on.
-        Ok(Self { _lock: Some(lock), ..Self::open(place.config)? })
+        Ok(Self { _lock: Some(lock), ..Self::open(place.config).await? })
     }
 
-    fn open(config: Config) -> Result<Self, CommandError> {
+    async fn open(config: Config) -> Result<Self, CommandError> {
         let data_dir = config.data_dir.canonicalize().map_err(|error| {
             CommandError::Failed(anyhow::anyhow!(
                 "there is no data directory {}: {error}; name it with --data-dir, or the configuration with --config",
@@ -52,7 +52,7 @@ impl Place {
             ))
         })?;
         let config = Config { data_dir, ..config };
-        let lease = wiring::peek_lease(&config).map_err(anyhow::Error::from)?;
+        let lease = wiring::peek_lease(&config).await.map_err(anyhow::Error::from)?;
         let has_database = lease.is_some();
         let unborn = Lease { log: None, applied: model::Seq::ZERO, holder: None, until: None };
         Ok(Self {
@@ -76,8 +76,8 @@ impl Place {
 
     /// What the database says by now. A running server applies and trims during a walk: whether the log begins too late
     /// is a matter of a lease that was read after it was listed, whether it ends too early of one read before.
-    pub(crate) fn lease_by_now(&self) -> Result<Lease, CommandError> {
-        let lease = wiring::peek_lease(&self.config).map_err(anyhow::Error::from)?;
+    pub(crate) async fn lease_by_now(&self) -> Result<Lease, CommandError> {
+        let lease = wiring::peek_lease(&self.config).await.map_err(anyhow::Error::from)?;
         Ok(lease.unwrap_or_else(|| self.lease.clone()))
     }
 

@@ -15,8 +15,8 @@ use crate::exit::CommandError;
 const SEGMENTS_QUIET_MAX: usize = 8;
 
 /// Checks the log of the configured data directory. Changes nothing.
-pub(crate) fn run(config: Config, json: bool) -> Result<(), CommandError> {
-    let place = Place::look(config)?;
+pub(crate) async fn run(config: Config, json: bool) -> Result<(), CommandError> {
+    let place = Place::look(config).await?;
     let n_segments = place.n_segments();
     let mut problems: Vec<Value> = Vec::new();
     let (mut n_walked, mut n_frames, mut n_bytes, mut n_torn_bytes) = (0, 0, 0, 0);
@@ -44,7 +44,7 @@ pub(crate) fn run(config: Config, json: bool) -> Result<(), CommandError> {
         }
         Ok(())
     })?;
-    let verdict = Verdict::of(&survey, &place.lease_by_now()?, n_torn_bytes, place.is_served);
+    let verdict = Verdict::of(&survey, &place.lease_by_now().await?, n_torn_bytes, place.is_served);
     let is_good = matches!(verdict, Verdict::Opens { .. }) && problems.is_empty();
     let summary = format!(
         "{n_frames} frames with {} records in {} segments, {n_bytes} bytes",

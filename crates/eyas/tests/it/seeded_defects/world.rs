@@ -218,6 +218,7 @@ impl World {
             lease: Duration::from_secs(30),
             retry_max: Duration::from_millis(200),
             refused_retry: Duration::from_millis(50),
+            keep: None,
         };
         let consumer = match Consumer::start(&intake, options).await {
             Ok(consumer) => consumer,

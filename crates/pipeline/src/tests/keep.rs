@@ -1,0 +1,88 @@
+//! The log stays behind a database that may lose commits, as long as it should and no longer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::{ContentHash, Draft, Event, Seq, Timestamp};
+use queue::{EmbeddedQueue, Queue};
+use tempfile::TempDir;
+
+use crate::keep::{Keep, Keeper};
+
+/// 2026-11-01T08:00:00Z.
+const NOW_US: i64 = 1_793_520_000_000_000;
+const HOUR_US: i64 = 3_600_000_000;
+
+fn at(hours: i64) -> Timestamp {
+    Timestamp::from_micros(NOW_US + hours * HOUR_US)
+}
+
+fn seq(value: u64) -> Seq {
+    Seq::new(value).unwrap()
+}
+
+fn record(received_at: Timestamp) -> Bytes {
+    let data = format!("\"{}\"", "x".repeat(100_000));
+    Event::encode(&Draft {
+        id: "a",
+        id_from_client: false,
+        undecided: false,
+        stream: "events",
+        application: None,
+        session_id: None,
+        category: None,
+        name: None,
+        data: &data,
+        timestamp: None,
+        received_at,
+        valid: true,
+        errors: "[]",
+        schema_version: None,
+        hash: ContentHash(1),
+    })
+}
+
+/// A log of small segments with one record an hour, 1 to 100.
+async fn log(dir: &TempDir) -> Arc<dyn Queue> {
+    let settings = seglog::Options {
+        applied: Some(0),
+        segment_bytes_min: 1 << 20,
+        segment_bytes_max: 1 << 20,
+        ..seglog::Options::new(dir.path().join("log"))
+    };
+    let queue = EmbeddedQueue::open_on(Arc::new(seglog::Disk), &settings).unwrap();
+    for hour in 1..=100 {
+        queue.append(vec![record(at(hour))]).await.unwrap();
+    }
+    Arc::new(queue)
+}
+
+async fn first_kept(keep: Option<Keep>, applied: u64, now: Timestamp) -> u64 {
+    let dir = TempDir::new().unwrap();
+    let queue = log(&dir).await;
+    let mut keeper = Keeper::new(Arc::clone(&queue), keep);
+    keeper.trim(seq(applied), now).await.unwrap();
+    let first = queue.bounds().first.get();
+    // All that is kept can be read again, and nothing of it has gone.
+    let records = queue.reader(seq(first)).next(1 << 30).await.unwrap();
+    assert_eq!(records.first().unwrap().seq.get(), first);
+    assert_eq!(queue.reader(seq(100)).next(1).await.unwrap().len(), 1);
+    queue.close().await.unwrap();
+    first
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_of_the_log_stays_or_so_many_bytes_and_never_what_is_not_applied() {
+    let keep = |hours: u64, bytes| Some(Keep { time: Duration::from_hours(hours), bytes });
+    // Whole segments go: about ten records each.
+    let by_time = first_kept(keep(24, 1 << 40), 100, at(100)).await;
+    assert!((60..=76).contains(&by_time), "{by_time}");
+    let by_bytes = first_kept(keep(1_000, 4 << 20), 100, at(100)).await;
+    assert!((61..=80).contains(&by_bytes), "{by_bytes}");
+    assert_eq!(first_kept(keep(1_000, 1 << 40), 100, at(100)).await, 1);
+    let not_applied = first_kept(keep(0, 0), 50, at(1_000)).await;
+    assert!((30..=51).contains(&not_applied), "{not_applied}");
+    let without = first_kept(None, 100, at(100)).await;
+    assert!(without > 85, "{without}");
+}
