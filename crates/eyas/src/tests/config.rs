@@ -25,7 +25,7 @@ fn without_any_configuration_the_defaults_hold() {
     let config = load(None, &[]).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.data_dir, Path::new("eyas-data"));
-    assert_eq!(config.store, StoreConfig::Sqlite("eyas.db".to_owned()));
+    assert_eq!(config.store, crate::store_config::StoreConfig::Sqlite("eyas.db".to_owned()));
     assert!(config.warnings.is_empty());
 }
 
