@@ -2,8 +2,6 @@
 
 use clap::Subcommand;
 
-use crate::cli::DirArgs;
-
 /// What to do with published queries.
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueryCommand {
@@ -15,5 +13,9 @@ pub(crate) enum QueryCommand {
         Exit codes: 0 all are good · 1 some are not, stdout says which · 4 the database cannot be reached · 78 the configuration is wrong.\n\n\
         Examples:\n  eyas query check\n  eyas --config /etc/eyas.toml query check --json"
     )]
-    Check(DirArgs),
+    Check {
+        /// Folder of the log and the database [default: as configured, else ./eyas-data]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<String>,
+    },
 }

@@ -164,8 +164,9 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
             tail::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Log(command)) => log(cli, command).await,
-        Some(Command::Query(QueryCommand::Check(dir))) => {
-            let config = configured(cli, &dir.overrides().or(&cli.serve.overrides))?;
+        Some(Command::Query(QueryCommand::Check { data_dir })) => {
+            let flags = Overrides { data_dir: data_dir.clone(), ..Overrides::default() };
+            let config = configured(cli, &flags.or(&cli.serve.overrides))?;
             queries::run(&config, cli.json).await
         }
         Some(Command::Admin(command)) => administer(cli, command).await,

@@ -88,10 +88,9 @@ impl Inflate {
     pub(crate) fn finish(self) -> Result<Bytes, Problem> {
         let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "it ends too early");
         let last = match self.kind {
-            Kind::Identity => Ok(Vec::new()),
             Kind::Gzip(decoder) if self.n_in > 0 => decoder.finish(),
             Kind::Zstd { is_within: true, .. } => Err(cut()),
-            Kind::Gzip(_) | Kind::Zstd { .. } => Ok(Vec::new()),
+            Kind::Identity | Kind::Gzip(_) | Kind::Zstd { .. } => Ok(Vec::new()),
         };
         last.map(Bytes::from).map_err(|error| broken(self.coding, &error))
     }

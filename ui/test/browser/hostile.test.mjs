@@ -175,14 +175,17 @@ test('what a broken or hostile server says on Health is text', async () => {
 test('hostile text in every field of applications, tokens, schemas, dead letters, jobs, batches, queries and the audit is text', async () => {
   const { page } = watched;
   const path = '[data-test=apps], [data-test=schemas], [data-test=dead], [data-test=letter], [data-test=batches], [data-test=batch], [data-test=sql-screen]';
-  for (const text of CORPUS) {
+  for (const [at, text] of CORPUS.entries()) {
     await tell(page, answers(text, 2));
     const query = new URLSearchParams({ stream: 'events', category: text, name: text });
     for (const [screen, wanted] of [
       ['/ui/apps', 'app-list-row'], [`/ui/apps/${encodeURIComponent(text)}`, 'token-list-row'], ['/ui/schemas', 'schema-list-row'], [`/ui/schemas?${query}`, 'versions-row'],
       ['/ui/dead', 'dead-groups-row'], [`/ui/dead?${new URLSearchParams({ reason: text })}`, 'letters-row'], ['/ui/dead/1', 'words'],
-      ['/ui/batches', 'batch-list-row'], ['/ui/batches/b0', 'batch-facts'], ['/ui/batches/b4', 'row-errors-row'],
-      [`/ui/sql/${encodeURIComponent(text)}?p.day=2016-01-01&run=1`, 'answer-row'], [`/ui/sql?${new URLSearchParams({ sql: text })}`, 'ad-hoc'],
+      // Every third text, which is of each kind: a page that is loaded takes its time.
+      ...(at % 3 > 0 ? [] : [
+        ['/ui/batches', 'batch-list-row'], ['/ui/batches/b0', 'batch-facts'], ['/ui/batches/b4', 'row-errors-row'],
+        [`/ui/sql/${encodeURIComponent(text)}?p.day=2016-01-01&run=1`, 'answer-row'], [`/ui/sql?${new URLSearchParams({ sql: text })}`, 'ad-hoc'],
+      ]),
     ]) {
       await page.goto(server.origin + screen);
       await page.waitForSelector(`[data-test=${wanted}]`);

@@ -261,3 +261,46 @@ async fn what_is_no_batch_is_refused_and_leaves_nothing() {
     check(&post(&app, tables, &packed, &bomb.finish().unwrap()).await, 413, "body_too_large");
     assert_eq!(n_committed(&app).await, 0);
 }
+
+#[tokio::test]
+async fn a_token_sends_to_its_tables_and_sees_what_is_its_own() {
+    let mut app = launch().start().await;
+    let (_, admin) = app.make_token("office", &["admin"]).await;
+    app.http = app.http.another().bearing(&admin);
+    let bearing = async |app: &TestApp, name: &str, scopes: &[&str]| {
+        let (_, token) = app.make_token(name, scopes).await;
+        app.http.another().bearing(&token)
+    };
+    let loader = bearing(&app, "loader", &["write:regions"]).await;
+    let other = bearing(&app, "other", &["write"]).await;
+    let reader = bearing(&app, "reader", &["read"]).await;
+    let send = async |http: &crate::http::Http, table: &str| {
+        let headers = [NDJSON, ("upload-complete", "?0"), ("idempotency-key", "k")];
+        let path = format!("/tables/{table}/batches");
+        http.send(Method::POST, &path, &headers, "{\"slug\":\"a\",\"name\":\"A\"}\n").await
+    };
+    check(&send(&loader, "ports").await, 403, "wrong_stream");
+    check(&send(&reader, "regions").await, 403, "wrong_scope");
+    check(&send(&app.http.another(), "regions").await, 401, "token_missing");
+    // A key belongs to its application.
+    let own = check(&send(&loader, "regions").await, 201, "");
+    let foreign = check(&send(&other, "regions").await, 201, "");
+    assert_eq!((&own["application"], &foreign["application"]), (&json!("loader"), &json!("other")));
+
+    let (own, foreign) = (&own["id"], format!("/batches/{}", foreign["id"].as_str().unwrap()));
+    let listed = loader.get("/batches").await.json();
+    assert_eq!(listed["batches"].as_array().unwrap().len(), 1);
+    assert_eq!(&listed["batches"][0]["id"], own);
+    let tables = loader.get("/tables").await.json();
+    assert_eq!(
+        (tables["tables"].as_array().unwrap().len(), &tables["tables"][0]["name"]),
+        (1, &json!("regions"))
+    );
+    check(&loader.get(&foreign).await, 404, "not_found");
+    check(&loader.send(Method::DELETE, &foreign, &[], "").await, 404, "not_found");
+    assert_eq!(reader.get("/batches").await.json()["batches"].as_array().unwrap().len(), 2);
+    check(&reader.send(Method::DELETE, &foreign, &[], "").await, 403, "wrong_scope");
+    check(&app.http.send(Method::DELETE, &foreign, &[], "").await, 200, "");
+    let audit = app.http.get("/audit?limit=1").await.json();
+    assert_eq!(audit["audit"][0]["act"], "batch.cancel", "{audit}");
+}

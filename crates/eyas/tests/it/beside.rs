@@ -16,6 +16,8 @@ use crate::journal::fingerprint;
 
 /// Which database is under the tests: `sqlite` or `postgres`.
 const STORE: &str = "EYAS_TEST_STORE";
+/// The file of the events.
+const EVENTS: &str = "eyas.db";
 const BUSY: Duration = Duration::from_secs(20);
 
 /// The databases of this process's servers, by data directory: the commands on that directory need them too.
@@ -36,7 +38,60 @@ pub(crate) enum Lock {
     Postgres(#[expect(dead_code, reason = "held")] Session),
 }
 
+/// Counts the rows of a user's table, over one connection as long as that lasts.
+pub(crate) struct Rows {
+    beside: Beside,
+    table: &'static str,
+    session: Option<Session>,
+}
+
+impl Rows {
+    /// How many rows there are of each of these values of a column; none that has no row. `None`: the database is down.
+    pub(crate) fn count(
+        &mut self,
+        column: &str,
+        values: &[String],
+    ) -> Option<HashMap<String, u64>> {
+        let values: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
+        let values = if values.is_empty() { "''".to_owned() } else { values.join(",") };
+        let table = self.table;
+        let lines = self.ask(&format!(
+            "SELECT {column} || ' ' || count(*) FROM {table} WHERE {column} IN ({values}) GROUP BY {column}"
+        ))?;
+        let pair = |line: &String| {
+            let (value, n) = line.rsplit_once(' ').expect("two words");
+            (value.to_owned(), n.parse().expect("a number"))
+        };
+        Some(lines.iter().map(pair).collect())
+    }
+
+    /// How many there are at all.
+    pub(crate) fn count_all(&mut self) -> u64 {
+        let lines = self.ask(&format!("SELECT count(*) FROM {}", self.table));
+        lines.expect("the database is up")[0].parse().expect("a number")
+    }
+
+    fn ask(&mut self, sql: &str) -> Option<Vec<String>> {
+        match &self.beside {
+            Beside::Sqlite(dir) => Some(column(&open(dir, "tables.db"), sql)),
+            Beside::Postgres(database) => {
+                let session = self.session.get_or_insert_with(|| database.session());
+                let Ok(text) = session.try_run(&format!("{sql};")) else {
+                    self.session = None;
+                    return None;
+                };
+                Some(text.lines().map(str::to_owned).collect())
+            }
+        }
+    }
+}
+
 impl Beside {
+    /// The rows of a user's table.
+    pub(crate) fn rows(&self, table: &'static str) -> Rows {
+        Rows { beside: self.clone(), table, session: None }
+    }
+
     /// Whether the tests run on PostgreSQL.
     pub(crate) fn is_postgres() -> bool {
         match std::env::var(STORE).as_deref() {
@@ -78,7 +133,7 @@ impl Beside {
     /// Runs statements.
     pub(crate) fn run(&self, sql: &str) {
         match self {
-            Self::Sqlite(dir) => open(dir).execute_batch(sql).unwrap(),
+            Self::Sqlite(dir) => open(dir, EVENTS).execute_batch(sql).unwrap(),
             Self::Postgres(database) => drop(database.sql(&in_our_schema(sql))),
         }
     }
@@ -86,12 +141,7 @@ impl Beside {
     /// A query of one column: its values as text.
     pub(crate) fn column(&self, sql: &str) -> Vec<String> {
         match self {
-            Self::Sqlite(dir) => {
-                let database = open(dir);
-                let mut select = database.prepare(sql).unwrap();
-                let rows = select.query_map([], |row| row.get::<_, rusqlite::types::Value>(0));
-                rows.unwrap().map(|value| text(&value.unwrap())).collect()
-            }
+            Self::Sqlite(dir) => column(&open(dir, EVENTS), sql),
             Self::Postgres(database) => {
                 database.sql(&in_our_schema(sql)).lines().map(str::to_owned).collect()
             }
@@ -126,7 +176,7 @@ impl Beside {
     pub(crate) fn lock(&self) -> Lock {
         match self {
             Self::Sqlite(dir) => {
-                let database = open(dir);
+                let database = open(dir, EVENTS);
                 database.execute_batch("BEGIN IMMEDIATE").unwrap();
                 Lock::Sqlite(database)
             }
@@ -179,10 +229,16 @@ impl Beside {
     }
 }
 
-fn open(dir: &Path) -> Connection {
-    let database = Connection::open(dir.join("eyas.db")).unwrap();
+fn open(dir: &Path, file: &str) -> Connection {
+    let database = Connection::open(dir.join(file)).unwrap();
     database.busy_timeout(BUSY).unwrap();
     database
+}
+
+fn column(database: &Connection, sql: &str) -> Vec<String> {
+    let mut select = database.prepare(sql).unwrap();
+    let rows = select.query_map([], |row| row.get::<_, rusqlite::types::Value>(0));
+    rows.unwrap().map(|value| text(&value.unwrap())).collect()
 }
 
 fn in_our_schema(sql: &str) -> String {

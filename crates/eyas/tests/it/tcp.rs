@@ -30,6 +30,12 @@ impl Raw {
         Self { stream, buffer: Vec::new() }
     }
 
+    /// Connects, where somebody listens.
+    pub(crate) async fn try_connect(addr: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(addr).await.ok()?;
+        Some(Self { stream, buffer: Vec::new() })
+    }
+
     /// Sends bytes. A server that hung up already is no failure: the answer says why.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).await.is_ok()

@@ -20,7 +20,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::{DEADLINE, Launch, TestApp, eventually};
+use crate::batch_senders::{BatchSender, Board, batch_history, figures, make_table, spawn_eye};
 use crate::beside::Beside;
+use crate::checker::batches::check as check_batches;
 use crate::checker::history::{History, Kept, Shown, Transcript};
 use crate::checker::rules::check;
 use crate::follow::{Follower, Heard, Way};
@@ -28,8 +30,10 @@ use crate::http::{Http, Row};
 use crate::journal::{fingerprint, read};
 use crate::killer::Killer;
 use crate::producers::{ODD, POISON, Producer, Shared};
+use crate::seeded::Rng;
 
 const N_PRODUCERS: u64 = 16;
+const N_BATCH_SENDERS: u64 = 2;
 
 pub(crate) fn setting(name: &str, otherwise: u64) -> u64 {
     let given = std::env::var(name).ok();
@@ -222,6 +226,25 @@ fn spawn_producers(http: &Http, seed: u64, journals: &Path, shared: &Arc<Shared>
     producers
 }
 
+fn batch_sender(
+    number: u64,
+    seed: u64,
+    app: &TestApp,
+    token: &str,
+    shared: &Arc<Shared>,
+    board: &Arc<Board>,
+) -> BatchSender {
+    BatchSender {
+        name: format!("b{number}"),
+        http: app.http.another().bearing(token),
+        addr: app.addr,
+        token: token.to_owned(),
+        rng: Rng::new(seed ^ (number + 101)),
+        shared: Arc::clone(shared),
+        board: Arc::clone(board),
+    }
+}
+
 /// One over WebSocket that wants everything, one over SSE that wants a third of the stream `events`.
 pub(crate) fn spawn_subscribers(
     app: &TestApp,
@@ -254,6 +277,7 @@ async fn acknowledged_events_survive_kill() {
     let launch = launch.on_fixed_port().kept_after_failure();
     let journals = launch.dir().join("journals");
     std::fs::create_dir(&journals).unwrap();
+    make_table(launch.dir());
     let mut app = launch.start().await;
     let token = make_strict(&mut app).await;
     let (_, writer) = app.make_token("producers", &["write"]).await;
@@ -263,6 +287,11 @@ async fn acknowledged_events_survive_kill() {
     let shared = Arc::new(Shared::strict(is_up.clone()));
     let http = app.http.another().bearing(&writer);
     let mut producers = spawn_producers(&http, seed, &journals, &shared);
+    let board = Arc::new(Board::default());
+    for number in 0..N_BATCH_SENDERS {
+        producers.spawn(batch_sender(number, seed, &app, &writer, &shared, &board).run());
+    }
+    let eye = spawn_eye(app.beside(), Arc::clone(&shared), Arc::clone(&board));
     let subscribers = spawn_subscribers(&app, &is_up, &is_finished, Some(&reader));
 
     let mut killer = Killer::new(seed, up, Arc::clone(&shared), cluster);
@@ -278,6 +307,7 @@ async fn acknowledged_events_survive_kill() {
     while let Some(ended) = producers.join_next().await {
         ended.expect("every answer is one of those allowed");
     }
+    eye.await.expect("the eye can see");
     app.wait_applied().await;
     finish.send_replace(true);
     let transcripts = tokio::time::timeout(3 * DEADLINE, subscribers.join_all()).await;
@@ -285,8 +315,15 @@ async fn acknowledged_events_survive_kill() {
     check_verdicts(&app).await;
     app = replay_all(app, &mut killer).await;
 
+    let batches = batch_history(&app, &board).await;
     let history = history(&app, &journals, transcripts).await;
     report(&history, &killer, begun.elapsed());
+    for (what, figure) in figures(&batches, &board) {
+        println!("{what:<20} {figure:>28}");
+    }
+    let broken = check_batches(&batches);
+    assert_eq!(broken, [], "seed {seed}");
+    assert!(batches.looks.len() as u64 > n_kills, "looked often enough to mean something");
     let wrong = check(&history);
     let shown = &wrong[..wrong.len().min(20)];
     assert!(wrong.is_empty(), "{} promises broken, seed {seed}: {shown:#?}", wrong.len());

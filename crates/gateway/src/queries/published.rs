@@ -1,6 +1,4 @@
 //! A published query as it is configured, and all of them by their paths.
-//!
-//! Invariant: no path of a query is one of ours, or could become one: nothing stands below the first segment of a route.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,12 +9,9 @@ use store::{SqlKind, SqlLimits, SqlValue, Statement};
 use tokio::sync::Semaphore;
 
 use crate::auth::principal::Need;
-use crate::router;
 
-/// Longest path.
-const PATH_BYTES_MAX: usize = 200;
 /// What gives a query's rows as CSV.
-const CSV: &str = ".csv";
+pub(crate) const CSV: &str = ".csv";
 /// Memory for long answers that clients are taking: 128 MiB in units of [`ROOM_BYTES`].
 const ROOM: usize = 2_048;
 /// An answer shorter than this takes no room.
@@ -53,7 +48,7 @@ pub enum QueryAccess {
 pub struct QueryOptions {
     /// Names its rows in the answer.
     pub name: String,
-    /// Where it answers; [`check_path`] has seen it.
+    /// Where it answers; [`check_path`](crate::queries::paths::check_path) has seen it.
     pub path: String,
     /// For people.
     pub description: String,
@@ -143,35 +138,5 @@ impl Queries {
     /// All of them, in the order of the configuration.
     pub(crate) fn all(&self) -> &[Arc<Query>] {
         &self.all
-    }
-}
-
-/// Whether a query may answer at `path`; the reason completes "path = … ".
-///
-/// # Errors
-/// What is wrong with it, for people.
-pub fn check_path(path: &str) -> Result<(), String> {
-    let Some(rest) = path.strip_prefix('/') else {
-        return Err("must begin with `/`".to_owned());
-    };
-    let is_plain = |segment: &str| {
-        let is_sign = |sign: char| sign.is_ascii_alphanumeric() || "-._~".contains(sign);
-        !segment.is_empty() && segment != "." && segment != ".." && segment.chars().all(is_sign)
-    };
-    if path.len() > PATH_BYTES_MAX || !rest.split('/').all(is_plain) {
-        return Err(format!(
-            "must be segments of letters, digits and - . _ ~ with a `/` before each, at most {PATH_BYTES_MAX} bytes"
-        ));
-    }
-    if path.ends_with(CSV) {
-        return Err("must not end with `.csv`: that gives the same rows as CSV".to_owned());
-    }
-    let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();
-    let mine = first(path);
-    // `/status.csv` is nobody's, but it would look like the CSV of `/status`.
-    let mine = mine.strip_suffix(CSV).unwrap_or(&mine).to_owned();
-    match router::routes().iter().map(|route| first(route.path)).find(|taken| *taken == mine) {
-        Some(taken) => Err(format!("is below /{taken}, which is a path of the server itself")),
-        None => Ok(()),
     }
 }

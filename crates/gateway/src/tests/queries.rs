@@ -1,6 +1,6 @@
 //! Published queries and `POST /sql` over HTTP, on SQLite.
 
-use crate::queries::published::check_path;
+use crate::queries::paths::check_path;
 use crate::tests::app::App;
 
 #[tokio::test]

@@ -216,7 +216,8 @@ fn json(given: Given<'_>) -> Result<Cow<'_, str>, String> {
 
 fn bytes(text: Cow<'_, str>) -> Result<Cow<'_, str>, String> {
     let digits = text.strip_prefix("\\x").unwrap_or("?");
-    let is_hex = digits.len() % 2 == 0 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex =
+        digits.len().is_multiple_of(2) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex {
         return Err("no bytes, like \\x00ff".to_owned());
     }

@@ -1,4 +1,4 @@
-//! Where batches are begun, written down, decided upon. One record of a batch is on its way at a time, in a task of its own: a
+//! Where batches are written down and decided upon. One record of a batch is on its way at a time, in a task of its own: a
 //! client that hangs up drops the future that waits, and the registry still learns what became of the record.
 
 use std::collections::BTreeMap;
@@ -8,27 +8,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::{SeqRange, Timestamp};
 use queue::{Queue, QueueError};
-use store::{Batch, BatchState, BatchStore, StoreError};
+use store::{Batch, BatchState, BatchStore};
 use tokio::sync::Semaphore;
-use tokio::time;
 use tokio_util::task::TaskTracker;
-use uuid::Uuid;
 
 use crate::batches::error::BatchError;
-use crate::batches::records::{BeginHead, CancelHead, Head};
-use crate::batches::recovery::begun;
+use crate::batches::records::{CancelHead, Head};
 use crate::batches::registry::{Entry, Registry, State};
 use crate::batches::rules::TableRules;
-use crate::batches::upload::{Aim, Upload};
-use crate::batches::view::{BatchView, UploadWish};
+use crate::batches::view::BatchView;
 use crate::clock;
 
 /// Most bodies that are read at once; each holds a chunk and a row in memory.
 pub(crate) const RECEIVING_MAX: usize = 64;
-/// Most batches that are not over, paused ones and those that wait among them.
-pub(crate) const LIVE_MAX: usize = 10_000;
-/// Longest wait for the database when a key is looked up; past it the lane's consumer decides.
-const LOOKUP_WAIT: Duration = Duration::from_secs(2);
 
 /// Settings of the lane.
 #[derive(Clone, Debug)]
@@ -80,88 +72,6 @@ impl Desk {
         }
     }
 
-    /// Begins a batch, or finds the one that has its key.
-    pub(crate) async fn begin(self: &Arc<Self>, wish: UploadWish) -> Result<Upload, BatchError> {
-        let rules = self.tables.get(&wish.table).ok_or(BatchError::NoSuchTable)?;
-        let permit = Arc::clone(&self.receiving).try_acquire_owned().map_err(|_| {
-            BatchError::Full(format!("{RECEIVING_MAX} batches are being received already"))
-        })?;
-        let (rules, id) = (Arc::clone(rules), Uuid::now_v7().to_string());
-        let head = BeginHead {
-            id: id.clone(),
-            table: wish.table,
-            mode: rules.mode.as_str().to_owned(),
-            format: wish.format.as_str().to_owned(),
-            application: wish.application,
-            sent_by: wish.sent_by,
-            label: wish.label,
-            key: wish.key,
-            resumable: wish.resumable && !wish.dry_run,
-            at_us: wish.now.micros(),
-        };
-        let desk = Arc::clone(self);
-        let unwritten = |head: &BeginHead| {
-            begun(head.clone(), self.queue.bounds().next).expect("mode and format have names")
-        };
-        if wish.dry_run {
-            return Upload::new(desk, rules, unwritten(&head), Aim::DryRun, permit);
-        }
-        self.check_room()?;
-        if let Some(first) = self.first_with_key(&head).await? {
-            let entry = unwritten(&head);
-            return Upload::new(desk, rules, entry, Aim::Compare(Box::new(first)), permit);
-        }
-        let mut entry = unwritten(&head);
-        (entry.is_attached, entry.is_writing) = (true, true);
-        self.registry.change(|state| reserve(state, entry.clone()))?;
-        // Before the first wait: where the caller is dropped in it, this ends what was begun.
-        let upload = Upload::new(desk, rules, entry, Aim::Keep, permit)?;
-        let written = self.append(&id, vec![Head::Begin(head).encode(&[])], {
-            let id = id.clone();
-            move |state, range| {
-                if let Some(entry) = state.entries.get_mut(&id) {
-                    entry.first = range.first;
-                }
-            }
-        });
-        if let Err(error) = written.await {
-            self.registry.change(|state| state.entries.remove(&id));
-            upload.forget();
-            return Err(error);
-        }
-        Ok(upload)
-    }
-
-    /// Goes on with an upload that came in pieces.
-    pub(crate) fn resume(
-        self: &Arc<Self>,
-        id: &str,
-        offset: u64,
-    ) -> Result<Option<Upload>, BatchError> {
-        let permit = Arc::clone(&self.receiving).try_acquire_owned().map_err(|_| {
-            BatchError::Full(format!("{RECEIVING_MAX} batches are being received already"))
-        })?;
-        let attach = |state: &mut State| {
-            let Some(entry) = state.entries.get_mut(id) else { return Ok(None) };
-            let rules = self.tables.get(&entry.batch.table).ok_or(BatchError::NoSuchTable)?;
-            if entry.batch.state != BatchState::Receiving || !entry.is_resumable {
-                return Err(BatchError::NotUploading { state: entry.batch.state });
-            }
-            if entry.is_writing {
-                return Err(BatchError::Busy);
-            }
-            if entry.progress.offset != offset {
-                return Err(BatchError::WrongOffset { offset: entry.progress.offset });
-            }
-            // Who sent before may hang in a connection that is dead, which nobody has noticed yet.
-            entry.is_attached = true;
-            entry.n_attached += 1;
-            Ok(Some((entry.clone(), Arc::clone(rules))))
-        };
-        let Some((entry, rules)) = self.registry.change(attach)? else { return Ok(None) };
-        Upload::new(Arc::clone(self), rules, entry, Aim::Keep, permit).map(Some)
-    }
-
     /// The lane's own budget.
     pub(crate) fn check_room(&self) -> Result<(), BatchError> {
         let (n_bytes, n_bytes_max) = (self.queue.size_bytes(), self.options.log_bytes_max);
@@ -171,29 +81,6 @@ impl Desk {
             )));
         }
         Ok(())
-    }
-
-    /// The batch that has the key, whole.
-    async fn first_with_key(&self, head: &BeginHead) -> Result<Option<Batch>, BatchError> {
-        let Some(key) = &head.key else { return Ok(None) };
-        let application = head.application.as_deref();
-        let live = |state: &mut State| {
-            state.with_key(application, &head.table, key).map(|entry| entry.batch.clone())
-        };
-        if let Some(first) = self.registry.with(live) {
-            return if first.state == BatchState::Receiving {
-                Err(BatchError::KeyBusy { id: first.id })
-            } else {
-                Ok(Some(first))
-            };
-        }
-        let found = self.store.batch_with_key(application, &head.table, key);
-        match time::timeout(LOOKUP_WAIT, found).await {
-            Ok(Ok(found)) => Ok(found.filter(|batch| batch.state != BatchState::Cancelled)),
-            // The consumer asks again, when the database is back.
-            Err(_) | Ok(Err(StoreError::Unavailable(_))) => Ok(None),
-            Ok(Err(error)) => Err(error.into()),
-        }
     }
 
     /// Waits until no record of the batch is on its way, and takes the right to the next one where `may` agrees. Whoever has it
@@ -252,13 +139,11 @@ impl Desk {
             BatchState::Receiving | BatchState::Queued if may(entry) => Ok(()),
             state => Err(BatchError::NotCancellable { state }),
         };
-        match self.turn(id, may).await {
-            Some(answer) => answer?,
-            None => {
-                let over = self.store.batch(id).await?.ok_or(BatchError::NoSuchBatch)?;
-                return Err(BatchError::NotCancellable { state: over.state });
-            }
-        }
+        let Some(turn) = self.turn(id, may).await else {
+            let over = self.store.batch(id).await?.ok_or(BatchError::NoSuchBatch)?;
+            return Err(BatchError::NotCancellable { state: over.state });
+        };
+        turn?;
         let at = clock::now();
         let head = CancelHead { id: id.to_owned(), at_us: at.micros(), why: why.clone() };
         crash::at("upload.before_end");
@@ -316,19 +201,4 @@ impl Desk {
 pub(crate) fn over(batch: Batch) -> BatchView {
     let rows_applied = if batch.state == BatchState::Committed { batch.n_rows } else { 0 };
     BatchView { batch, rows_applied, upload_offset: None }
-}
-
-/// Adds a batch, unless its key was taken meanwhile.
-fn reserve(state: &mut State, entry: Entry) -> Result<(), BatchError> {
-    if state.entries.len() >= LIVE_MAX {
-        return Err(BatchError::Full(format!("{LIVE_MAX} batches are not over yet")));
-    }
-    let batch = &entry.batch;
-    if let Some(key) = &batch.key
-        && let Some(first) = state.with_key(batch.application.as_deref(), &batch.table, key)
-    {
-        return Err(BatchError::KeyBusy { id: first.batch.id.clone() });
-    }
-    state.entries.insert(batch.id.clone(), entry);
-    Ok(())
 }

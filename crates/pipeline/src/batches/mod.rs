@@ -20,7 +20,8 @@
 //! | [`members`], [`check`], [`number`], [`calendar`] | from a row to values as their columns want them |
 //! | [`records`] | the lane's records as bytes |
 //! | [`registry`] | the batches that are not over |
-//! | [`desk`] | where they are begun and decided upon |
+//! | [`desk`] | where they are written down and decided upon |
+//! | [`entrance`] | how a body gets there |
 //! | [`recovery`] | what the log knows of them |
 //! | [`feed`] | a batch's rows read back |
 //! | [`lane`] | who carries the decisions out |
@@ -28,6 +29,7 @@
 pub(crate) mod calendar;
 pub(crate) mod check;
 pub(crate) mod desk;
+pub(crate) mod entrance;
 pub(crate) mod error;
 pub(crate) mod face;
 pub(crate) mod feed;

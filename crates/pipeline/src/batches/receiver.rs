@@ -237,12 +237,11 @@ impl Receiver {
             && let Some(schema) = &rules.schema
         {
             let built;
-            let json = match as_json {
-                Some(json) => json,
-                None => {
-                    built = to_json(&rules.table.columns, places_of_row, &values);
-                    &built
-                }
+            let json = if let Some(json) = as_json {
+                json
+            } else {
+                built = to_json(&rules.table.columns, places_of_row, &values);
+                &built
             };
             for reason in schema.judge(json) {
                 // A schema judges an event's data; here that is the row.

@@ -383,7 +383,7 @@ impl Inner {
             ) => {}
             // The next start finds it unfinished, and does the same.
             Err(error) => {
-                warn!(batch = %id, %error, "an upload was left, and the log cannot be told")
+                warn!(batch = %id, %error, "an upload was left, and the log cannot be told");
             }
         }
     }

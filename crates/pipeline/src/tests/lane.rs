@@ -192,10 +192,8 @@ async fn a_batch_of_any_format_goes_in_whole() {
 async fn one_wrong_row_keeps_all_rows_out_and_every_error_is_kept() {
     let bench = Bench::new().await;
     let lane = bench.run().await;
-    let mut body = TWO_PORTS.to_owned();
-    for n in 0..250 {
-        body.push_str(&format!("{{\"code\":\"P{n}\",\"name\":{n}}}\n"));
-    }
+    let wrong = |n| format!("{{\"code\":\"P{n}\",\"name\":{n}}}\n");
+    let body = TWO_PORTS.to_owned() + &(0..250).map(wrong).collect::<Vec<_>>().concat();
     let finished = send(&lane.batches, wish("ports", RowFormat::Ndjson), &body).await.unwrap();
     assert_eq!(finished.batch.batch.state, BatchState::Rejected);
     assert_eq!((finished.batch.batch.n_errors, finished.first_errors.len()), (250, 100));

@@ -82,7 +82,7 @@ mod schemas;
 mod select;
 pub(crate) mod session;
 mod sessions;
-mod sql;
+pub(crate) mod sql;
 mod sql_connections;
 mod sql_times;
 pub(crate) mod sql_values;

@@ -158,9 +158,9 @@ pub(crate) fn push(piece: &mut SqlPiece, of: &Type, raw: Option<Raw<'_>>) -> Opt
     };
     let value = Value::read(of, raw)?;
     if value.is_json() {
-        piece.push_json(&value)
+        piece.push_json(&value);
     } else {
-        piece.push_text(&value)
+        piece.push_text(&value);
     }
     Some(())
 }
@@ -316,9 +316,9 @@ impl Display for Decimal<'_> {
         }
         for at in 0..=weight {
             if at == 0 {
-                write!(out, "{}", self.group(0))?
+                write!(out, "{}", self.group(0))?;
             } else {
-                write!(out, "{:04}", self.group(at))?
+                write!(out, "{:04}", self.group(at))?;
             }
         }
         let mut left = usize::from(self.scale);

@@ -40,7 +40,8 @@ fn heal(database: &Database) {
     database.sql("DROP TRIGGER poison ON eyas.events");
 }
 
-#[tokio::test]
+// Two threads: `psql` blocks one, and the other one ends the transactions that were dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_refuses_a_record_refuses_only_that_and_a_replay_brings_it_back() {
     for (name, sql) in refusals() {
         eprintln!("{name}");
@@ -56,7 +57,8 @@ async fn whatever_refuses_a_record_refuses_only_that_and_a_replay_brings_it_back
     }
 }
 
-#[tokio::test]
+// Two threads: `psql` blocks one, and the other one ends the transactions that were dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_refuses_most_records_stops() {
     for (name, sql) in refusals() {
         eprintln!("{name}");

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use testbed::{Database, Postgres};
 
+use crate::control::ControlStore as _;
+use crate::dead_letters::DeadFilter;
 use crate::postgres::{PostgresOptions, PostgresStore};
+use crate::stores::Stores;
 use crate::tests::conformance::suite::every_promise;
 use crate::tests::conformance::{audit, control, jobs, schemas, sign_ins, trust};
 
@@ -28,4 +31,13 @@ async fn what_is_settled_is_kept_over_a_restart() {
     let settled = control::fill(&*store).await;
     drop(store);
     assert_eq!(control::read(&*open(&database).await).await, settled);
+}
+
+/// It compiles: every contract is there.
+#[tokio::test]
+async fn one_database_has_every_contract() {
+    let (store, _database) = fresh().await;
+    let stores = Stores::of(&store);
+    assert_eq!(stores.control.instance().await.unwrap(), store.instance().await.unwrap());
+    assert!(stores.dead_letters.dead_groups(DeadFilter::default()).await.unwrap().is_empty());
 }

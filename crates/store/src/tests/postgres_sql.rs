@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testbed::{Database, Postgres};
 
-use crate::postgres::PostgresSql;
+use crate::postgres::sql::PostgresSql;
 use crate::sql::{SqlAsk, SqlError, SqlLimits, SqlReader as _};
 use crate::statement::{Dialect, SqlType};
 use crate::tests::conformance::sql::{self, LIMITS, ask, cells, statement};

@@ -12,7 +12,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 enum Cutter {
     Lines(Lines),
     Items(Items),
-    Records(Records),
+    Records(Box<Records>),
 }
 
 /// Where a body goes on.
@@ -45,7 +45,7 @@ impl Body {
         let cutter = match format {
             RowFormat::Ndjson => Cutter::Lines(Lines::new(whole)),
             RowFormat::JsonArray => Cutter::Items(Items::new(whole, has_rows)),
-            RowFormat::Csv => Cutter::Records(Records::new(whole, has_header)),
+            RowFormat::Csv => Cutter::Records(Box::new(Records::new(whole, has_header))),
         };
         let head = (whole.offset == 0).then(Vec::new);
         Self { cutter, head, broken_at: is_broken.then_some(whole) }

@@ -1,0 +1,143 @@
+//! How a body gets to the desk: as a new batch, as a repetition of one that has its key, or as the rest of one that was paused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{Batch, BatchState, StoreError};
+use tokio::time;
+use uuid::Uuid;
+
+use crate::batches::desk::{Desk, RECEIVING_MAX};
+use crate::batches::error::BatchError;
+use crate::batches::records::{BeginHead, Head};
+use crate::batches::recovery::begun;
+use crate::batches::registry::{Entry, State};
+use crate::batches::upload::{Aim, Upload};
+use crate::batches::view::UploadWish;
+
+/// Most batches that are not over, paused ones and those that wait among them.
+const LIVE_MAX: usize = 10_000;
+/// Longest wait for the database when a key is looked up; past it the lane's consumer decides.
+const LOOKUP_WAIT: Duration = Duration::from_secs(2);
+
+impl Desk {
+    /// Begins a batch, or finds the one that has its key.
+    pub(crate) async fn begin(self: &Arc<Self>, wish: UploadWish) -> Result<Upload, BatchError> {
+        let rules = self.tables.get(&wish.table).ok_or(BatchError::NoSuchTable)?;
+        let permit = Arc::clone(&self.receiving).try_acquire_owned().map_err(|_| {
+            BatchError::Full(format!("{RECEIVING_MAX} batches are being received already"))
+        })?;
+        let (rules, id) = (Arc::clone(rules), Uuid::now_v7().to_string());
+        let head = BeginHead {
+            id: id.clone(),
+            table: wish.table,
+            mode: rules.mode.as_str().to_owned(),
+            format: wish.format.as_str().to_owned(),
+            application: wish.application,
+            sent_by: wish.sent_by,
+            label: wish.label,
+            key: wish.key,
+            resumable: wish.resumable && !wish.dry_run,
+            at_us: wish.now.micros(),
+        };
+        let desk = Arc::clone(self);
+        let unwritten = |head: &BeginHead| {
+            begun(head.clone(), self.queue.bounds().next).expect("mode and format have names")
+        };
+        if wish.dry_run {
+            return Upload::new(desk, rules, unwritten(&head), Aim::DryRun, permit);
+        }
+        self.check_room()?;
+        if let Some(first) = self.first_with_key(&head).await? {
+            let entry = unwritten(&head);
+            return Upload::new(desk, rules, entry, Aim::Compare(Box::new(first)), permit);
+        }
+        let mut entry = unwritten(&head);
+        (entry.is_attached, entry.is_writing) = (true, true);
+        self.registry.change(|state| reserve(state, entry.clone()))?;
+        // Before the first wait: where the caller is dropped in it, this ends what was begun.
+        let upload = Upload::new(desk, rules, entry, Aim::Keep, permit)?;
+        let written = self.append(&id, vec![Head::Begin(head).encode(&[])], {
+            let id = id.clone();
+            move |state, range| {
+                if let Some(entry) = state.entries.get_mut(&id) {
+                    entry.first = range.first;
+                }
+            }
+        });
+        if let Err(error) = written.await {
+            self.registry.change(|state| state.entries.remove(&id));
+            upload.forget();
+            return Err(error);
+        }
+        Ok(upload)
+    }
+
+    /// Goes on with an upload that came in pieces.
+    pub(crate) fn resume(
+        self: &Arc<Self>,
+        id: &str,
+        offset: u64,
+    ) -> Result<Option<Upload>, BatchError> {
+        let permit = Arc::clone(&self.receiving).try_acquire_owned().map_err(|_| {
+            BatchError::Full(format!("{RECEIVING_MAX} batches are being received already"))
+        })?;
+        let attach = |state: &mut State| {
+            let Some(entry) = state.entries.get_mut(id) else { return Ok(None) };
+            let rules = self.tables.get(&entry.batch.table).ok_or(BatchError::NoSuchTable)?;
+            if entry.batch.state != BatchState::Receiving || !entry.is_resumable {
+                return Err(BatchError::NotUploading { state: entry.batch.state });
+            }
+            if entry.is_writing {
+                return Err(BatchError::Busy);
+            }
+            if entry.progress.offset != offset {
+                return Err(BatchError::WrongOffset { offset: entry.progress.offset });
+            }
+            // Who sent before may hang in a connection that is dead, which nobody has noticed yet.
+            entry.is_attached = true;
+            entry.n_attached += 1;
+            Ok(Some((entry.clone(), Arc::clone(rules))))
+        };
+        let Some((entry, rules)) = self.registry.change(attach)? else { return Ok(None) };
+        Upload::new(Arc::clone(self), rules, entry, Aim::Keep, permit).map(Some)
+    }
+
+    /// The batch that has the key, whole.
+    async fn first_with_key(&self, head: &BeginHead) -> Result<Option<Batch>, BatchError> {
+        let Some(key) = &head.key else { return Ok(None) };
+        let application = head.application.as_deref();
+        let live = |state: &mut State| {
+            state.with_key(application, &head.table, key).map(|entry| entry.batch.clone())
+        };
+        if let Some(first) = self.registry.with(live) {
+            return if first.state == BatchState::Receiving {
+                Err(BatchError::KeyBusy { id: first.id })
+            } else {
+                Ok(Some(first))
+            };
+        }
+        let found = self.store.batch_with_key(application, &head.table, key);
+        match time::timeout(LOOKUP_WAIT, found).await {
+            Ok(Ok(found)) => Ok(found.filter(|batch| batch.state != BatchState::Cancelled)),
+            // The consumer asks again, when the database is back.
+            Err(_) | Ok(Err(StoreError::Unavailable(_))) => Ok(None),
+            Ok(Err(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// Adds a batch, unless its key was taken meanwhile.
+fn reserve(state: &mut State, entry: Entry) -> Result<(), BatchError> {
+    if state.entries.len() >= LIVE_MAX {
+        return Err(BatchError::Full(format!("{LIVE_MAX} batches are not over yet")));
+    }
+    let batch = &entry.batch;
+    if let Some(key) = &batch.key
+        && let Some(first) = state.with_key(batch.application.as_deref(), &batch.table, key)
+    {
+        return Err(BatchError::KeyBusy { id: first.batch.id.clone() });
+    }
+    state.entries.insert(batch.id.clone(), entry);
+    Ok(())
+}
