@@ -220,9 +220,11 @@ impl<'a> Applying<'a> {
             let records: Vec<&Stored> = part.iter().map(|&at| &self.events[at]).collect();
             match (try_all(self.tx, &records, has_triggers).await?, part) {
                 (None, _) => {
-                    part.iter().for_each(|&at| self.is_row[at] = true);
-                    if let Some(breaker) = &mut self.breaker {
-                        part.iter().for_each(|_| breaker.stored());
+                    for &at in part {
+                        self.is_row[at] = true;
+                        if let Some(breaker) = &mut self.breaker {
+                            breaker.stored();
+                        }
                     }
                 }
                 (Some(words), &[at]) => self.refuse(at, words).await?,

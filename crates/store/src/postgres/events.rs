@@ -22,7 +22,7 @@ use crate::postgres::{apply, history, lease, lookup, page, session};
 /// Bound of a call that reads: somebody waits for it.
 const READ_MAX: Duration = Duration::from_secs(15);
 /// Bound of a call that writes; its statements have their own.
-const WRITE_MAX: Duration = Duration::from_secs(120);
+const WRITE_MAX: Duration = Duration::from_mins(2);
 
 #[async_trait]
 impl EventStore for PostgresStore {

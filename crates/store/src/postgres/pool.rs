@@ -41,7 +41,7 @@ const READING: &str = "SET LOCAL statement_timeout = '10s'; \
 /// The connections. They are made when they are needed, and again after one broke.
 #[derive(Clone)]
 pub(crate) struct Pool {
-    pool: deadpool_postgres::Pool,
+    lent: deadpool_postgres::Pool,
     gate: Arc<Gate>,
     shown: String,
 }
@@ -62,7 +62,7 @@ impl Pool {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreError::Unusable(error.to_string()))?;
-        Ok(Self { pool, gate: Arc::clone(gate), shown: address.shown() })
+        Ok(Self { lent: pool, gate: Arc::clone(gate), shown: address.shown() })
     }
 
     /// A connection, for as long as the caller keeps it.
@@ -72,10 +72,10 @@ impl Pool {
     /// `Unusable` where the server does not want us.
     pub(crate) async fn get(&self) -> Result<Client, StoreError> {
         // Connections that stand are used whatever became of new ones.
-        if self.pool.status().available == 0 {
+        if self.lent.status().available == 0 {
             self.gate.enter().map_err(|why| StoreError::Unavailable(self.named(&why)))?;
         }
-        let error = match self.pool.get().await {
+        let error = match self.lent.get().await {
             Ok(object) => {
                 if Object::metrics(&object).recycle_count == 0 {
                     self.gate.succeeded();
@@ -107,7 +107,7 @@ impl Pool {
 
     /// No more connections; those on loan end when they are given back.
     pub(crate) fn close(&self) {
-        self.pool.close();
+        self.lent.close();
     }
 
     fn named(&self, why: &str) -> String {
