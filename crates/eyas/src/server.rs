@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gateway::{
-    Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Registry, Sessions,
+    Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Queries, Registry, Sessions,
 };
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{
     Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
     Revalidate, Schemas, Work,
 };
-use queue::Queue;
+use queue::{Queue, QueueError};
 use store::Stores;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
@@ -175,11 +175,7 @@ impl Server {
             batches: lane.as_ref().map(RunningLane::batches),
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
-            queries: queries_config::published(
-                self.config.store.dialect(),
-                &self.config.queries,
-                self.config.sql,
-            ),
+            queries: published(&self.config),
             options: edge_options(&self.config, &self.instance, &url),
             data_dir: self.config.data_dir.clone(),
         }));
@@ -209,10 +205,8 @@ impl Server {
         };
         // Order matters: without a name nobody new comes, and who has come already is answered.
         drop(name);
-        match ended {
-            Ok(Wanted::HandOver) => ending.hand_over.cancel(),
-            Ok(Wanted::Stop(_) | Wanted::Reload) | Err(_) => ending.stop.cancel(),
-        }
+        let way = if let Ok(Wanted::HandOver) = ended { &ending.hand_over } else { &ending.stop };
+        way.cancel();
         if *poisoned.borrow() || matches!(ended, Err(CommandError::Poisoned(_))) {
             let _ = time::timeout(POISONED_DRAIN_MAX, &mut parts.edge).await;
             return Err(poison());
@@ -222,19 +216,25 @@ impl Server {
             if ended? == Wanted::HandOver { HANDOVER_APPLY_MAX } else { STOP_APPLY_MAX };
         let kept = (&mut parts.edge).await.context("the HTTP edge panicked")?;
         stop_rest.cancel();
-        let lane_ends = async {
-            match lane {
-                Some(lane) => lane.finish(apply_max).await,
-                None => Ok(()),
-            }
-        };
-        let (lane_sealed, ()) = tokio::join!(lane_ends, parts.finish(apply_max));
+        let (lane_sealed, ()) = tokio::join!(finish_lane(lane, apply_max), parts.finish(apply_max));
         otlp::finish(self.exporter).await;
         let sealed = self.queue.close().await;
         self.stores.events.close().await.context("closing the database")?;
         sealed.and(lane_sealed).map_err(not_sealed)?;
         Ok(kept)
     }
+}
+
+async fn finish_lane(lane: Option<RunningLane>, apply_max: Duration) -> Result<(), QueueError> {
+    match lane {
+        Some(lane) => lane.finish(apply_max).await,
+        None => Ok(()),
+    }
+}
+
+/// The queries that the configuration publishes.
+fn published(config: &Config) -> Queries {
+    queries_config::published(config.store.dialect(), &config.queries, config.sql)
 }
 
 /// Waits until the lane of batches cannot go on, which it should; without one, for ever.

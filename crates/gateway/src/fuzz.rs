@@ -116,7 +116,6 @@ pub fn sql(bytes: &[u8]) {
 
 fn is_of_its_type(value: &SqlValue, of: SqlType) {
     match (value, of) {
-        (SqlValue::Null, _) => {}
         (SqlValue::List(values), of) => values.iter().for_each(|value| is_of_its_type(value, of)),
         (SqlValue::Text(text), SqlType::Date) => {
             assert!(text.len() == 10 && text != "0000-00-00", "{text}");
@@ -129,7 +128,9 @@ fn is_of_its_type(value: &SqlValue, of: SqlType) {
             assert!(!text.is_empty() && !text.contains('\0'), "{text}");
         }
         (SqlValue::Float(number), SqlType::Float) => assert!(number.is_finite()),
-        (SqlValue::Int(_), SqlType::Int) | (SqlValue::Bool(_), SqlType::Bool) => {}
+        (SqlValue::Null, _)
+        | (SqlValue::Int(_), SqlType::Int)
+        | (SqlValue::Bool(_), SqlType::Bool) => {}
         (value, of) => panic!("{value:?} as {of:?}"),
     }
 }

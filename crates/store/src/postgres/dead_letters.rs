@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use model::{Event, Seq, Timestamp};
+use model::{Seq, Timestamp};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row};
 
@@ -118,7 +118,7 @@ impl DeadLetterStore for PostgresStore {
             (&(GET_EVENTS_MAX as i64) as _, Type::INT8),
         ];
         let found = select(&self.pool, BY_ID, &values).await?;
-        found.iter().map(stored).collect()
+        found.iter().map(rows::letter).collect()
     }
 
     async fn dead_sum(&self, filter: DeadFilter) -> Result<DeadSum, StoreError> {
@@ -277,17 +277,8 @@ fn sum(row: &Row) -> Result<DeadSum, StoreError> {
     })
 }
 
-/// Reads a position and a record.
-pub(crate) fn stored(row: &Row) -> Result<Stored, StoreError> {
-    let seq = rows::seq(row, 0)?;
-    let record: Vec<u8> = row.try_get(1).map_err(failure)?;
-    let event = Event::decode(record.into())
-        .map_err(|error| StoreError::Unusable(format!("dead letter {seq}: {error}")))?;
-    Ok(Stored { seq, event })
-}
-
 fn read(row: &Row) -> Result<DeadLetter, StoreError> {
-    let stored = stored(row)?;
+    let stored = rows::letter(row)?;
     let state = DeadState::parse(row.try_get(4).map_err(failure)?);
     let damaged = || StoreError::Unusable(format!("dead letter {}: unknown state", stored.seq));
     let state = state.ok_or_else(damaged)?;

@@ -12,7 +12,6 @@ use tokio_postgres::{Error, Transaction};
 use crate::dead_letters::{DeadState, ID_CONFLICT, REFUSED, Replay, Replayed};
 use crate::error::StoreError;
 use crate::events::Stored;
-use crate::postgres::dead_letters::stored;
 use crate::postgres::failure::{failure, refusal};
 use crate::postgres::insert::{Tried, try_one};
 use crate::postgres::pool::Pool;
@@ -123,7 +122,7 @@ async fn letters(tx: &Transaction<'_>, seqs: &[Seq]) -> Result<BTreeMap<Seq, Let
     let rows = tx.query_typed(LETTERS, &values).await.map_err(failure)?;
     let mut letters = BTreeMap::new();
     for row in rows {
-        let stored = stored(&row)?;
+        let stored = rows::letter(&row)?;
         let columns = || -> Result<(String, String, Option<String>, bool), Error> {
             Ok((row.try_get(2)?, row.try_get(3)?, row.try_get(4)?, row.try_get(5)?))
         };

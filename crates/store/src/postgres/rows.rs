@@ -93,3 +93,12 @@ pub(crate) fn hash(bytes: &[u8]) -> Result<ContentHash, StoreError> {
     let wrong = |_| StoreError::Unusable("a content hash has not 16 bytes".to_owned());
     bytes.try_into().map_err(wrong).map(|bytes| ContentHash(u128::from_be_bytes(bytes)))
 }
+
+/// Reads a dead letter's position and record.
+pub(crate) fn letter(row: &Row) -> Result<Stored, StoreError> {
+    let seq = seq(row, 0)?;
+    let record: Vec<u8> = row.try_get(1).map_err(failure)?;
+    let event = Event::decode(record.into())
+        .map_err(|error| StoreError::Unusable(format!("dead letter {seq}: {error}")))?;
+    Ok(Stored { seq, event })
+}

@@ -11,7 +11,7 @@ use crate::postgres::audit;
 use crate::postgres::failure::failure;
 use crate::postgres::select::select;
 use crate::postgres::store::PostgresStore;
-use crate::postgres::trust::TAKE_TURN;
+use crate::postgres::turn::TRUST_TURN;
 use crate::sessions::{
     SIGN_INS_MAX, SIGN_INS_OF_MACHINE_MAX, SIGN_INS_OF_TOKEN_MAX, SecretHash, SessionStore, SignIn,
 };
@@ -79,7 +79,7 @@ pub(crate) fn hash(row: &Row, at: usize) -> Result<[u8; 32], StoreError> {
 
 /// The hashes of those that had to go.
 async fn begin(tx: &Transaction<'_>, new: &SignIn, entry: &AuditEntry) -> Result<Vec<Row>, Error> {
-    tx.query_typed(TAKE_TURN, &[]).await?;
+    tx.query_typed(TRUST_TURN, &[]).await?;
     let now_us = new.created_at.micros();
     // One of the machine needs no room among those with tokens.
     let (own_max, all_max) = match new.token_id {
@@ -115,7 +115,7 @@ async fn begin(tx: &Transaction<'_>, new: &SignIn, entry: &AuditEntry) -> Result
 
 /// Takes the turn as well: two that change several rows at once could otherwise wait for each other.
 async fn extend(tx: &Transaction<'_>, ends: &[(SecretHash, Timestamp)]) -> Result<(), Error> {
-    tx.query_typed(TAKE_TURN, &[]).await?;
+    tx.query_typed(TRUST_TURN, &[]).await?;
     let hashes: Vec<&[u8]> = ends.iter().map(|(hash, _)| &hash[..]).collect();
     let ends_us: Vec<i64> = ends.iter().map(|(_, end)| end.micros()).collect();
     let sql = "UPDATE eyas.sign_ins s SET expires_at_us = greatest(s.expires_at_us, e.end_us) \
@@ -127,7 +127,7 @@ async fn extend(tx: &Transaction<'_>, ends: &[(SecretHash, Timestamp)]) -> Resul
 
 async fn end_all(tx: &Transaction<'_>, entry: &AuditEntry) -> Result<(), Error> {
     // Nobody signs in between, and is left out.
-    tx.query_typed(TAKE_TURN, &[]).await?;
+    tx.query_typed(TRUST_TURN, &[]).await?;
     tx.execute_typed("DELETE FROM eyas.sign_ins", &[]).await?;
     audit::add(tx, entry).await
 }

@@ -13,14 +13,13 @@ use crate::postgres::failure::failure;
 use crate::postgres::nul::without_nul;
 use crate::postgres::sessions::hash;
 use crate::postgres::store::PostgresStore;
+use crate::postgres::turn::TRUST_TURN;
 use crate::trust::{
     APPLICATIONS_MAX, Application, ApplicationChange, Rate, Scope, TOKENS_MAX, Token, TokenKind,
     Trust, TrustAct, TrustError, TrustStore,
 };
 
 /// Nobody else acts until the end of the transaction.
-pub(crate) const TAKE_TURN: &str = "SELECT FROM eyas.trust WHERE id = 1 FOR UPDATE";
-
 #[async_trait]
 impl TrustStore for PostgresStore {
     async fn trust(&self) -> Result<Trust, StoreError> {
@@ -32,7 +31,7 @@ impl TrustStore for PostgresStore {
     async fn change_trust(&self, act: TrustAct, audit: AuditEntry) -> Result<Trust, TrustError> {
         let mut client = self.pool.get().await?;
         let tx = client.begin().await?;
-        tx.query_typed(TAKE_TURN, &[]).await.map_err(failure)?;
+        tx.query_typed(TRUST_TURN, &[]).await.map_err(failure)?;
         if carry_out(&tx, &act, audit.at).await? {
             let sql = "UPDATE eyas.trust SET version = version + 1";
             tx.execute_typed(sql, &[]).await.map_err(failure)?;
@@ -246,7 +245,7 @@ async fn revoke(tx: &Transaction<'_>, id: &str, at: Timestamp) -> Result<bool, T
 
 /// Takes the turn, too: several rows change at once, and acts change them as well.
 async fn save_uses(tx: &Transaction<'_>, uses: &[(String, Timestamp)]) -> Result<(), Error> {
-    tx.query_typed(TAKE_TURN, &[]).await?;
+    tx.query_typed(TRUST_TURN, &[]).await?;
     let ids: Vec<&str> = uses.iter().map(|(id, _)| id.as_str()).collect();
     let ats_us: Vec<i64> = uses.iter().map(|(_, at)| at.micros()).collect();
     let sql = "UPDATE eyas.tokens t SET last_used_us = greatest(t.last_used_us, u.at_us) \

@@ -4,7 +4,7 @@ use testbed::Postgres;
 
 use crate::error::StoreError;
 use crate::postgres::address::{Address, Trusting};
-use crate::postgres::{PostgresOptions, PostgresStore};
+use crate::postgres::store::{PostgresOptions, PostgresStore};
 
 fn options(url: &str) -> PostgresOptions {
     PostgresOptions { url: url.to_owned(), password: None, n_connections: 4 }

@@ -6,7 +6,7 @@ use testbed::{Database, Postgres};
 
 use crate::control::ControlStore as _;
 use crate::dead_letters::DeadFilter;
-use crate::postgres::{PostgresOptions, PostgresStore};
+use crate::postgres::store::{PostgresOptions, PostgresStore};
 use crate::stores::Stores;
 use crate::tests::conformance::suite::every_promise;
 use crate::tests::conformance::{audit, control, jobs, schemas, sign_ins, trust};
