@@ -222,7 +222,7 @@ impl Consumer {
                 reader = self.queue.reader(lease.applied.next());
             }
             self.last_apply = Some(Instant::now());
-            self.keeper.trim(lease.applied, clock::now()).await.map_err(halt_log)?;
+            self.trim(lease.applied).await?;
         }
     }
 
@@ -235,7 +235,13 @@ impl Consumer {
                 "the database moved by itself, from {applied} to {found}"
             )));
         }
-        self.keeper.trim(applied, clock::now()).await.map_err(halt_log)
+        self.trim(applied).await
+    }
+
+    async fn trim(&mut self, applied: Seq) -> Result<(), Halt> {
+        self.keeper.trim(applied, clock::now()).await.map_err(halt_log)?;
+        self.meters.note_kept_short(self.keeper.is_short());
+        Ok(())
     }
 
     /// Leaves the disk to the intake: at once into the database if nothing was applied just now, else at most one

@@ -30,16 +30,23 @@ pub(crate) struct Keeper {
     keep: Option<Keep>,
     /// The last record that was asked when it came.
     seen: Option<(Seq, Timestamp)>,
+    /// The last that went was still young enough.
+    is_short: bool,
 }
 
 impl Keeper {
     pub(crate) fn new(queue: Arc<dyn Queue>, keep: Option<Keep>) -> Self {
-        Self { queue, keep, seen: None }
+        Self { queue, keep, seen: None, is_short: false }
     }
 
     /// Whether the database may go back in time, so that it has to be asked now and then.
     pub(crate) fn keeps(&self) -> bool {
         self.keep.is_some()
+    }
+
+    /// Whether less is kept than the time asks for, because of the bytes or the disk.
+    pub(crate) fn is_short(&self) -> bool {
+        self.is_short
     }
 
     /// Forgets what need not be kept of the records that the database has.
@@ -56,9 +63,11 @@ impl Keeper {
             };
             let n_bytes: u64 = segments.iter().map(|(_, size_bytes)| size_bytes).sum();
             let is_tight = self.queue.left_bytes().is_some_and(|left| left < ROOM_BYTES_MIN);
-            if n_bytes <= keep.bytes && !is_tight && self.came(next).await?.micros() > oldest_us {
+            let is_young = self.came(next).await?.micros() > oldest_us;
+            if n_bytes <= keep.bytes && !is_tight && is_young {
                 return Ok(());
             }
+            self.is_short = is_young;
             self.queue.trim(next).await?;
             if self.queue.segments().first().is_none_or(|(first, _)| *first < next) {
                 return Ok(());

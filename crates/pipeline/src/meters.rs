@@ -3,7 +3,7 @@
 //! One owner writes each number; readers take a glance. Nothing decides anything by them but the
 //! applied position, which the consumer publishes here after each commit.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -84,6 +84,7 @@ pub struct Meters {
     no_room_at_us: AtomicI64,
     /// `received_at` of the oldest event known to wait; 0 when none is known.
     waiting_since_us: AtomicI64,
+    kept_short: AtomicBool,
     consumer: Mutex<ConsumerState>,
 }
 
@@ -106,6 +107,7 @@ impl Meters {
             unanswered_since_us: AtomicI64::new(0),
             no_room_at_us: AtomicI64::new(0),
             waiting_since_us: AtomicI64::new(0),
+            kept_short: AtomicBool::new(false),
             consumer: Mutex::new(ConsumerState::Waiting { reason: "starting".to_owned() }),
         }
     }
@@ -126,6 +128,15 @@ impl Meters {
             dead: read(&self.dead),
             replayed: read(&self.replayed),
         }
+    }
+
+    /// Whether less of the log is kept behind the database than the configured time, for want of room.
+    pub fn is_kept_short(&self) -> bool {
+        self.kept_short.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_kept_short(&self, is_short: bool) {
+        self.kept_short.store(is_short, Ordering::Relaxed);
     }
 
     /// Everything up to here is in the database.

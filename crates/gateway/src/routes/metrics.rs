@@ -144,6 +144,12 @@ fn lag(edge: &Edge, out: &mut Exposition) {
     };
     let all = ["running", "waiting", "stopped"];
     out.one_of("eyas_consumer_state", "What the consumer does.", "state", &all, state);
+    let is_up = edge.stores.probe.database().is_up;
+    out.gauge(
+        "eyas_database_up",
+        "Whether the database answered the last time: 1 or 0.",
+        u8::from(is_up),
+    );
     let stage = edge.health.glance().verdict.stage.as_str();
     let all = Stage::ALL.map(Stage::as_str);
     out.one_of("eyas_limiting_stage", "What limits the machine.", "stage", &all, stage);

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod batch_shape;
 pub(crate) mod batches;
 pub(crate) mod console;
+pub(crate) mod database_status;
 pub(crate) mod dead_letters;
 pub(crate) mod dead_wish;
 pub(crate) mod document;

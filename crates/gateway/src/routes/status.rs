@@ -18,6 +18,7 @@ use crate::health::board::Percentiles;
 use crate::health::verdict::{Stage, Verdict};
 use crate::problem::Problem;
 use crate::rate::tally::{Reason, Tally};
+use crate::routes::database_status::DatabaseShown;
 use crate::routes::lane_status::LaneShown;
 
 /// Most streams that `retention` lists.
@@ -42,6 +43,7 @@ struct Status<'a> {
     requests: Requests,
     retention: Retained,
     rate_limited: RateLimited,
+    database: DatabaseShown,
     batches: Option<LaneShown>,
 }
 
@@ -67,6 +69,8 @@ struct Log {
     first: u64,
     next: u64,
     durability: &'static str,
+    /// Less is kept behind the database than the configured time, for want of room.
+    kept_short: bool,
 }
 
 #[derive(Serialize)]
@@ -219,6 +223,7 @@ pub(crate) async fn status(
             first: log.first.get(),
             next: log.next.get(),
             durability: log.durability,
+            kept_short: edge.meters.is_kept_short(),
         },
         applied_seq: edge.meters.applied().get(),
         lag: Lag { records: lag.records, seconds: lag.seconds },
@@ -263,6 +268,7 @@ pub(crate) async fn status(
         },
         retention: retained(&edge, &principal),
         rate_limited: RateLimited::of(&edge.limiter.tally, shows_all),
+        database: DatabaseShown::of(edge.stores.probe.database(), shows_all),
         batches: edge.batches.as_ref().map(|batches| LaneShown::of(batches.standing(), shows_all)),
     })
 }

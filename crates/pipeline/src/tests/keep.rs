@@ -58,7 +58,7 @@ async fn log(dir: &TempDir) -> Arc<dyn Queue> {
     Arc::new(queue)
 }
 
-async fn first_kept(keep: Option<Keep>, applied: u64, now: Timestamp) -> u64 {
+async fn first_kept(keep: Option<Keep>, applied: u64, now: Timestamp) -> (u64, bool) {
     let dir = TempDir::new().unwrap();
     let queue = log(&dir).await;
     let mut keeper = Keeper::new(Arc::clone(&queue), keep);
@@ -69,20 +69,20 @@ async fn first_kept(keep: Option<Keep>, applied: u64, now: Timestamp) -> u64 {
     assert_eq!(records.first().unwrap().seq.get(), first);
     assert_eq!(queue.reader(seq(100)).next(1).await.unwrap().len(), 1);
     queue.close().await.unwrap();
-    first
+    (first, keeper.is_short())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_of_the_log_stays_or_so_many_bytes_and_never_what_is_not_applied() {
     let keep = |hours: u64, bytes| Some(Keep { time: Duration::from_hours(hours), bytes });
     // Whole segments go: about ten records each.
-    let by_time = first_kept(keep(24, 1 << 40), 100, at(100)).await;
-    assert!((60..=76).contains(&by_time), "{by_time}");
-    let by_bytes = first_kept(keep(1_000, 4 << 20), 100, at(100)).await;
-    assert!((61..=80).contains(&by_bytes), "{by_bytes}");
-    assert_eq!(first_kept(keep(1_000, 1 << 40), 100, at(100)).await, 1);
-    let not_applied = first_kept(keep(0, 0), 50, at(1_000)).await;
+    let (by_time, is_short) = first_kept(keep(24, 1 << 40), 100, at(100)).await;
+    assert!((60..=76).contains(&by_time) && !is_short, "{by_time}");
+    let (by_bytes, is_short) = first_kept(keep(1_000, 4 << 20), 100, at(100)).await;
+    assert!((61..=80).contains(&by_bytes) && is_short, "{by_bytes}");
+    assert_eq!(first_kept(keep(1_000, 1 << 40), 100, at(100)).await, (1, false));
+    let (not_applied, _) = first_kept(keep(0, 0), 50, at(1_000)).await;
     assert!((30..=51).contains(&not_applied), "{not_applied}");
-    let without = first_kept(None, 100, at(100)).await;
+    let (without, _) = first_kept(None, 100, at(100)).await;
     assert!(without > 85, "{without}");
 }

@@ -1,0 +1,28 @@
+//! The database in `/status`: whether it answers.
+
+use serde::Serialize;
+use store::DatabaseState;
+
+/// How the database stands.
+#[derive(Serialize)]
+pub(crate) struct DatabaseShown {
+    kind: &'static str,
+    state: &'static str,
+    since: String,
+    detail: Option<String>,
+    version: Option<String>,
+}
+
+impl DatabaseShown {
+    /// The database's words and its version are for those who may read everything.
+    pub(crate) fn of(database: DatabaseState, shows_all: bool) -> Self {
+        let DatabaseState { kind, is_up, since, detail, version } = database;
+        Self {
+            kind,
+            state: if is_up { "up" } else { "down" },
+            since: since.to_string(),
+            detail: detail.filter(|_| shows_all),
+            version: version.filter(|_| shows_all),
+        }
+    }
+}
