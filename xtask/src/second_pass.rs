@@ -17,6 +17,7 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("live_many::", "the push path reads the log"),
     ("live_pause::", "the push path reads the log"),
     ("malformed::", "the edge refuses before anything is stored"),
+    ("postgres_down::", "has clusters of its own, and ran on them in the first pass"),
     ("slow_clients::", "the edge cuts connections; the database is idle"),
     ("small_disk::", "a disk on which the log stands beside the files of SQLite"),
     ("tcp::", "sockets of the edge"),

@@ -150,6 +150,13 @@ impl Launch {
         Self::with(|dir| Beside::on(dir, Arc::new(server.create_database())))
     }
 
+    /// The same where the server reaches that database through a pooler.
+    pub(crate) fn on_pooled(server: &testbed::Server, pooler: &testbed::Server) -> Self {
+        let launch = Self::on(server);
+        let Beside::Postgres(database) = launch.beside() else { panic!("it is on PostgreSQL") };
+        launch.env("EYAS_STORE_URL", &database.through(pooler).url())
+    }
+
     fn with(database: impl FnOnce(&Path) -> Beside) -> Self {
         let dir = tempfile::Builder::new().prefix("eyas-it-").tempdir().expect("a folder");
         let database = database(dir.path());

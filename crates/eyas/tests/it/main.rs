@@ -51,6 +51,7 @@ mod make_token;
 mod malformed;
 mod metrics;
 mod paging;
+mod postgres_down;
 mod producers;
 mod rates;
 mod reading;
