@@ -162,8 +162,8 @@ async fn restarts_under_load_fail_no_request() {
         counts.slowest_us.load(Ordering::Relaxed) / 1000,
     );
     assert_eq!(events.len() as u64, n_events);
-    let wrong =
-        check(&History { attempts, events, dead: app.beside().dead_letters(), transcripts });
+    let dead = app.beside().dead_letters();
+    let wrong = check(&History { attempts, events, dead, transcripts, has_outages: false });
     assert!(
         wrong.is_empty(),
         "{} promises broken: {:#?}",

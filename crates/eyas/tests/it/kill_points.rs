@@ -106,7 +106,7 @@ impl Run {
         let attempts = (0..self.n_producers).flat_map(|number| read(&path(number))).collect();
         let events = everything_kept(&app).await;
         let dead = app.beside().dead_letters();
-        let wrong = check(&History { attempts, events, dead, transcripts });
+        let wrong = check(&History { attempts, events, dead, transcripts, has_outages: false });
         assert!(wrong.is_empty(), "killed at {}: {wrong:#?}", self.place);
     }
 }

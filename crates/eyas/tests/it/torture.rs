@@ -190,7 +190,8 @@ async fn history(app: &TestApp, journals: &Path, transcripts: Vec<Transcript>) -
     let journals = (0..N_PRODUCERS).map(|number| journals.join(format!("p{number:02}")));
     let attempts = journals.flat_map(|path| read(&path)).collect();
     let events = everything_kept(app).await;
-    History { attempts, events, dead: app.beside().dead_letters(), transcripts }
+    let (dead, has_outages) = (app.beside().dead_letters(), Beside::is_postgres());
+    History { attempts, events, dead, transcripts, has_outages }
 }
 
 fn report(history: &History, killer: &Killer, took: Duration) {

@@ -223,3 +223,28 @@ fn a_faulty_transcript_is_caught() {
         caught(gap, |wrong| matches!(wrong, Violation::Gap { .. }));
     }
 }
+
+/// What was sent twice is shown a second time, behind everything else; so is what was sent once.
+fn show_again(history: &mut History, n_sent: usize, n_more: u64) {
+    let n_attempts = |kept: &&Kept| {
+        history.attempts.iter().filter(|attempt| attempt.intent.hash == kept.hash).count()
+    };
+    let kept = history.events.iter().find(|kept| n_attempts(kept) == n_sent).unwrap();
+    let shown = (0..n_more).map(|n| Shown { seq: 100_000 + n, hash: kept.hash });
+    history.transcripts[0].shown.extend(shown);
+}
+
+#[test]
+fn a_resend_during_an_outage_may_be_shown_twice_and_nothing_else_may() {
+    let mut history = true_history(1);
+    history.has_outages = true;
+    show_again(&mut history, 2, 1);
+    assert_eq!(check(&history), []);
+    for (n_sent, n_more, has_outages) in [(2, 2, true), (1, 1, true), (2, 1, false)] {
+        let show = |history: &mut History, _: &mut Rng| {
+            history.has_outages = has_outages;
+            show_again(history, n_sent, n_more);
+        };
+        caught(show, |wrong| matches!(wrong, Violation::Phantom { .. }));
+    }
+}

@@ -14,6 +14,8 @@ pub(crate) struct History {
     pub(crate) dead: Vec<Kept>,
     /// What each subscriber saw, reconnects included.
     pub(crate) transcripts: Vec<Transcript>,
+    /// Whether there were moments in which the database could not be asked whether an id is known.
+    pub(crate) has_outages: bool,
 }
 
 /// One event that is kept.

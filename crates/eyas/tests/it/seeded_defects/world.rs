@@ -424,8 +424,13 @@ impl World {
         let is_acknowledged =
             |attempt: &&Attempt| matches!(attempt.outcome, Outcome::Accepted { .. });
         let n_acknowledged = self.attempts.iter().filter(is_acknowledged).count();
-        let history =
-            History { attempts: self.attempts, events, dead, transcripts: vec![transcript] };
+        let history = History {
+            attempts: self.attempts,
+            events,
+            dead,
+            transcripts: vec![transcript],
+            has_outages: false,
+        };
         Ended { history, refusal, n_acknowledged, n_unknown }
     }
 }
