@@ -124,10 +124,11 @@ impl Beside {
         }
     }
 
-    /// The same for a command, where one of its arguments is the data directory of a server of ours.
+    /// The same for a command, where one of its arguments is the data directory of a server of ours, or lies below it.
     pub(crate) fn url_for(arguments: &[&str]) -> Option<String> {
         let urls = URLS.lock().unwrap();
-        arguments.iter().find_map(|argument| urls.get(Path::new(argument)).cloned())
+        let mut folders = arguments.iter().flat_map(|argument| Path::new(argument).ancestors());
+        folders.find_map(|folder| urls.get(folder).cloned())
     }
 
     /// Runs statements.

@@ -81,6 +81,8 @@ impl PostgresStore {
         let store = Self::reaching(&options)?;
         store.gate.note_version(check_server(&store.pool).await?);
         migrations::run(&store.pool).await?;
+        // The first repetition after a start has to be found within some milliseconds, which a new connection takes alone.
+        drop(store.lookups.get().await?);
         Ok(Arc::new(store))
     }
 
