@@ -196,23 +196,27 @@ impl BatchSender {
     async fn cancel(&self, at: usize) {
         let id = self.board.sent.lock().unwrap()[at].ids[0].clone();
         let path = format!("/batches/{id}");
+        // An attempt that was not answered may have been the one.
+        let mut is_unsure = false;
         loop {
             let sent = self.http.try_send(Method::DELETE, &path, &[], "");
-            if let Ok(Ok(answer)) = timeout(DEADLINE, sent).await {
+            let answer = timeout(DEADLINE, sent).await;
+            if let Ok(Ok(answer)) = &answer {
+                let state = answer.json()["batch"]["state"].clone();
                 match answer.status {
-                    200 => {
-                        self.board.sent.lock().unwrap()[at].wanted = Wanted::Cancelled;
-                        return;
-                    }
+                    200 => break,
+                    409 if state == "cancelled" && is_unsure => break,
                     // Too late.
-                    409 if answer.json()["batch"]["state"] != "cancelled" => return,
+                    409 if state != "cancelled" => return,
                     503 => sleep(Duration::from_millis(50)).await,
                     _ => panic!("{answer:?}"),
                 }
             }
+            is_unsure |= !matches!(answer, Ok(Err(NoAnswer::NotSent)));
             let mut up = self.shared.up.clone();
             up.wait_for(|is_up| *is_up).await.expect("the test goes on");
         }
+        self.board.sent.lock().unwrap()[at].wanted = Wanted::Cancelled;
     }
 
     /// Half of a body, and the end of the connection.
