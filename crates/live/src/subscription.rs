@@ -372,7 +372,7 @@ impl Subscription {
             limit: self.page_limit,
         };
         let bytes_max = self.hub.share_bytes();
-        let page = self.hub.store.history(query, bytes_max).await?;
+        let page = self.hub.store.history(query, bytes_max, applied).await?;
         self.failing_since = None;
         // The database may be ahead of `applied`; rows become visible in `Seq` order, so the last page
         // reaches to its last row, or to `applied` if that is further.

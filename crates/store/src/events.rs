@@ -245,8 +245,15 @@ pub trait EventStore: Send + Sync {
 
     /// One page in rising `Seq` order of what subscribers see: events, and dead letters in their places. The
     /// query's order must be [`Order::Asc`]. The page ends with the event that reaches `bytes_max`.
-    async fn history(&self, query: PageQuery, bytes_max: usize)
-    -> Result<Page<Stored>, StoreError>;
+    ///
+    /// The caller takes what is missing up to `applied` as not wanted. A database that may lose commits answers
+    /// [`StoreError::Unavailable`] where it has not applied that much (any more).
+    async fn history(
+        &self,
+        query: PageQuery,
+        bytes_max: usize,
+        applied: Seq,
+    ) -> Result<Page<Stored>, StoreError>;
 
     /// The events with this id, of every application and stream that the arguments leave open: oldest
     /// first, at most [`GET_EVENTS_MAX`]. An empty application means without one.

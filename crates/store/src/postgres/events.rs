@@ -65,9 +65,12 @@ impl EventStore for PostgresStore {
         &self,
         query: PageQuery,
         bytes_max: usize,
+        applied: Seq,
     ) -> Result<Page<Stored>, StoreError> {
         call(&self.pool, READ_MAX, async |client| {
-            history::history(&client.snapshot().await?, &query, bytes_max).await
+            let tx = client.snapshot().await?;
+            lease::expect_applied(&tx, applied).await?;
+            history::history(&tx, &query, bytes_max).await
         })
         .await
     }

@@ -26,6 +26,18 @@ pub(crate) async fn lease(client: &Client) -> Result<Lease, StoreError> {
     Ok(Lease { log, applied: rows::position(applied)?, holder, until })
 }
 
+/// Whether what this transaction sees has everything up to a position. One that was restored, or that took over from
+/// another server, may not have it yet.
+pub(crate) async fn expect_applied(tx: &Transaction<'_>, applied: Seq) -> Result<(), StoreError> {
+    let found = lease(tx.client()).await?.applied;
+    if found < applied {
+        return Err(StoreError::Unavailable(format!(
+            "the database went back from {applied} to {found}: what it lost is applied again from the log"
+        )));
+    }
+    Ok(())
+}
+
 /// Makes the claimant the consumer, or says why it is not.
 pub(crate) async fn claim(tx: Transaction<'_>, claim: Claim) -> Result<Lease, StoreError> {
     take_turn(&tx).await?;

@@ -39,6 +39,7 @@ impl EventStore for SqliteStore {
         &self,
         query: PageQuery,
         bytes_max: usize,
+        _applied: Seq,
     ) -> Result<Page<Stored>, StoreError> {
         self.readers.run(move |conn| history::history(conn, &query, bytes_max)).await
     }

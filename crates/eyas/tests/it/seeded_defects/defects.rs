@@ -233,8 +233,9 @@ impl EventStore for FaultyStore {
         &self,
         query: PageQuery,
         bytes_max: usize,
+        applied: Seq,
     ) -> Result<Page<Stored>, StoreError> {
-        self.inner.history(query, bytes_max).await
+        self.inner.history(query, bytes_max, applied).await
     }
 
     async fn get(

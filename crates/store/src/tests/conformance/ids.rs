@@ -1,6 +1,6 @@
 //! Promises about ids: stored at most once, and found again.
 
-use model::{ContentHash, Draft, Filter, Pattern};
+use model::{ContentHash, Draft, Filter, Pattern, Seq};
 
 use crate::events::{Applied, EventStore, IdKey, Order, PageQuery, Stored};
 use crate::tests::conformance::sample::{
@@ -146,7 +146,7 @@ pub(crate) async fn history_has_dead_letters_in_their_places(store: &dyn EventSt
             loop {
                 let filter = filter.clone();
                 let query = PageQuery { filter, after, order: Order::Asc, limit };
-                let page = store.history(query, 1 << 20).await.unwrap();
+                let page = store.history(query, 1 << 20, Seq::ZERO).await.unwrap();
                 assert!(page.events.len() <= limit);
                 seen.extend(positions(&page.events));
                 after = page.next;

@@ -1,7 +1,7 @@
 //! Promises about records that the database refuses. The driver first makes its database refuse every id that begins
 //! with `poison`, and takes that back where a promise says so.
 
-use model::{ContentHash, Draft, Filter};
+use model::{ContentHash, Draft, Filter, Seq};
 
 use crate::dead_letters::{DeadFilter, DeadLetterStore, DeadState, REFUSED, Replay, Replayed};
 use crate::error::StoreError;
@@ -50,7 +50,7 @@ async fn dead(store: &dyn DeadLetterStore) -> Vec<u64> {
 async fn history(store: &dyn EventStore) -> Vec<u64> {
     let query =
         PageQuery { filter: Filter::default(), after: None, order: Order::Asc, limit: 1000 };
-    positions(&store.history(query, 1 << 20).await.unwrap().events)
+    positions(&store.history(query, 1 << 20, Seq::ZERO).await.unwrap().events)
 }
 
 fn replay(job: &str, seqs: &[u64]) -> Replay {

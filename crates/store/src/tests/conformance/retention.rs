@@ -181,7 +181,7 @@ where
     assert_eq!(run(store, &old, NOW_US).await, (1, 1));
     assert!(store.dead_letter(seq(2)).await.unwrap().is_some(), "people have had no time yet");
     let query = PageQuery { filter: Filter::default(), after: None, order: Order::Asc, limit: 9 };
-    assert!(store.history(query, 1 << 20).await.unwrap().events.is_empty());
+    assert!(store.history(query, 1 << 20, Seq::ZERO).await.unwrap().events.is_empty());
     assert_eq!(store.fates(vec![seq(2)]).await.unwrap(), [None]);
     assert!(store.dead_by_id("a", None, None).await.unwrap().is_empty());
     let key = IdKey { application: None, stream: "events".to_owned(), id: "a".to_owned() };
