@@ -26,6 +26,12 @@ def lines(_context, value):
     return "\n".join(json.dumps(one, ensure_ascii=False) for one in values).encode("utf-8", "replace")
 
 
+@schemathesis.serializer("application/partial-upload")
+def part(_context, value):
+    """A part of a body is any text."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
 @schemathesis.deserializer("application/x-ndjson")
 def text(_context, response):
     """An answer in lines is described as a text."""
