@@ -11,6 +11,7 @@
 //! it alone. A repetition is never tried, whatever a trigger thinks of it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
 use model::{ContentHash, Seq};
 use tokio_postgres::Transaction;
@@ -27,7 +28,11 @@ use crate::postgres::lookup::owners;
 use crate::postgres::pool::Client;
 use crate::postgres::windows::note_times;
 
-/// Applies a run of records, all of it.
+/// So long a transaction goes on looking for those that the database refuses. Then it stops short, so that a run with many
+/// of them gets on although the database fails again and again.
+const SEARCH_MAX: Duration = Duration::from_secs(1);
+
+/// Applies a run of records: all of it, but for one with many refusals.
 pub(crate) async fn apply(client: &mut Client, apply: &Apply) -> Result<Applied, StoreError> {
     apply.check_order()?;
     crash::at("apply.before_begin");
@@ -35,7 +40,11 @@ pub(crate) async fn apply(client: &mut Client, apply: &Apply) -> Result<Applied,
     advance(&tx, &apply.holder, apply.expected, apply.applied).await?;
     crash::at("apply.after_lease");
     let applied = Applying::new(&tx, apply).run(apply.applied).await?;
-    note_times(&tx, &apply.events).await.map_err(failure)?;
+    if applied.through < apply.applied {
+        advance(&tx, &apply.holder, apply.applied, applied.through).await?;
+    }
+    let n_applied = apply.events.partition_point(|stored| stored.seq <= applied.through);
+    note_times(&tx, &apply.events[..n_applied]).await.map_err(failure)?;
     crash::at("apply.before_commit");
     if let Err(error) = tx.commit().await {
         // Constraints on events were checked before: what is refused now is what is written about them.
@@ -75,6 +84,8 @@ struct Applying<'a> {
     refused: BTreeMap<usize, String>,
     /// Loaded when the first refusal asks for it.
     breaker: Option<Breaker>,
+    /// Since when refused ones are looked for.
+    searching_since: Option<Instant>,
 }
 
 impl<'a> Applying<'a> {
@@ -89,6 +100,7 @@ impl<'a> Applying<'a> {
             is_row: vec![false; n],
             refused: BTreeMap::new(),
             breaker: None,
+            searching_since: None,
         }
     }
 
@@ -110,6 +122,9 @@ impl<'a> Applying<'a> {
             }
             self.insert(&wanted, has_triggers).await?;
         };
+        if let Some(last) = self.events.last().filter(|_| self.events.len() < self.is_row.len()) {
+            applied.through = last.seq;
+        }
         let mut dead = Vec::new();
         for (at, (stored, outcome)) in self.events.iter().zip(outcomes).enumerate() {
             match outcome {
@@ -233,6 +248,14 @@ impl<'a> Applying<'a> {
                     parts.extend([back, front]);
                 }
             }
+            let is_long = self.searching_since.is_some_and(|since| since.elapsed() >= SEARCH_MAX);
+            if let Some(&[next, ..]) = parts.last().copied().filter(|_| is_long)
+                && !self.is_row[next..].contains(&true)
+            {
+                // Nothing is decided yet about those from here on.
+                self.events = &self.events[..next];
+                return Ok(());
+            }
         }
         Ok(())
     }
@@ -249,6 +272,7 @@ impl<'a> Applying<'a> {
         self.refused.insert(at, words.clone());
         if is_first {
             self.load_facts().await?;
+            self.searching_since = Some(Instant::now());
         }
         if is_repeated || self.facts[at].is_some_and(|facts| facts.is_dead) {
             return Ok(());
