@@ -257,7 +257,8 @@ pub trait BatchStore: Send + Sync {
     /// Those that are over, newest first.
     async fn batches(&self, query: BatchQuery) -> Result<Vec<Batch>, StoreError>;
 
-    /// The batch that has this key.
+    /// The newest batch that has this key, of those that were not cancelled: a cancelled one has no say in what a key
+    /// means, and never hides an older one whose rows are there.
     async fn batch_with_key(
         &self,
         application: Option<&str>,

@@ -56,8 +56,8 @@ impl BatchStore for PostgresStore {
         table: &str,
         key: &str,
     ) -> Result<Option<Batch>, StoreError> {
-        let place =
-            "idempotency_key = $1 AND table_name = $2 AND application IS NOT DISTINCT FROM $3";
+        let place = "idempotency_key = $1 AND table_name = $2 AND application IS NOT DISTINCT FROM $3 \
+            AND state <> 'cancelled'";
         let client = self.pool.get().await?;
         let values: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
             [(&key, Type::TEXT), (&table, Type::TEXT), (&application, Type::TEXT)];
