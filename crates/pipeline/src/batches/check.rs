@@ -133,12 +133,23 @@ fn int(text: &str, bits: u8) -> Result<String, String> {
 fn float(text: &str, bits: u8) -> Result<String, String> {
     // The shape first: Rust also reads words such as inf.
     plain_shape(text)?;
-    let value: f64 = text.parse().map_err(|_| "no number".to_owned())?;
-    let is_finite = if bits == 32 { (value as f32).is_finite() } else { value.is_finite() };
+    let no_number = |_| "no number".to_owned();
+    // Read at its own width: by way of 64 bits a number could be rounded twice.
+    let (is_finite, is_zero, spelled) = if bits == 32 {
+        let value: f32 = text.parse().map_err(no_number)?;
+        (value.is_finite(), value == 0.0, format!("{value:?}"))
+    } else {
+        let value: f64 = text.parse().map_err(no_number)?;
+        (value.is_finite(), value == 0.0, format!("{value:?}"))
+    };
     if !is_finite {
         return Err(format!("beyond a float of {bits} bits"));
     }
-    Ok(if bits == 32 { format!("{:?}", value as f32) } else { format!("{value:?}") })
+    let mut mantissa = text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    if is_zero && mantissa.any(|byte| matches!(byte, b'1'..=b'9')) {
+        return Err(format!("too small for a float of {bits} bits, which would hold 0"));
+    }
+    Ok(spelled)
 }
 
 fn decimal(text: &str, limits: Option<(u16, i16)>) -> Result<String, String> {

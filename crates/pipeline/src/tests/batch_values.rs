@@ -124,6 +124,19 @@ fn floats_are_finite() {
 }
 
 #[test]
+fn a_float_that_is_not_zero_never_becomes_zero() {
+    let zeros = [("0", "0.0"), ("-0.00e-999", "-0.0"), ("0e5", "0.0")];
+    for bits in [32, 64] {
+        json(ColumnKind::Float { bits }, &zeros);
+        json(ColumnKind::Float { bits }, &[("1e-400", "!type"), ("-0.003E-400", "!type")]);
+    }
+    json(ColumnKind::Float { bits: 64 }, &[("1e-50", "1e-50"), ("5e-324", "5e-324")]);
+    json(ColumnKind::Float { bits: 32 }, &[("1e-50", "!type"), ("1e-45", "1e-45")]);
+    // Rounded once: by way of 64 bits this would be 1.0.
+    json(ColumnKind::Float { bits: 32 }, &[("1.00000005960464477540", "1.0000001")]);
+}
+
+#[test]
 fn words_days_and_times_are_what_they_say() {
     json(
         ColumnKind::Bool,
