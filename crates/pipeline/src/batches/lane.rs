@@ -35,8 +35,6 @@ use crate::meters::ConsumerState;
 
 /// First pause after a failure; doubles up to `retry_max`.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
-/// How often uploads are looked for that nobody goes on with.
-const LOOK_AROUND: Duration = Duration::from_secs(30);
 
 /// Why the loop was left.
 enum Halt {
@@ -120,8 +118,9 @@ impl Lane {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
                 next = desk.registry.until(look) => next,
-                () = time::sleep(LOOK_AROUND) => {
+                () = time::sleep(desk.options.look_every) => {
                     self.abandon().await?;
+                    self.look().await?;
                     continue;
                 }
             };
@@ -143,6 +142,7 @@ impl Lane {
         self.renew().await?;
         if self.is_stale(entry).await? {
             warn!(batch = %entry.batch.id, "a cancellation came behind the commit, and changes nothing");
+            self.look().await?;
             self.desk.registry.change(|state| state.drop_decision(seq));
             return Ok(());
         }
@@ -261,7 +261,19 @@ impl Lane {
         Ok(())
     }
 
+    /// Where no transaction has just said so: is the database where it was? One that went back in time gets what it lost from
+    /// the log, so nothing may be trimmed before.
+    async fn look(&self) -> Result<(), Halt> {
+        let found = self.desk.store.lane().await.map_err(halt)?.applied;
+        let remembered = self.desk.registry.with(|state| state.applied);
+        if found == remembered {
+            return Ok(());
+        }
+        Err(Halt::Retry(format!("the database moved by itself, from {remembered} to {found}")))
+    }
+
     /// Forgets what nobody needs any more: the records before the first one of anything that is not over, or is still to be kept.
+    /// Needs a database that was just seen where it is remembered.
     async fn trim(&self) -> Result<(), Halt> {
         let LaneOptions { keep, keep_bytes_max, .. } = self.desk.options;
         let oldest_us = clock::now().micros() - keep.as_micros() as i64;

@@ -55,15 +55,14 @@ impl Found {
                 self.entries
                     .insert(id, begun(begin, seq).map_err(|why| format!("record {seq}: {why}"))?);
             }
-            Head::Rows(part) => self.part(seq, part),
+            Head::Rows(part) => drop(self.part(seq, part)),
             Head::Errors(part) => {
                 let errors =
                     decode_errors(body).map_err(|error| format!("record {seq}: {error}"))?;
-                if let Some(entry) = self.entries.get_mut(&part.id) {
+                if let Some(entry) = self.part(seq, part) {
                     let room = FIRST_ERRORS_MAX - entry.first_errors.len();
                     entry.first_errors.extend(errors.into_iter().take(room));
                 }
-                self.part(seq, part);
             }
             Head::Commit(end) => self.end(seq, end, BatchState::Queued, applied)?,
             Head::Reject(end) => self.end(seq, end, BatchState::Rejected, applied)?,
@@ -86,14 +85,20 @@ impl Found {
         Ok(())
     }
 
-    fn part(&mut self, seq: Seq, part: PartHead) {
-        // A part of a batch that is over, or was cancelled while it was on its way.
-        if let Some(entry) = self.entries.get_mut(&part.id)
-            && entry.batch.state == BatchState::Receiving
-        {
-            entry.parts.push(seq);
-            entry.advance(part.progress);
+    /// The batch that the part belongs to. `None`: that is over, was cancelled while the part was on its way, or the part does
+    /// not follow those before it. The upload then goes on where the ones that follow each other end; a commit record that
+    /// names another one is refused.
+    fn part(&mut self, seq: Seq, part: PartHead) -> Option<&mut Entry> {
+        let entry = self.entries.get_mut(&part.id)?;
+        // Where rows are wrong a block has fewer than were received, and none of them will be applied.
+        let follows = entry.parts.len() as u64 == u64::from(part.nth)
+            && (part.progress.errors > 0 || part.first_row == entry.progress.rows + 1);
+        if entry.batch.state != BatchState::Receiving || !follows {
+            return None;
         }
+        entry.parts.push(seq);
+        entry.advance(part.progress);
+        Some(entry)
     }
 
     fn end(

@@ -65,9 +65,12 @@ struct Inner {
     aim: Aim,
     /// Parts that are in the log.
     n_parts: u32,
+    /// Rows of the body that the log knows of.
+    n_rows: u64,
     /// Bytes of the body as it was sent, where somebody knows them.
     sent_bytes: Option<u64>,
-    /// An error has been answered: what is in memory is no longer whole.
+    /// What is in memory is no longer whole: an error was answered, or rows have left for the log, and whoever waited for the
+    /// answer may be dropped before it comes.
     has_failed: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -94,6 +97,7 @@ impl Upload {
         };
         let body = Body::new(entry.format, from);
         let n_parts = u32::try_from(entry.parts.len()).unwrap_or(u32::MAX);
+        let n_rows = progress.rows;
         let inner = Inner {
             desk,
             body,
@@ -101,6 +105,7 @@ impl Upload {
             entry,
             aim,
             n_parts,
+            n_rows,
             sent_bytes: None,
             has_failed: false,
             _permit: permit,
@@ -136,13 +141,11 @@ impl Upload {
 
     /// The body is over: its rows are a batch, or rejected, and that is durable.
     pub async fn finish(mut self) -> Result<Finished, BatchError> {
-        let mut inner = self.inner.take().expect("an upload that is over is gone");
-        let finished = inner.finish().await;
-        if finished.is_err() {
-            inner.has_failed = true;
-            self.inner = Some(inner);
-        }
-        finished
+        let inner = self.inner.as_mut().expect("an upload that is over is gone");
+        inner.has_failed = true;
+        let finished = inner.finish().await?;
+        self.inner = None;
+        Ok(finished)
     }
 
     /// Nothing of it came into the log.
@@ -152,12 +155,9 @@ impl Upload {
 
     /// More of the body will come later: every whole row so far is durable.
     pub async fn pause(mut self) -> Result<BatchView, BatchError> {
-        let mut inner = self.inner.take().expect("an upload that is over is gone");
-        let paused = inner.flush(true).await;
-        inner.has_failed |= paused.is_err();
+        let inner = self.inner.as_mut().expect("an upload that is over is gone");
+        inner.flush(true).await?;
         let (desk, id, n) = (Arc::clone(&inner.desk), self.id.clone(), inner.entry.n_attached);
-        self.inner = Some(inner);
-        paused?;
         self.inner = None;
         desk.registry.change(|state| state.detach(&id, n));
         desk.view(&id).await?.ok_or(BatchError::NoSuchBatch)
@@ -166,7 +166,11 @@ impl Upload {
     /// Gives up: a plain upload is cancelled, a resumable one can go on at what is durable.
     pub async fn abort(mut self) {
         if let Some(inner) = self.inner.take() {
-            inner.leave().await;
+            // In a task: whoever waits may be dropped, and the batch has to come to its end all the same.
+            let tasks = inner.desk.tasks.clone();
+            if let Err(error) = tasks.spawn(inner.leave()).await {
+                warn!(batch = %self.id, %error, "an upload could not be left");
+            }
         }
     }
 }
@@ -239,14 +243,18 @@ impl Inner {
         }
         let progress = self.progress();
         let is_news = progress.offset != self.entry.progress.offset;
+        // Until the registry has learned of them the rows are nowhere that this upload could find them again.
+        let had_failed = mem::replace(&mut self.has_failed, true);
         let records = self.parts(&progress, is_wanted && is_news);
         if records.is_empty() {
+            self.has_failed = had_failed;
             return Ok(());
         }
         self.desk.check_room()?;
         self.turn().await?;
         crash::at("upload.before_rows");
         let (id, first_errors) = (self.entry.batch.id.clone(), self.first_errors());
+        let n_rows = progress.rows;
         let after = move |state: &mut State, range: SeqRange| {
             state.add_parts(&id, range, 1, progress);
             if let Some(entry) = state.entries.get_mut(&id) {
@@ -255,7 +263,8 @@ impl Inner {
         };
         self.desk.append(&self.entry.batch.id, records, after).await?;
         crash::at("upload.after_rows");
-        self.n_parts += 1;
+        (self.n_parts, self.n_rows) = (self.n_parts + 1, n_rows);
+        self.has_failed = had_failed;
         Ok(())
     }
 
@@ -263,11 +272,19 @@ impl Inner {
         self.receiver.first_errors().to_vec()
     }
 
-    /// Takes the right to write, unless somebody has ended the batch meanwhile.
+    /// Takes the right to write, unless somebody has ended the batch meanwhile, or what comes next does not follow what the
+    /// log has: such a batch could be promised and never be applied.
     async fn turn(&self) -> Result<(), BatchError> {
+        let follows = |entry: &Entry| {
+            entry.parts.len() as u64 == u64::from(self.n_parts)
+                && entry.progress.rows == self.n_rows
+        };
         let may = |entry: &Entry| match entry.batch.state {
-            BatchState::Receiving if entry.n_attached == self.entry.n_attached => Ok(()),
-            BatchState::Receiving => Err(BatchError::Busy),
+            BatchState::Receiving if entry.n_attached != self.entry.n_attached => {
+                Err(BatchError::Busy)
+            }
+            BatchState::Receiving if follows(entry) => Ok(()),
+            BatchState::Receiving => Err(BatchError::WrongOffset { offset: entry.progress.offset }),
             _ => Err(BatchError::Cancelled),
         };
         self.desk.turn(&self.entry.batch.id, may).await.unwrap_or(Err(BatchError::Cancelled))
@@ -378,6 +395,7 @@ impl Inner {
             | Err(
                 BatchError::Busy
                 | BatchError::Cancelled
+                | BatchError::WrongOffset { .. }
                 | BatchError::NotCancellable { .. }
                 | BatchError::NoSuchBatch,
             ) => {}

@@ -56,6 +56,7 @@ pub(crate) fn options() -> LaneOptions {
         idle_max: Duration::from_hours(24),
         lease: Duration::from_secs(30),
         retry_max: Duration::from_millis(200),
+        look_every: Duration::from_millis(50),
     }
 }
 
@@ -82,11 +83,15 @@ impl Bench {
         Self { queue: MemoryQueue::new(LogId::new(7).unwrap()), store, dir }
     }
 
-    pub(crate) async fn open(&self, options: LaneOptions) -> (Batches, Lane) {
+    pub(crate) async fn rules(&self) -> Vec<TableRules> {
         let names = ["ports", "prices"].map(str::to_owned).to_vec();
         let tables = self.store.describe_tables(names).await.unwrap();
         let rules = |table| TableRules { table, mode: TableMode::Append, schema: None };
-        let rules = tables.into_iter().map(rules).collect();
+        tables.into_iter().map(rules).collect()
+    }
+
+    pub(crate) async fn open(&self, options: LaneOptions) -> (Batches, Lane) {
+        let rules = self.rules().await;
         let queue: Arc<dyn Queue> = Arc::new(self.queue.clone());
         let store = Arc::clone(&self.store) as Arc<dyn BatchStore>;
         Lane::open(queue, store, rules, options).await.unwrap()

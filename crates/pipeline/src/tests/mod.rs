@@ -7,6 +7,8 @@ mod consumer;
 mod intake;
 mod keep;
 mod lane;
+mod lane_database;
+mod lane_uploads;
 mod recent;
 mod retention;
 mod rules;

@@ -1,0 +1,57 @@
+//! What a lane that runs does when its database changes under it.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::batches::desk::LaneOptions;
+use crate::batches::rules::RowFormat;
+use crate::tests::lane::{Bench, WAIT, options, send, wish};
+
+fn port(code: &str) -> String {
+    format!("{{\"code\":\"{code}\",\"name\":\"{code}\"}}\n")
+}
+
+/// Looks until it is so.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + WAIT;
+    while !is_so() {
+        assert!(Instant::now() < end, "never: {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn database(bench: &Bench) -> rusqlite::Connection {
+    let db = rusqlite::Connection::open(bench.dir.path().join("tables.db")).unwrap();
+    db.busy_timeout(WAIT).unwrap();
+    db
+}
+
+#[tokio::test]
+async fn an_idle_lane_gives_a_database_that_went_back_in_time_what_it_lost() {
+    let bench = Bench::new().await;
+    let keep = LaneOptions { keep: Duration::from_hours(24), keep_bytes_max: 1 << 30, ..options() };
+    let (batches, lane) = bench.open(keep).await;
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(lane.run(shutdown.clone(), CancellationToken::new()));
+    let one = send(&batches, wish("ports", RowFormat::Ndjson), &port("A")).await.unwrap();
+    batches.ended(&one.batch.batch.id, WAIT).await.unwrap();
+    let before = bench.dir.path().join("before.db");
+    let db = database(&bench);
+    db.execute("VACUUM INTO ?", [before.to_str().unwrap()]).unwrap();
+    let two = send(&batches, wish("ports", RowFormat::Ndjson), &port("B")).await.unwrap();
+    batches.ended(&two.batch.batch.id, WAIT).await.unwrap();
+    assert_eq!(bench.ports(), ["A", "B"]);
+    // As a fail-over to a copy that had not got the last commit: at once, and nobody is told.
+    db.execute("ATTACH ? AS before", [before.to_str().unwrap()]).unwrap();
+    let back = ["ports", "eyas_batches", "eyas_lease"].map(|table| {
+        format!("DELETE FROM main.{table}; INSERT INTO main.{table} SELECT * FROM before.{table};")
+    });
+    db.execute_batch(&format!("BEGIN IMMEDIATE; {} COMMIT;", back.concat())).unwrap();
+    until("what was lost is there again", || bench.ports() == ["A", "B"]).await;
+    let applied = batches.standing().applied;
+    assert_eq!(applied, batches.standing().last);
+    shutdown.cancel();
+    running.await.unwrap();
+}
