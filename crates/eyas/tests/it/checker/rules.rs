@@ -161,7 +161,9 @@ fn n_repeated(history: &History) -> HashMap<u64, usize> {
             *n_sent.entry(attempt.intent.hash).or_insert(0) += 1;
         }
     }
-    n_sent.values_mut().for_each(|n_sent| *n_sent -= 1);
+    for n_sent in n_sent.values_mut() {
+        *n_sent -= 1;
+    }
     n_sent
 }
 
