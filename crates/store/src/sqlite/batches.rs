@@ -67,7 +67,8 @@ impl BatchStore for SqliteStore {
     ) -> Result<Option<Batch>, StoreError> {
         let (application, table, key) =
             (application.map(str::to_owned), table.to_owned(), key.to_owned());
-        let place = "idempotency_key = ? AND table_name = ? AND application IS ? AND state <> 'cancelled'";
+        let place =
+            "idempotency_key = ? AND table_name = ? AND application IS ? AND state <> 'cancelled'";
         self.table_readers
             .run(move |conn| {
                 batch_rows::find(conn, place, &[&key, &table, &application]).map_err(failure)

@@ -222,3 +222,36 @@ async fn a_right_that_is_missing_is_no_batchs_fault() {
     assert!(matches!(res, Err(StoreError::Unavailable(_))), "{res:?}");
     assert_eq!(store.batch("b1").await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_table_that_cannot_be_emptied_rejects_its_replacement() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    database.sql("CREATE TABLE days (day date); CREATE PUBLICATION p FOR TABLE days");
+    loaded(&*store, batch("b2", "days", 1), "day", &["2026-11-21"]).await;
+    let replace = Batch { mode: TableMode::Replace, ..batch("b3", "days", 1) };
+    let (rejected, _) = refused(&*store, replace, "day", &["2026-11-22"]).await;
+    assert!(rejected.detail.unwrap().contains("55000"));
+}
+
+#[tokio::test]
+async fn what_may_pass_is_told_by_its_code() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    let apply = async |id: &str, code: &str| {
+        database.sql(&format!(
+            "CREATE OR REPLACE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$; \
+             CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON ports FOR EACH ROW EXECUTE FUNCTION fails()"
+        ));
+        load(&*store, batch(id, "ports", 1), "code,name", &["A,a"]).await
+    };
+    for code in ["25006", "25P03", "25P04", "40001", "53100", "53300", "55006", "55P03", "57014"] {
+        let res = apply(code, code).await;
+        assert!(matches!(res, Err(StoreError::Unavailable(_))), "{code}: {res:?}");
+    }
+    for code in ["25001", "53400", "55000", "55P04"] {
+        let res = apply(code, code).await;
+        assert!(matches!(res, Ok(BatchVerdict::Rejected(_))), "{code}: {res:?}");
+    }
+}
