@@ -36,10 +36,16 @@ pub(crate) async fn find(
     apply: &ApplyBatch,
     error: Error,
 ) -> Result<(String, Vec<RowError>), StoreError> {
-    let may_be_mended = error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
-    let Some(db) = error.as_db_error().filter(|_| !may_be_mended).cloned() else {
+    let Some(db) = error.as_db_error().cloned() else {
         return Err(StoreError::Unavailable(words(&error)));
     };
+    if is_ours(&db) {
+        let table = &apply.batch.table;
+        return Err(StoreError::Unusable(format!(
+            "the table {table} does not take batches: {}",
+            words(&error)
+        )));
+    }
     let detail = refusal(error)?;
     if *db.code() == SqlState::FOREIGN_KEY_VIOLATION {
         let errors = find_missing_keys(pool, apply).await?;
@@ -53,6 +59,12 @@ pub(crate) async fn find(
     let pointer = if row == 0 { String::new() } else { pointer(&named(&db, &apply.columns)) };
     let rule = rule(&db).to_owned();
     Ok((detail.clone(), vec![RowError { row, line, pointer, rule, detail }]))
+}
+
+/// The statement itself cannot be run, as without the table, a column or the right to them: no batch is to blame. What a
+/// trigger does wrong comes with the place where it does.
+fn is_ours(db: &DbError) -> bool {
+    db.code().code().starts_with("42") && db.where_().is_none()
 }
 
 /// The rows of the batch whose foreign keys lead nowhere; none where the fault lies elsewhere, or where rows cannot be

@@ -219,8 +219,32 @@ async fn a_right_that_is_missing_is_no_batchs_fault() {
     let other = PostgresStore::open(options).await.unwrap();
     let apply = apply_of(step(&*store).await, batch("b1", "ports", 1), "code,name", rows(&["A,a"]));
     let res = other.apply_batch(apply).await;
-    assert!(matches!(res, Err(StoreError::Unavailable(_))), "{res:?}");
+    assert!(matches!(res, Err(StoreError::Unusable(_))), "{res:?}");
     assert_eq!(store.batch("b1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_table_or_a_column_that_is_missing_is_no_batchs_fault_and_what_a_trigger_lacks_is() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    let before = step(&*store).await.expected;
+    for (table, columns, missing) in
+        [("ports", "code,colour", "colour"), ("gone", "code,name", "gone")]
+    {
+        let res = load(&*store, batch("b1", table, 1), columns, &["A,a"]).await;
+        let Err(StoreError::Unusable(words)) = res else { panic!("{res:?}") };
+        assert!(words.contains(missing), "{words}");
+    }
+    assert_eq!(store.batch("b1").await.unwrap(), None);
+    assert_eq!(store.lane().await.unwrap().applied, before);
+    database.sql(
+        "CREATE FUNCTION lacks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+            INSERT INTO nowhere VALUES (1); RETURN NEW; END $$; \
+         CREATE TRIGGER lacks BEFORE INSERT ON ports FOR EACH ROW EXECUTE FUNCTION lacks()",
+    );
+    let (rejected, errors) = refused(&*store, batch("b2", "ports", 1), "code,name", &["A,a"]).await;
+    assert_eq!(errors, ["1 2  database"]);
+    assert!(rejected.detail.unwrap().contains("nowhere"));
 }
 
 #[tokio::test]
