@@ -11,7 +11,7 @@ use crate::batches::{ApplyBatch, BATCH_ERRORS_FOUND_MAX, RowError, TableMode};
 use crate::error::StoreError;
 use crate::postgres::copy_text::{self, CopyError};
 use crate::postgres::failure::{failure, refusal, words};
-use crate::postgres::pool::Pool;
+use crate::postgres::pool::{Pool, UNBOUNDED};
 use crate::postgres::user_schema::{SETTINGS, qualified, quoted};
 
 /// A foreign key to a partitioned table has a copy for each of its partitions, which is left out.
@@ -73,6 +73,7 @@ async fn find_missing_keys(pool: &Pool, apply: &ApplyBatch) -> Result<Vec<RowErr
     let mut client = pool.get().await?;
     let tx = client.begin().await?;
     tx.batch_execute(SETTINGS).await.map_err(failure)?;
+    tx.batch_execute(UNBOUNDED).await.map_err(failure)?;
     let keys = foreign_keys(tx.client(), apply).await.map_err(failure)?;
     if let Err(error) = stage(tx.client(), apply, &keys).await {
         drop(tx);

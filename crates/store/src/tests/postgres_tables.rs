@@ -279,3 +279,21 @@ async fn what_may_pass_is_told_by_its_code() {
         assert!(matches!(res, Ok(BatchVerdict::Rejected(_))), "{code}: {res:?}");
     }
 }
+
+#[tokio::test]
+async fn what_our_transactions_tell_the_planner_is_not_about_the_users_tables() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    let shown = "concat_ws(' ', current_setting('enable_seqscan'), current_setting('enable_bitmapscan'), \
+        current_setting('enable_sort'), current_setting('lock_timeout'))";
+    let sql = format!(
+        "CREATE TABLE told AS SELECT {shown} AS found; CREATE TABLE days (day date); \
+         CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+            INSERT INTO told SELECT {shown}; RETURN NEW; END $$; \
+         CREATE TRIGGER tell BEFORE INSERT ON days FOR EACH ROW EXECUTE FUNCTION tell();"
+    );
+    let tables = migration("0001_tables", crate::tests::conformance::batch_sample::TABLES);
+    store.migrate_tables(vec![tables, migration("0002_days", &sql)]).await.unwrap();
+    loaded(&*store, batch("b1", "days", 1), "day", &["2026-11-21"]).await;
+    assert_eq!(database.sql("SELECT DISTINCT found FROM told").trim(), "on on on 30s");
+}
