@@ -23,7 +23,7 @@ const KEEPALIVE_RETRIES: u32 = 3;
 /// What is asked of the server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trusting {
-    /// Nothing: whoever stands between reads along (`prefer`, `require`, as libpq means them).
+    /// Nothing: whoever stands between reads along (`prefer`, and `require` without a file, as libpq means them).
     Anybody,
     /// That one of these authorities made it; of the system's, where there is no file.
     Authority {
@@ -50,7 +50,7 @@ impl Address {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("sslmode", value)) => mode = value,
-                Some(("sslrootcert", value)) => roots = Some(PathBuf::from(value)),
+                Some(("sslrootcert", value)) => roots = Some(decoded(value)?),
                 _ => kept.push(pair),
             }
         }
@@ -67,8 +67,11 @@ impl Address {
         let (ssl, trusting) = match mode {
             "disable" => (SslMode::Disable, Trusting::Anybody),
             "prefer" => (SslMode::Prefer, Trusting::Anybody),
-            "require" => (SslMode::Require, Trusting::Anybody),
-            "verify-ca" => (SslMode::Require, Trusting::Authority { roots, checks_name: false }),
+            "require" if roots.is_none() => (SslMode::Require, Trusting::Anybody),
+            // Whoever names an authority wants it asked, as libpq has it.
+            "require" | "verify-ca" => {
+                (SslMode::Require, Trusting::Authority { roots, checks_name: false })
+            }
             "verify-full" => (SslMode::Require, Trusting::Authority { roots, checks_name: true }),
             other => {
                 return Err(unusable(&format!(
@@ -112,6 +115,25 @@ impl fmt::Debug for Address {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "Address({})", self.shown())
     }
+}
+
+/// A file's path without its percent-encoding.
+fn decoded(text: &str) -> Result<PathBuf, StoreError> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((&first, behind)) = rest.split_first() {
+        let digit = |at: usize| behind.get(at).and_then(|&byte| char::from(byte).to_digit(16));
+        let byte = match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => (high * 16 + low) as u8,
+            (b'%', ..) => {
+                return Err(unusable("sslrootcert in store.url is not percent-encoded: %25 is %"));
+            }
+            _ => first,
+        };
+        rest = if first == b'%' { &behind[2..] } else { behind };
+        bytes.push(byte);
+    }
+    let path = String::from_utf8(bytes);
+    path.map(PathBuf::from).map_err(|_| unusable("sslrootcert in store.url is not UTF-8"))
 }
 
 fn unusable(words: &str) -> StoreError {

@@ -1,4 +1,6 @@
 //! `BatchStore` on PostgreSQL: which room answers which call.
+//!
+//! Invariant: every call ends within a bound of our own, but for those two that carry as much as a batch has.
 
 use std::sync::Arc;
 
@@ -11,21 +13,26 @@ use crate::batches::{
 };
 use crate::error::StoreError;
 use crate::events::{Claim, Lease};
+use crate::postgres::call::{READ_MAX, WRITE_MAX, call};
 use crate::postgres::store::PostgresStore;
 use crate::postgres::{batch_rows, lane, load};
 
 #[async_trait]
 impl BatchStore for PostgresStore {
     async fn lane(&self) -> Result<Lease, StoreError> {
-        lane::read(&*self.pool.get().await?).await
+        call(&self.pool, READ_MAX, async |client| lane::read(client).await).await
     }
 
     async fn claim_lane(&self, claim: Claim) -> Result<Lease, StoreError> {
-        lane::claim(&self.writers, claim).await
+        call(&self.writers, WRITE_MAX, async |client| {
+            lane::claim(client.begin().await?, claim).await
+        })
+        .await
     }
 
     async fn bind_lane(&self, log: LogId) -> Result<Lease, StoreError> {
-        lane::bind(&self.writers, log).await
+        call(&self.writers, WRITE_MAX, async |client| lane::bind(client.begin().await?, log).await)
+            .await
     }
 
     async fn apply_batch(&self, apply: ApplyBatch) -> Result<BatchVerdict, StoreError> {
@@ -42,12 +49,14 @@ impl BatchStore for PostgresStore {
     }
 
     async fn batch(&self, id: &str) -> Result<Option<Batch>, StoreError> {
-        let client = self.pool.get().await?;
-        batch_rows::find(&client, "id = $1", &[(&id, Type::TEXT)]).await
+        call(&self.pool, READ_MAX, async |client| {
+            batch_rows::find(client, "id = $1", &[(&id, Type::TEXT)]).await
+        })
+        .await
     }
 
     async fn batches(&self, query: BatchQuery) -> Result<Vec<Batch>, StoreError> {
-        batch_rows::list(&*self.pool.get().await?, &query).await
+        call(&self.pool, READ_MAX, async |client| batch_rows::list(client, &query).await).await
     }
 
     async fn batch_with_key(
@@ -58,10 +67,10 @@ impl BatchStore for PostgresStore {
     ) -> Result<Option<Batch>, StoreError> {
         let place = "idempotency_key = $1 AND table_name = $2 AND application IS NOT DISTINCT FROM $3 \
             AND state <> 'cancelled'";
-        let client = self.pool.get().await?;
         let values: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
             [(&key, Type::TEXT), (&table, Type::TEXT), (&application, Type::TEXT)];
-        batch_rows::find(&client, place, &values).await
+        call(&self.pool, READ_MAX, async |client| batch_rows::find(client, place, &values).await)
+            .await
     }
 
     async fn batch_errors(
@@ -70,6 +79,7 @@ impl BatchStore for PostgresStore {
         skip: u64,
         limit: usize,
     ) -> Result<Vec<RowError>, StoreError> {
-        batch_rows::errors(&*self.pool.get().await?, id, skip, limit).await
+        call(&self.pool, READ_MAX, async |client| batch_rows::errors(client, id, skip, limit).await)
+            .await
     }
 }

@@ -11,7 +11,7 @@ use crate::batches::{ApplyBatch, BATCH_ERRORS_FOUND_MAX, RowError, TableMode};
 use crate::error::StoreError;
 use crate::postgres::copy_text::{self, CopyError};
 use crate::postgres::failure::{failure, refusal, words};
-use crate::postgres::pool::Pool;
+use crate::postgres::pool::{Pool, UNBOUNDED};
 use crate::postgres::user_schema::{SETTINGS, qualified, quoted};
 
 /// A foreign key to a partitioned table has a copy for each of its partitions, which is left out.
@@ -36,10 +36,16 @@ pub(crate) async fn find(
     apply: &ApplyBatch,
     error: Error,
 ) -> Result<(String, Vec<RowError>), StoreError> {
-    let may_be_mended = error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
-    let Some(db) = error.as_db_error().filter(|_| !may_be_mended).cloned() else {
+    let Some(db) = error.as_db_error().cloned() else {
         return Err(StoreError::Unavailable(words(&error)));
     };
+    if is_ours(&db) {
+        let table = &apply.batch.table;
+        return Err(StoreError::Unusable(format!(
+            "the table {table} does not take batches: {}",
+            words(&error)
+        )));
+    }
     let detail = refusal(error)?;
     if *db.code() == SqlState::FOREIGN_KEY_VIOLATION {
         let errors = find_missing_keys(pool, apply).await?;
@@ -55,12 +61,19 @@ pub(crate) async fn find(
     Ok((detail.clone(), vec![RowError { row, line, pointer, rule, detail }]))
 }
 
+/// The statement itself cannot be run, as without the table, a column or the right to them: no batch is to blame. What a
+/// trigger does wrong comes with the place where it does.
+fn is_ours(db: &DbError) -> bool {
+    db.code().code().starts_with("42") && db.where_().is_none()
+}
+
 /// The rows of the batch whose foreign keys lead nowhere; none where the fault lies elsewhere, or where rows cannot be
 /// staged.
 async fn find_missing_keys(pool: &Pool, apply: &ApplyBatch) -> Result<Vec<RowError>, StoreError> {
     let mut client = pool.get().await?;
     let tx = client.begin().await?;
     tx.batch_execute(SETTINGS).await.map_err(failure)?;
+    tx.batch_execute(UNBOUNDED).await.map_err(failure)?;
     let keys = foreign_keys(tx.client(), apply).await.map_err(failure)?;
     if let Err(error) = stage(tx.client(), apply, &keys).await {
         drop(tx);

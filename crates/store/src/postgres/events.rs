@@ -1,9 +1,6 @@
 //! `EventStore` on PostgreSQL: which call runs on which connections, and for how long.
 //!
-//! Invariant: every call ends within a bound of our own, whatever the server does; a connection whose call did not end
-//! well is not lent again.
-
-use std::time::Duration;
+//! Invariant: every call ends within a bound of our own, whatever the server does.
 
 use async_trait::async_trait;
 use model::{ContentHash, LogId, Seq};
@@ -13,16 +10,11 @@ use crate::events::{
     Applied, Apply, Claim, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery, SessionPage,
     SessionQuery, Stored,
 };
+use crate::postgres::call::{READ_MAX, WRITE_MAX, call};
 use crate::postgres::failure::failure;
-use crate::postgres::pool::{Client, Pool};
 use crate::postgres::store::PostgresStore;
 use crate::postgres::turn::take_turn;
 use crate::postgres::{apply, history, lease, lookup, page, session};
-
-/// Bound of a call that reads: somebody waits for it.
-const READ_MAX: Duration = Duration::from_secs(15);
-/// Bound of a call that writes; its statements have their own.
-const WRITE_MAX: Duration = Duration::from_mins(2);
 
 #[async_trait]
 impl EventStore for PostgresStore {
@@ -116,20 +108,4 @@ impl EventStore for PostgresStore {
         self.close_pools();
         Ok(())
     }
-}
-
-async fn call<T>(
-    pool: &Pool,
-    time_max: Duration,
-    work: impl AsyncFnOnce(&mut Client) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let mut client = pool.get().await?;
-    let res = tokio::time::timeout(time_max, work(&mut client)).await.unwrap_or_else(|_| {
-        let seconds = time_max.as_secs();
-        Err(StoreError::Unavailable(format!("the database took longer than {seconds} s")))
-    });
-    if matches!(res, Err(StoreError::Unavailable(_) | StoreError::Fenced { .. })) {
-        client.discard();
-    }
-    res
 }

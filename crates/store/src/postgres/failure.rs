@@ -9,9 +9,11 @@ use tokio_postgres::error::SqlState;
 
 use crate::error::StoreError;
 
-/// Classes of SQLSTATE that may pass: connection, rollback (deadlock, serialisation), resources, object in use,
-/// operator's intervention (shutdown, cancelled, time-out), the system's errors, configuration file.
-const PASSING: [&str; 7] = ["08", "40", "53", "55", "57", "58", "F0"];
+/// Beginnings of SQLSTATEs that may pass: connection, state of the transaction (its time-outs; a standby, or a primary that
+/// has become one: the next connection looks for another host), rollback (deadlock, serialisation), resources, object in
+/// use, lock not available, operator's intervention (shutdown, cancelled, time-out), the system's errors, configuration file.
+const PASSING: [&str; 12] =
+    ["08", "25", "40", "53000", "53100", "53200", "53300", "55006", "55P03", "57", "58", "F0"];
 
 /// What an error means that no single record is to blame for.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
@@ -40,9 +42,9 @@ pub(crate) fn deferred(error: Error) -> Result<String, StoreError> {
 /// server's own came from the connection; one about a value that we encode or decode is ours and does not pass.
 pub(crate) fn may_pass(error: &Error) -> bool {
     match error.code() {
-        // A standby, or a primary that has become one: the next connection looks for another host.
-        Some(code) if *code == SqlState::READ_ONLY_SQL_TRANSACTION => true,
-        Some(code) => PASSING.iter().any(|class| code.code().starts_with(class)),
+        // Whoever wrote the statement is to blame: it cannot run in a transaction, today or tomorrow.
+        Some(code) if *code == SqlState::ACTIVE_SQL_TRANSACTION => false,
+        Some(code) => PASSING.iter().any(|start| code.code().starts_with(start)),
         None => !is_ours(error),
     }
 }

@@ -4,14 +4,13 @@
 //! that transaction ends, so a batch that takes longer than its lease is still nobody else's.
 
 use model::{LogId, Seq, Timestamp};
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Transaction};
 
 use crate::batches::LaneStep;
 use crate::error::StoreError;
 use crate::events::{Claim, Lease};
 use crate::postgres::failure::failure;
-use crate::postgres::pool::Pool;
 
 const READ: &str = "SELECT log_id, applied, holder, until_us FROM eyas.batches_lease WHERE id = 1";
 const LOCKED: &str =
@@ -41,9 +40,7 @@ async fn query(client: &Client, sql: &str) -> Result<Lease, StoreError> {
 }
 
 /// Makes the claimant the consumer, or says why it is not.
-pub(crate) async fn claim(pool: &Pool, claim: Claim) -> Result<Lease, StoreError> {
-    let mut client = pool.get().await?;
-    let tx = client.begin().await?;
+pub(crate) async fn claim(tx: Transaction<'_>, claim: Claim) -> Result<Lease, StoreError> {
     let before = query(tx.client(), LOCKED).await?;
     if let Some(bound) = before.log.filter(|&bound| bound != claim.log) {
         return Err(StoreError::OtherLog { bound, log: claim.log });
@@ -69,9 +66,7 @@ pub(crate) async fn claim(pool: &Pool, claim: Claim) -> Result<Lease, StoreError
 }
 
 /// Binds the database to another log.
-pub(crate) async fn bind(pool: &Pool, log: LogId) -> Result<Lease, StoreError> {
-    let mut client = pool.get().await?;
-    let tx = client.begin().await?;
+pub(crate) async fn bind(tx: Transaction<'_>, log: LogId) -> Result<Lease, StoreError> {
     tx.execute_typed(BIND, &[(&log.to_string(), Type::TEXT)]).await.map_err(failure)?;
     let lease = read(tx.client()).await?;
     tx.commit().await.map_err(failure)?;

@@ -23,7 +23,7 @@ use crate::batches::{ApplyBatch, Batch, BatchState, BatchVerdict, LaneStep, RowE
 use crate::error::StoreError;
 use crate::postgres::copy_text::{self, CopyError};
 use crate::postgres::failure::failure;
-use crate::postgres::pool::Pool;
+use crate::postgres::pool::{Pool, UNBOUNDED};
 use crate::postgres::user_schema::{SETTINGS, qualified, quoted};
 use crate::postgres::{batch_rows, blame, lane};
 
@@ -100,6 +100,7 @@ async fn fill(tx: &Transaction<'_>, apply: &ApplyBatch) -> Result<(), CopyError>
     crash::at("batch.after_lease");
     batch_rows::insert(tx.client(), batch).await.map_err(CopyError::Feed)?;
     tx.batch_execute(SETTINGS).await?;
+    tx.batch_execute(UNBOUNDED).await?;
     tx.batch_execute(DEAD_CLIENT).await?;
     tx.batch_execute("SET CONSTRAINTS ALL DEFERRED").await?;
     let table = qualified(&batch.table);

@@ -9,7 +9,7 @@ use tokio_postgres::{Error, Transaction};
 
 use crate::error::StoreError;
 use crate::postgres::failure::failure;
-use crate::postgres::pool::Pool;
+use crate::postgres::pool::{Pool, UNBOUNDED};
 
 /// One step.
 struct Migration {
@@ -23,8 +23,10 @@ const MIGRATIONS: [Migration; 3] = [
     Migration { name: "batches", sql: include_str!("migrations/0003_batches.sql") },
 ];
 
-/// Held until the end of the transaction; the number spells `EyMi`.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(1165839721)";
+/// Held until the end of the transaction; the number spells `EyMi`. Another program's steps are waited for, however long
+/// they take; nothing else is.
+const LOCK: &str = "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(1165839721); \
+    SET LOCAL lock_timeout = '30s'";
 /// Creating a schema that is there wants a right that a careful administrator has not given.
 const PAST: &str = "DO $$ BEGIN \
     IF to_regnamespace('eyas') IS NULL THEN CREATE SCHEMA eyas; END IF; \
@@ -38,6 +40,7 @@ pub(crate) async fn run(pool: &Pool) -> Result<(), StoreError> {
     let tx = client.begin().await?;
     // A table of many millions of rows takes its time.
     tx.batch_execute("SET LOCAL statement_timeout = 0").await.map_err(failure)?;
+    tx.batch_execute(UNBOUNDED).await.map_err(failure)?;
     let past = read_past(&tx).await.map_err(setting_up)?;
     check(&past)?;
     for (at, migration) in MIGRATIONS.iter().enumerate().skip(past.len()) {

@@ -9,6 +9,7 @@
 //! | [`migrations`] | the schema `eyas`, step by step |
 //! | [`gate`] | whether the server is asked at all, and how it stands |
 //! | [`events`] | `EventStore`: which call runs where |
+//! | [`call`] | a call within a bound of its own |
 //! | [`lease`], [`turn`] | who consumes, and who else may write events |
 //! | [`apply`] | the consumer's transaction |
 //! | [`insert`] | records into the table, or the database's words against one |
@@ -52,6 +53,7 @@ mod batch_rows;
 mod batches;
 mod blame;
 mod burial;
+mod call;
 pub(crate) mod candidates;
 mod chunk;
 mod control;

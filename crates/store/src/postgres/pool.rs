@@ -32,6 +32,9 @@ const WRITING: &str = "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeo
     SET LOCAL jit = off; \
     SELECT set_config('synchronous_commit', 'on', true) \
     WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
+/// For transactions that take as long as they take. Servers before 17 do not know the setting.
+pub(crate) const UNBOUNDED: &str = "SELECT pg_catalog.set_config('transaction_timeout', '0', true) \
+    WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL";
 /// At the head of every one that reads.
 const READING: &str = "SET LOCAL statement_timeout = '10s'; \
     SET LOCAL idle_in_transaction_session_timeout = '60s'; \

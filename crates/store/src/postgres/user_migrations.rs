@@ -9,13 +9,15 @@ use tokio_postgres::{Client, Transaction};
 
 use crate::error::StoreError;
 use crate::postgres::failure::{failure, refusal};
-use crate::postgres::pool::Pool;
+use crate::postgres::pool::{Pool, UNBOUNDED};
 use crate::postgres::user_schema::SETTINGS;
 use crate::tables::UserMigration;
 use crate::user_migrations::{Ran, checksum, missing, title};
 
-/// `EyTa`: held until the transaction ends.
-const LOCK: &str = "SELECT pg_catalog.pg_advisory_xact_lock(1165579361)";
+/// `EyTa`: held until the transaction ends. Another instance's files are waited for, however long they take; nothing else
+/// is, unless a file says so.
+const LOCK: &str = "SET LOCAL lock_timeout = 0; SELECT pg_catalog.pg_advisory_xact_lock(1165579361); \
+    SET LOCAL lock_timeout = '30s'";
 
 const NOTE: &str = "INSERT INTO eyas.user_migrations (folder, name, checksum) VALUES ($1, $2, $3)";
 
@@ -30,6 +32,7 @@ pub(crate) async fn run(
     loop {
         let tx = client.begin().await?;
         tx.batch_execute(SETTINGS).await.map_err(failure)?;
+        tx.batch_execute(UNBOUNDED).await.map_err(failure)?;
         tx.batch_execute(LOCK).await.map_err(failure)?;
         let past = past(tx.client()).await?;
         let Some(&next) = missing(&past, migrations)?.first() else { return Ok(ran) };

@@ -28,7 +28,14 @@ fn an_address_is_read_as_libpq_reads_it_and_never_shows_its_password() {
     assert_eq!(address.config.get_password(), Some("s3cret".as_bytes()));
     assert_eq!(address.shown(), "a:5432,b:5433/d");
     assert!(!format!("{address:?}").contains("inside"));
-    for url in ["postgres://u@a/d?sslmode=maybe", "postgres:///d", "postgres://u@a/d?no_such=1"] {
+    let of = |query: &str| read(&format!("postgres://u@a/d?{query}")).unwrap().trusting;
+    let roots = Some(std::path::PathBuf::from("/my certs/ä%.pem"));
+    let authority = Trusting::Authority { roots, checks_name: false };
+    assert_eq!(of("sslrootcert=/my%20certs/%C3%a4%25.pem&sslmode=require"), authority);
+    assert_eq!(of("sslmode=require"), Trusting::Anybody);
+    let half = "postgres://u@a/d?sslrootcert=100%2";
+    let other = "postgres://u@a/d?sslmode=maybe";
+    for url in [half, other, "postgres:///d", "postgres://u@a/d?no_such=1"] {
         let error = read(url).unwrap_err().to_string();
         assert!(error.contains("store.url") && !error.contains("s3cret"), "{url}: {error}");
     }

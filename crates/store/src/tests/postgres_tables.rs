@@ -219,6 +219,81 @@ async fn a_right_that_is_missing_is_no_batchs_fault() {
     let other = PostgresStore::open(options).await.unwrap();
     let apply = apply_of(step(&*store).await, batch("b1", "ports", 1), "code,name", rows(&["A,a"]));
     let res = other.apply_batch(apply).await;
-    assert!(matches!(res, Err(StoreError::Unavailable(_))), "{res:?}");
+    assert!(matches!(res, Err(StoreError::Unusable(_))), "{res:?}");
     assert_eq!(store.batch("b1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_table_or_a_column_that_is_missing_is_no_batchs_fault_and_what_a_trigger_lacks_is() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    let before = step(&*store).await.expected;
+    for (table, columns, missing) in
+        [("ports", "code,colour", "colour"), ("gone", "code,name", "gone")]
+    {
+        let res = load(&*store, batch("b1", table, 1), columns, &["A,a"]).await;
+        let Err(StoreError::Unusable(words)) = res else { panic!("{res:?}") };
+        assert!(words.contains(missing), "{words}");
+    }
+    assert_eq!(store.batch("b1").await.unwrap(), None);
+    assert_eq!(store.lane().await.unwrap().applied, before);
+    database.sql(
+        "CREATE FUNCTION lacks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+            INSERT INTO nowhere VALUES (1); RETURN NEW; END $$; \
+         CREATE TRIGGER lacks BEFORE INSERT ON ports FOR EACH ROW EXECUTE FUNCTION lacks()",
+    );
+    let (rejected, errors) = refused(&*store, batch("b2", "ports", 1), "code,name", &["A,a"]).await;
+    assert_eq!(errors, ["1 2  database"]);
+    assert!(rejected.detail.unwrap().contains("nowhere"));
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_emptied_rejects_its_replacement() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    database.sql("CREATE TABLE days (day date); CREATE PUBLICATION p FOR TABLE days");
+    loaded(&*store, batch("b2", "days", 1), "day", &["2026-11-21"]).await;
+    let replace = Batch { mode: TableMode::Replace, ..batch("b3", "days", 1) };
+    let (rejected, _) = refused(&*store, replace, "day", &["2026-11-22"]).await;
+    assert!(rejected.detail.unwrap().contains("55000"));
+}
+
+#[tokio::test]
+async fn what_may_pass_is_told_by_its_code() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    let apply = async |id: &str, code: &str| {
+        database.sql(&format!(
+            "CREATE OR REPLACE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$; \
+             CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON ports FOR EACH ROW EXECUTE FUNCTION fails()"
+        ));
+        load(&*store, batch(id, "ports", 1), "code,name", &["A,a"]).await
+    };
+    for code in ["25006", "25P03", "25P04", "40001", "53100", "53300", "55006", "55P03", "57014"] {
+        let res = apply(code, code).await;
+        assert!(matches!(res, Err(StoreError::Unavailable(_))), "{code}: {res:?}");
+    }
+    for code in ["25001", "53400", "55000", "55P04"] {
+        let res = apply(code, code).await;
+        assert!(matches!(res, Ok(BatchVerdict::Rejected(_))), "{code}: {res:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_our_transactions_tell_the_planner_is_not_about_the_users_tables() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    let shown = "concat_ws(' ', current_setting('enable_seqscan'), current_setting('enable_bitmapscan'), \
+        current_setting('enable_sort'), current_setting('lock_timeout'))";
+    let sql = format!(
+        "CREATE TABLE told AS SELECT {shown} AS found; CREATE TABLE days (day date); \
+         CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+            INSERT INTO told SELECT {shown}; RETURN NEW; END $$; \
+         CREATE TRIGGER tell BEFORE INSERT ON days FOR EACH ROW EXECUTE FUNCTION tell();"
+    );
+    let tables = migration("0001_tables", crate::tests::conformance::batch_sample::TABLES);
+    store.migrate_tables(vec![tables, migration("0002_days", &sql)]).await.unwrap();
+    loaded(&*store, batch("b1", "days", 1), "day", &["2026-11-21"]).await;
+    assert_eq!(database.sql("SELECT DISTINCT found FROM told").trim(), "on on on 30s");
 }

@@ -232,3 +232,18 @@ async fn a_migration_cannot_touch_what_is_ours() {
             .await;
     assert_eq!(errors, ["1 2 /dest foreign_key"], "foreign keys are on again");
 }
+
+#[tokio::test]
+async fn what_a_batch_does_not_fit_rejects_it() {
+    let (store, _dir) = ready().await;
+    let store = &*store;
+    prepare(store).await;
+    // The table was changed after the batch came in.
+    let (rejected, errors) =
+        refused(store, batch("b1", "ports", 1), "code,colour", &["A,red"]).await;
+    assert_eq!(errors, ["0 0  database"]);
+    assert!(rejected.detail.unwrap().contains("colour"));
+    let (rejected, errors) = refused(store, batch("b2", "gone", 1), "code,name", &["A,a"]).await;
+    assert_eq!(errors, ["0 0  database"]);
+    assert!(rejected.detail.unwrap().contains("gone"));
+}

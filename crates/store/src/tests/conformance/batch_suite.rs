@@ -11,7 +11,6 @@ macro_rules! every_batch_promise {
             batches::replace_leaves_only_the_new_rows,
             batches::a_duplicate_names_its_row,
             batches::a_bad_value_names_its_row,
-            batches::what_a_batch_does_not_fit_rejects_it,
             batches::a_bounded_number_of_bad_rows_is_named,
             batches::columns_that_are_left_out_take_their_default,
             batches::a_batch_of_no_rows_is_a_batch,

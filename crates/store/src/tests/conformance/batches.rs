@@ -100,18 +100,6 @@ pub(crate) async fn a_bad_value_names_its_row<S: BatchStore + TableStore>(store:
     loaded(store, batch("b5", "prices", 1), PRICES, &[good]).await;
 }
 
-pub(crate) async fn what_a_batch_does_not_fit_rejects_it<S: BatchStore + TableStore>(store: &S) {
-    prepare(store).await;
-    // The table was changed after the batch came in.
-    let (rejected, errors) =
-        refused(store, batch("b1", "ports", 1), "code,colour", &["A,red"]).await;
-    assert_eq!(errors, ["0 0  database"]);
-    assert!(rejected.detail.unwrap().contains("colour"));
-    let (rejected, errors) = refused(store, batch("b2", "gone", 1), PORTS, &["A,a"]).await;
-    assert_eq!(errors, ["0 0  database"]);
-    assert!(rejected.detail.unwrap().contains("gone"));
-}
-
 pub(crate) async fn a_bounded_number_of_bad_rows_is_named<S: BatchStore + TableStore>(store: &S) {
     prepare(store).await;
     let make = |nth: u64| -> Row { fields(&format!("slug-{nth},nowhere-{nth}")) };
