@@ -39,6 +39,8 @@ pub struct LaneOptions {
     pub lease: Duration,
     /// Longest pause between two tries when the database does not answer.
     pub retry_max: Duration,
+    /// Pause between two tries when the database cannot be used: a person has to mend it first.
+    pub refused_retry: Duration,
     /// How often an idle lane looks for uploads that nobody goes on with, and for a database that has lost batches.
     pub look_every: Duration,
 }

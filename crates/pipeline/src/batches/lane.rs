@@ -39,7 +39,9 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// Why the loop was left.
 enum Halt {
     Retry(String),
-    /// A person has to look.
+    /// The database has to be mended by a person; tried again slowly.
+    Blocked(String),
+    /// A person has to look, and a start decides.
     Alarm(String),
 }
 
@@ -73,12 +75,12 @@ impl Lane {
 
     /// Works until `shutdown`; what is being applied then goes on until it is over or `stop`. The rest stays in the log.
     pub async fn run(mut self, shutdown: CancellationToken, stop: CancellationToken) {
-        let mut pause = RETRY_FIRST;
+        let (mut pause, mut is_blocked) = (RETRY_FIRST, false);
         loop {
             let applied_before = self.desk.registry.with(|state| state.applied);
-            let Err(halt) = self.follow(&shutdown, &stop).await else { return };
+            let Err(halt) = self.follow(&shutdown, &stop, is_blocked).await else { return };
             if self.desk.registry.with(|state| state.applied) > applied_before {
-                pause = RETRY_FIRST;
+                (pause, is_blocked) = (RETRY_FIRST, false);
             }
             match halt {
                 Halt::Retry(reason) => {
@@ -90,6 +92,17 @@ impl Lane {
                     }
                     pause = (pause * 2).min(self.desk.options.retry_max);
                 }
+                Halt::Blocked(reason) => {
+                    let retry_s = self.desk.options.refused_retry.as_secs_f64();
+                    error!(%reason, retry_s, "the lane of batches has stopped; its log goes on and keeps every batch");
+                    let reason = format!("{reason} (tried again every {retry_s} s)");
+                    self.set_state(ConsumerState::Stopped { reason });
+                    tokio::select! {
+                        () = shutdown.cancelled() => return,
+                        () = time::sleep(self.desk.options.refused_retry) => {}
+                    }
+                    is_blocked = true;
+                }
                 Halt::Alarm(reason) => {
                     error!(%reason, "the lane of batches has stopped; its log goes on and keeps every batch");
                     self.set_state(ConsumerState::Stopped { reason });
@@ -99,17 +112,21 @@ impl Lane {
         }
     }
 
+    /// `was_blocked`: the alarm stays until a decision was carried out, or there is none to be.
     async fn follow(
         &mut self,
         shutdown: &CancellationToken,
         stop: &CancellationToken,
+        was_blocked: bool,
     ) -> Result<(), Halt> {
         let lease = self.elect().await.map_err(|error| match error {
             Elect::Store(error) => halt(error),
             Elect::Mismatch(text) => Halt::Alarm(text),
         })?;
         self.go_on_from(lease.applied).await?;
-        self.set_state(ConsumerState::Running);
+        if !was_blocked || self.desk.registry.with(|state| state.decisions.is_empty()) {
+            self.set_state(ConsumerState::Running);
+        }
         let desk = Arc::clone(&self.desk);
         loop {
             self.trim().await?;
@@ -129,6 +146,7 @@ impl Lane {
                 desk.registry.change(State::put_back);
             }
             done?;
+            self.set_state(ConsumerState::Running);
         }
     }
 
@@ -398,7 +416,8 @@ fn take_over(state: &mut State, found: Found, applied: Seq) {
 
 fn halt(error: StoreError) -> Halt {
     match error {
-        StoreError::OtherLog { .. } | StoreError::Unusable(_) => Halt::Alarm(error.to_string()),
+        StoreError::OtherLog { .. } => Halt::Alarm(error.to_string()),
+        StoreError::Unusable(_) => Halt::Blocked(error.to_string()),
         error => Halt::Retry(error.to_string()),
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn options() -> LaneOptions {
         idle_max: Duration::from_hours(24),
         lease: Duration::from_secs(30),
         retry_max: Duration::from_millis(200),
+        refused_retry: Duration::from_millis(50),
         look_every: Duration::from_millis(50),
     }
 }

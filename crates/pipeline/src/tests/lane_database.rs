@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batches::desk::LaneOptions;
 use crate::batches::rules::RowFormat;
+use crate::meters::ConsumerState;
 use crate::tests::lane::{Bench, WAIT, options, send, wish};
 
 fn port(code: &str) -> String {
@@ -54,4 +55,25 @@ async fn an_idle_lane_gives_a_database_that_went_back_in_time_what_it_lost() {
     assert_eq!(applied, batches.standing().last);
     shutdown.cancel();
     running.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lane_whose_database_cannot_be_used_says_so_and_goes_on_once_it_is_mended() {
+    let bench = Bench::new().await;
+    let lane = bench.run().await;
+    let db = database(&bench);
+    db.execute_batch("ALTER TABLE eyas_lease RENAME TO away").unwrap();
+    let has_stopped = || {
+        let state = lane.batches.standing().consumer;
+        matches!(state, ConsumerState::Stopped { reason } if reason.contains("tried again every"))
+    };
+    until("the lane says that it has stopped", has_stopped).await;
+    let taken = send(&lane.batches, wish("ports", RowFormat::Ndjson), &port("A")).await.unwrap();
+    assert!(has_stopped() && bench.ports().is_empty());
+    db.execute_batch("ALTER TABLE away RENAME TO eyas_lease").unwrap();
+    lane.over(&taken.batch.batch.id).await;
+    assert_eq!(bench.ports(), ["A"]);
+    let is_running = || lane.batches.standing().consumer == ConsumerState::Running;
+    until("the lane runs again", is_running).await;
+    lane.stop().await;
 }

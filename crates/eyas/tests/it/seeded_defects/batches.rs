@@ -196,6 +196,7 @@ fn lane_options() -> LaneOptions {
         idle_max: Duration::from_hours(24),
         lease: Duration::from_secs(30),
         retry_max: Duration::from_millis(200),
+        refused_retry: Duration::from_millis(50),
         look_every: Duration::from_millis(50),
     }
 }
