@@ -150,6 +150,12 @@ where
         let _ = edge.limiter.admit(&principal, client)?;
     }
     if let Some((query, is_csv)) = edge.queries.find(path) {
+        // What is public costs the database as much as what is not.
+        if let (None, Some(client)) = (principal.identity(), client)
+            && principal.refusal().is_some()
+        {
+            let _ = edge.limiter.admit_guest(client)?;
+        }
         let coding = encoding::accepted(request.headers());
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
         let asked = Asked { method, uri, headers, is_csv };

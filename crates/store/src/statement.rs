@@ -154,9 +154,8 @@ impl Statement {
         let end = reader.read()?;
         let Reader { first_word, found, .. } = reader;
         let first_word = first_word.ok_or(StatementError::Empty)?;
-        if !first_word.is_empty()
-            && !READING.iter().any(|word| word.eq_ignore_ascii_case(first_word))
-        {
+        // Nothing that reads begins with anything but a word; what is no gap to us may be one to a server.
+        if !READING.iter().any(|word| word.eq_ignore_ascii_case(first_word)) {
             return Err(StatementError::NotReading { word: first_word.chars().take(40).collect() });
         }
         let number =

@@ -98,7 +98,7 @@ impl Limiter {
     }
 
     /// A request of somebody who needs no token.
-    fn admit_guest(&self, client: IpAddr) -> Result<Purse<'_>, Problem> {
+    pub(crate) fn admit_guest(&self, client: IpAddr) -> Result<Purse<'_>, Problem> {
         let Some(quota) = self.rates.per_address else { return Ok(Purse(None)) };
         let bucket = self.guests.bucket(client);
         bucket.take(quota, self.now()).map_err(|wait| {

@@ -272,6 +272,10 @@ impl RowSink for Receiver {
         let mut places = Vec::with_capacity(members.len());
         let is_first = self.columns.is_none();
         for (name, raw) in members {
+            // A row of a megabyte may be wrong a hundred thousand times; so many are told, and each costs a sentence.
+            if wrongs.len() >= ERRORS_OF_ROW_MAX {
+                break;
+            }
             let Some(&at) = self.by_name.get(&*name) else {
                 wrongs.push((pointer(&name), "unknown_column", self.unknown(&name)));
                 continue;
@@ -302,7 +306,7 @@ impl RowSink for Receiver {
     }
 
     fn header(&mut self, line: u64, fields: Record<'_>) -> bool {
-        let mut places = Vec::new();
+        let (mut places, mut n_wrong) = (Vec::new(), 0);
         for field in fields.fields() {
             let name = String::from_utf8_lossy(field);
             let wrong = match self.by_name.get(&*name) {
@@ -321,6 +325,10 @@ impl RowSink for Receiver {
             if let Some((rule, detail)) = wrong {
                 self.error(0, line, pointer(&name), rule, detail);
                 self.is_broken = true;
+                n_wrong += 1;
+            }
+            if n_wrong == ERRORS_OF_ROW_MAX {
+                break;
             }
         }
         if !self.is_broken {
