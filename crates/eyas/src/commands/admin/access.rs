@@ -9,7 +9,7 @@
 //!
 //! Invariant: whichever way it is, the same gateway answers the same requests.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -52,6 +52,8 @@ pub(crate) struct Access {
     pub(crate) json: bool,
     /// The server goes on after this command.
     pub(crate) is_lasting: bool,
+    /// The data directory whose server is asked over its socket.
+    data_dir: Option<PathBuf>,
 }
 
 /// Runs `command` with a way to the API.
@@ -63,7 +65,7 @@ pub(crate) async fn with(
     let (mut config, is_made) = match target {
         Target::Server(server) => {
             let client = Client::new(&server)?;
-            let access = Access { client, url: server.url, json, is_lasting: true };
+            let access = Access { client, url: server.url, json, is_lasting: true, data_dir: None };
             return command(&access).await;
         }
         Target::Directory { config, is_made } => (*config, is_made),
@@ -79,11 +81,13 @@ pub(crate) async fn with(
     match find(&config.data_dir).await? {
         Found::Server(url) => {
             let client = admin_socket::client(&config.data_dir);
-            command(&Access { client, url, json, is_lasting: true }).await
+            let data_dir = Some(config.data_dir);
+            command(&Access { client, url, json, is_lasting: true, data_dir }).await
         }
         Found::Nobody(_lock) => {
             let command = async |client: Client, url: &str| {
-                command(&Access { client, url: url.to_owned(), json, is_lasting: false }).await
+                let url = url.to_owned();
+                command(&Access { client, url, json, is_lasting: false, data_dir: None }).await
             };
             serve::briefly(config, command).await
         }
@@ -141,7 +145,15 @@ impl Access {
     ) -> Result<Reply, CommandError> {
         let body = body.map(serde_json::to_vec).transpose().context("a body is always JSON")?;
         let body = body.map(Bytes::from);
-        let answer = self.client.call(method, path, body).await;
+        let begun = Instant::now();
+        let answer = loop {
+            let answer = self.client.call(method.clone(), path, body.clone()).await;
+            // Between two servers of a hand-over there is no socket; nothing has been sent then.
+            if !matches!(answer, Err(ClientError::Connect(_))) || !self.is_held(begun) {
+                break answer;
+            }
+            tokio::time::sleep(LOOK).await;
+        };
         let answer = answer.map_err(|error| match error {
             ClientError::Connect(cause) => self.client.unreachable(&cause),
             error => CommandError::Unreachable(format!(
@@ -150,6 +162,12 @@ impl Access {
             )),
         })?;
         reply(answer)
+    }
+
+    /// Whether a process still has the data directory, and may yet answer at its socket.
+    fn is_held(&self, begun: Instant) -> bool {
+        let holder = self.data_dir.as_deref().map(lock::holder);
+        begun.elapsed() < WAIT_MAX && matches!(holder, Some(Ok(Some(_))))
     }
 
     /// Gets.
