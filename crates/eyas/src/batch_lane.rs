@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use pipeline::{Batches, Compiled, Lane, LaneOptions, TableRules};
 use queue::{Queue, QueueError};
-use store::{Stores, Table};
+use store::{Dialect, Stores, Table};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,6 @@ use tokio_util::task::TaskTracker;
 use tracing::info;
 
 use crate::config::Config;
-use crate::dialect::Dialect;
 use crate::exit::CommandError;
 use crate::refusals::{poison, refused_log, refused_pair};
 use crate::tables_config::ConfiguredTable;

@@ -41,7 +41,6 @@ mod config;
 mod data_dir;
 mod descriptors;
 mod dial;
-mod dialect;
 mod exit;
 mod handover;
 mod listen;

@@ -21,9 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{Queries, QueryAccess, QueryOptions, QueryParam, check_path, parse_kind, read_param};
-use store::{STATEMENT_BYTES_MAX, STATEMENT_PARAMS_MAX, SqlLimits, SqlParam, Statement};
+use store::{Dialect, STATEMENT_BYTES_MAX, STATEMENT_PARAMS_MAX, SqlLimits, SqlParam, Statement};
 
-use crate::dialect::Dialect;
 use crate::spelling::nearest;
 use crate::units;
 

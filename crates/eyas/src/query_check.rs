@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use store::{SqlError, SqlReader};
+use store::{Dialect, SqlError, SqlReader};
 
-use crate::dialect::Dialect;
 use crate::queries_config::ConfiguredQuery;
 
 /// One thing that is wrong.

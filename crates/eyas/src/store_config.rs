@@ -16,9 +16,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pipeline::Keep;
-use store::PostgresOptions;
+use store::{Dialect, PostgresOptions};
 
-use crate::dialect::Dialect;
 use crate::units;
 
 /// Connections for readers and administration.

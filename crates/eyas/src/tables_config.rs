@@ -21,9 +21,8 @@ use std::collections::btree_map::Entry;
 use std::path::{Component, Path};
 
 use pipeline::{Compiled, SCHEMA_BYTES_MAX};
-use store::{SchemaText, TableMode, UserMigration};
+use store::{Dialect, SchemaText, TableMode, UserMigration};
 
-use crate::dialect::Dialect;
 use crate::spelling::nearest;
 
 /// How the name of a migration ends.

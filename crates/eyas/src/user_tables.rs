@@ -1,10 +1,9 @@
 //! The user's tables at a start: their migrations run, then the database says what their columns take.
 
 use anyhow::Context as _;
-use store::{Stores, Table};
+use store::{Dialect, Stores, Table};
 use tracing::info;
 
-use crate::dialect::Dialect;
 use crate::tables_config::{ConfiguredTable, TablesConfig};
 
 /// Runs the migrations that have not run yet, a line of the log for each, and describes the configured tables, in their

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use store::TableMode;
+use store::{Dialect, TableMode};
 use tempfile::TempDir;
 
 use crate::cli::Overrides;
 use crate::config;
-use crate::dialect::Dialect;
 use crate::tables_config::TablesConfig;
 
 /// A folder with these files, and the configuration among them.
