@@ -142,17 +142,9 @@ impl Client {
         path: &str,
         body: Option<Bytes>,
     ) -> Result<Answer, ClientError> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .header(ACCEPT, "application/json, application/problem+json");
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        let request = request.body(Outgoing::whole(body.unwrap_or_default()));
-        let request = request.map_err(|error| ClientError::Connect(error.to_string()))?;
-        let answer = async { Answer::read(self.send(request).await?).await };
-        tokio::time::timeout(ANSWER_WAIT, answer).await.unwrap_or_else(|_| Err(no_answer()))
+        let kind = [(CONTENT_TYPE.as_str(), "application/json")];
+        let headers = if body.is_some() { &kind[..] } else { &[] };
+        self.ask(method, path, headers, body.unwrap_or_default()).await
     }
 
     /// Posts `body` to `path` (with its query) and reads the whole answer.
@@ -162,15 +154,8 @@ impl Client {
         content_type: &'static str,
         body: Bytes,
     ) -> Result<Answer, ClientError> {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("{}{path}", self.base))
-            .header(CONTENT_TYPE, content_type)
-            .header(ACCEPT, "application/json, application/problem+json")
-            .body(Outgoing::whole(body))
-            .map_err(|error| ClientError::Connect(error.to_string()))?;
-        let answer = async { Answer::read(self.send(request).await?).await };
-        tokio::time::timeout(ANSWER_WAIT, answer).await.unwrap_or_else(|_| Err(no_answer()))
+        let headers = [(CONTENT_TYPE.as_str(), content_type)];
+        self.ask(Method::POST, path, &headers, body).await
     }
 
     /// Asks with any method, headers and body, and reads the whole answer.
@@ -178,7 +163,7 @@ impl Client {
         &self,
         method: Method,
         path: &str,
-        headers: &[(&'static str, &str)],
+        headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<Answer, ClientError> {
         let mut request = Request::builder()
