@@ -12,6 +12,7 @@ use tokio_postgres::types::Type;
 
 use crate::error::StoreError;
 use crate::events::{Extent, GET_EVENTS_MAX, Listed, Order, Page, PageQuery};
+use crate::filling::Filling;
 use crate::postgres::failure::failure;
 use crate::postgres::filter::condition;
 use crate::postgres::nul::without_nul;
@@ -20,8 +21,6 @@ use crate::postgres::walk::{Walk, walk};
 
 /// Most rows that one page tests against its filter.
 pub(crate) const ROWS_READ_MAX: usize = 20_000;
-/// Most bytes of `data` that previews may make the database read for one page.
-const PREVIEWED_BYTES_MAX: u64 = 64 << 20;
 /// Most events of one page, whatever its limit.
 const PAGE_EVENTS_MAX: usize = 10_000;
 
@@ -50,32 +49,6 @@ pub(crate) async fn read_page(
     };
     let walked = walk(tx, &wanted, &mut take).await?;
     Ok(Page { events: filling.events, next: walked.next })
-}
-
-/// A page under way.
-struct Filling {
-    extent: Extent,
-    limit: usize,
-    events: Vec<Listed>,
-    n_bytes: usize,
-    /// Bytes that were read for the sake of their beginnings.
-    n_previewed: u64,
-}
-
-impl Filling {
-    fn is_full(&self) -> bool {
-        self.events.len() == self.limit
-            || self.n_bytes >= self.extent.bytes_max
-            || self.n_previewed >= PREVIEWED_BYTES_MAX
-    }
-
-    fn add(&mut self, listed: Listed) {
-        self.n_bytes += listed.event.record().len();
-        if self.extent.data_bytes_max.is_some() {
-            self.n_previewed += listed.data_bytes;
-        }
-        self.events.push(listed);
-    }
 }
 
 /// The wanted events whose id is exactly what the filter searches for, in the order of the walk.

@@ -3,7 +3,6 @@
 //! Invariant: no slice holds its snapshot for longer than it takes to test [`SLICE_ROWS`]`.1` rows, so the write-ahead
 //! log is never held back by a long answer.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,9 +12,8 @@ use rusqlite::Row;
 
 use crate::error::StoreError;
 use crate::events::{Extent, Listed, Order, PageQuery};
-use crate::explore::{
-    Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment,
-};
+use crate::explore::{Effort, Examined, ExploreStore, Facets, Moment};
+use crate::label_counts::Label;
 use crate::sqlite::failure::failure;
 use crate::sqlite::page;
 use crate::sqlite::store::SqliteStore;
@@ -25,8 +23,6 @@ use crate::sqlite::walk::{Walk, walk};
 const SLICE_ROWS: (usize, usize) = (2_000, 20_000);
 /// A slice that took less may be followed by one twice as long.
 const SLICE_TIME: Duration = Duration::from_millis(25);
-/// Most different values of one facet that are counted. Where there are more, the answer is not complete.
-const VALUES_MAX: usize = 10_000;
 
 /// What a walk adds up.
 trait Tally: Send + 'static {
@@ -170,40 +166,5 @@ impl Tally for Sums {
             self.n_invalid += 1;
         }
         Ok(())
-    }
-}
-
-/// How often each value of one label was seen.
-#[derive(Default)]
-struct Label {
-    n_without: u64,
-    counts: HashMap<Box<str>, u64>,
-    /// There were more values than are counted.
-    is_cut: bool,
-}
-
-impl Label {
-    fn add(&mut self, value: Option<&str>) {
-        let Some(value) = value else {
-            self.n_without += 1;
-            return;
-        };
-        if let Some(count) = self.counts.get_mut(value) {
-            *count += 1;
-        } else if self.counts.len() < VALUES_MAX {
-            self.counts.insert(value.into(), 1);
-        } else {
-            self.is_cut = true;
-        }
-    }
-
-    fn top(self) -> Vec<FacetValue> {
-        let values = self.counts.into_iter().map(|(value, count)| (Some(value.into()), count));
-        let without = (self.n_without > 0).then_some((None, self.n_without));
-        let mut all: Vec<FacetValue> =
-            values.chain(without).map(|(value, count)| FacetValue { value, count }).collect();
-        all.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
-        all.truncate(FACET_VALUES_MAX);
-        all
     }
 }

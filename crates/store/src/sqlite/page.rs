@@ -8,6 +8,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use crate::error::StoreError;
 use crate::events::{Extent, GET_EVENTS_MAX, Listed, Order, Page, PageQuery};
+use crate::filling::Filling;
 use crate::sqlite::failure::failure;
 use crate::sqlite::filter::condition;
 use crate::sqlite::rows;
@@ -15,8 +16,6 @@ use crate::sqlite::walk::{Walk, walk};
 
 /// Most rows that one page tests against its filter.
 pub(crate) const ROWS_READ_MAX: usize = 20_000;
-/// Most bytes of `data` that previews may make the database read for one page.
-const PREVIEWED_BYTES_MAX: u64 = 64 << 20;
 /// Most events of one page, whatever its limit.
 const PAGE_EVENTS_MAX: usize = 10_000;
 
@@ -55,32 +54,6 @@ pub(crate) fn read_page(
         Ok(has_room)
     })?;
     Ok(Page { events: filling.events, next: walked.next })
-}
-
-/// A page under way.
-struct Filling {
-    extent: Extent,
-    limit: usize,
-    events: Vec<Listed>,
-    n_bytes: usize,
-    /// Bytes that were read for the sake of their beginnings.
-    n_previewed: u64,
-}
-
-impl Filling {
-    fn is_full(&self) -> bool {
-        self.events.len() == self.limit
-            || self.n_bytes >= self.extent.bytes_max
-            || self.n_previewed >= PREVIEWED_BYTES_MAX
-    }
-
-    fn add(&mut self, listed: Listed) {
-        self.n_bytes += listed.event.record().len();
-        if self.extent.data_bytes_max.is_some() {
-            self.n_previewed += listed.data_bytes;
-        }
-        self.events.push(listed);
-    }
 }
 
 /// The wanted events whose id is exactly what the filter searches for, in the order of the walk.
