@@ -101,7 +101,10 @@ pub(crate) async fn find(
     place: &str,
     values: &[Value<'_>],
 ) -> Result<Option<Batch>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM eyas.batches WHERE {place} ORDER BY id DESC LIMIT 1");
+    // A planner without statistics would walk all batches in the order of their ids.
+    let sql = format!(
+        "SELECT {COLUMNS} FROM (SELECT * FROM eyas.batches WHERE {place} OFFSET 0) AS b ORDER BY id DESC LIMIT 1"
+    );
     let rows = client.query_typed(&sql, values).await.map_err(failure)?;
     rows.first().map(read).transpose()
 }

@@ -13,16 +13,18 @@ use crate::postgres::filter::Value;
 use crate::postgres::nul::without_nul;
 use crate::postgres::rows;
 
-/// Bytes 20 to 35 of a record are the content hash, little-endian.
-const FIND: &str = "SELECT k.nth, e.seq, e.content_hash, d.seq, d.hash \
+/// Bytes 20 to 35 of a record are the content hash, little-endian. `OFFSET 0` and `|| ''` keep every index away but those of
+/// ids, as in all statements by key: a planner without statistics walks a whole stream, or the whole table in the order of `seq`.
+pub(crate) const FIND: &str = "SELECT k.nth, e.seq, e.content_hash, d.seq, d.hash \
     FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS k (id, stream, application, nth) \
     LEFT JOIN LATERAL (SELECT seq, content_hash FROM eyas.events WHERE id = k.id AND stream = k.stream \
         AND coalesce(application, '') = k.application OFFSET 0) AS e ON true \
-    LEFT JOIN LATERAL (SELECT seq, substr(record, 21, 16) AS hash FROM eyas.dead_letters WHERE id = k.id \
-        AND stream = k.stream AND coalesce(application, '') = k.application AND reason = 'refused' \
-        AND state <> 'replayed' AND e.seq IS NULL ORDER BY seq LIMIT 1) AS d ON true";
+    LEFT JOIN LATERAL (SELECT seq, hash FROM (SELECT seq, substr(record, 21, 16) AS hash \
+        FROM eyas.dead_letters WHERE id = k.id AND stream || '' = k.stream \
+        AND coalesce(application, '') = k.application AND reason = 'refused' AND state <> 'replayed' \
+        AND e.seq IS NULL OFFSET 0) AS kept ORDER BY seq LIMIT 1) AS d ON true";
 
-const OWNERS: &str = "SELECT k.nth, e.seq, e.content_hash \
+pub(crate) const OWNERS: &str = "SELECT k.nth, e.seq, e.content_hash \
     FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS k (id, stream, application, nth) \
     CROSS JOIN LATERAL (SELECT seq, content_hash FROM eyas.events WHERE id = k.id AND stream = k.stream \
         AND coalesce(application, '') = k.application OFFSET 0) AS e";
@@ -31,6 +33,16 @@ const FATES: &str = "SELECT k.nth, (SELECT valid FROM eyas.events e WHERE e.seq 
     EXISTS (SELECT FROM eyas.dead_letters d WHERE d.seq = k.seq AND state <> 'replayed') \
     FROM unnest($1::bigint[]) WITH ORDINALITY AS k (seq, nth)";
 
+/// Values: id, application, stream.
+pub(crate) fn get_sql() -> String {
+    format!(
+        "SELECT {} FROM (SELECT * FROM eyas.events WHERE id = $1 \
+            AND ($2::text IS NULL OR coalesce(application, '') = $2) \
+            AND ($3::text IS NULL OR stream = $3) OFFSET 0) AS e ORDER BY seq LIMIT {GET_EVENTS_MAX}",
+        rows::COLUMNS
+    )
+}
+
 /// All events with this id, oldest first.
 pub(crate) async fn get(
     client: &Client,
@@ -38,11 +50,7 @@ pub(crate) async fn get(
     application: Option<&str>,
     stream: Option<&str>,
 ) -> Result<Vec<Stored>, StoreError> {
-    let sql = format!(
-        "SELECT {} FROM eyas.events WHERE id = $1 AND ($2::text IS NULL OR coalesce(application, '') = $2) \
-         AND ($3::text IS NULL OR stream = $3) ORDER BY seq LIMIT {GET_EVENTS_MAX}",
-        rows::COLUMNS
-    );
+    let sql = get_sql();
     let (id, application) = (without_nul(id), application.map(without_nul));
     let stream = stream.map(without_nul);
     let values: [Value<'_>; 3] =

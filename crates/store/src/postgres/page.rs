@@ -51,6 +51,15 @@ pub(crate) async fn read_page(
     Ok(Page { events: filling.events, next: walked.next })
 }
 
+/// Values: id, those of the condition. Nothing but the id may choose the index.
+pub(crate) fn named_sql(columns: &str, condition: &str, direction: &str, limit: usize) -> String {
+    format!(
+        "SELECT {columns} FROM (SELECT * FROM eyas.events WHERE id = $1 OFFSET 0) AS events \
+         WHERE {condition} ORDER BY seq {direction} LIMIT {}",
+        limit.min(GET_EVENTS_MAX)
+    )
+}
+
 /// The wanted events whose id is exactly what the filter searches for, in the order of the walk.
 pub(crate) async fn named(
     tx: &Transaction<'_>,
@@ -60,12 +69,7 @@ pub(crate) async fn named(
     let Some(search) = &query.filter.search else { return Ok(Vec::new()) };
     let condition = condition(&query.filter, 1);
     let direction = if query.order == Order::Asc { "ASC" } else { "DESC" };
-    let sql = format!(
-        "SELECT {} FROM eyas.events WHERE id = $1 AND {} ORDER BY seq {direction} LIMIT {}",
-        rows::columns(extent),
-        condition.sql,
-        query.limit.min(GET_EVENTS_MAX)
-    );
+    let sql = named_sql(&rows::columns(extent), &condition.sql, direction, query.limit);
     let id = without_nul(search.given());
     let values = condition.values_behind(&[(&id, Type::TEXT)]);
     let found = tx.query_typed_raw(&sql, values).await.map_err(failure)?;

@@ -79,7 +79,10 @@ CREATE TABLE eyas.dead_letters (
 );
 -- A conflict that was sent again is the same dead letter. Bytes 20 to 35 of a record are the event's content hash.
 CREATE INDEX dead_letters_content
-    ON eyas.dead_letters (id, stream, coalesce(application, ''), substr(record, 21, 16));
+    ON eyas.dead_letters (id, coalesce(application, ''), substr(record, 21, 16), stream);
+-- What was refused keeps its id.
+CREATE INDEX dead_letters_keepers ON eyas.dead_letters (id, coalesce(application, ''), stream, seq)
+    WHERE reason = 'refused' AND state <> 'replayed';
 -- Groups and counts are answered from this alone: the records are large.
 CREATE INDEX dead_letters_groups
     ON eyas.dead_letters (state, reason, stream, application, category, name, dead_at_us);
