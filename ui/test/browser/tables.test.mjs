@@ -107,13 +107,13 @@ test('the server is killed in the middle: the upload goes on by itself, and ever
   await page.route(/\/batches\/[^/]+$/, async (route) => {
     if (route.request().method() === 'PATCH' && (nParts += 1) === 2) {
       await server.kill();
-      setTimeout(() => server.start(), 500);
       return route.abort('connectionreset');
     }
     return route.fallback();
   });
   await page.click('[data-test=go]');
   await says(page, 'upload-state', /Trying again/);
+  await server.start();
   await says(page, 'outcome', /✓ Committed: all 110,000 rows stored/);
   const { rows } = await (await fetch(`${server.origin}/sql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"sql":"select count(*), count(distinct price) from prices"}' })).json();
   assert.deepEqual(rows, [[110_000, 110_000]]);
