@@ -51,6 +51,20 @@ test('cancelling asks first, and says so afterwards', async () => {
   await watched.assertClean();
 });
 
+test('a batch whose rows came before is no loss, and leads to the one that has them', async () => {
+  const { page } = watched;
+  const same = { ...batchOf('prices', 11), same_as: 'b3' };
+  await tell(page, answers('prices', 1).set('/batches', { batches: [same], next: null }).set('/batches/b11', same).set('/batches/b3', batchOf('prices', 3)));
+  await page.goto(`${server.origin}/ui/batches`);
+  await says(page, 'batch-state', '= Same rows as batch b3');
+  await page.click('[data-test=batch-list-row] th a');
+  await says(page, 'outcome', /^ ?= Same rows as batch b3\. They came before: none is lost, and none is stored twice\. ?prices ?$/);
+  assert.doesNotMatch((await page.locator('main').textContent()) ?? '', /cancelled/i);
+  await page.click('[data-test=same-as]');
+  await says(page, 'outcome', /✓ Committed: all 48,210 rows stored/);
+  await watched.assertClean();
+});
+
 test('the list is filtered by its address, pages, and is asked twice a second only while something moves', async () => {
   const { page } = watched;
   const told = answers('prices', 3);
