@@ -216,11 +216,8 @@ impl Lane {
         }
         let apply = ApplyBatch {
             step,
-            batch: Batch {
-                state: BatchState::Committed,
-                ended_at: Some(clock::now()),
-                ..entry.batch.clone()
-            },
+            batch: Batch { state: BatchState::Committed, ..entry.batch.clone() },
+            clock: Arc::new(clock::now),
             columns: entry.progress.columns.clone(),
             rows: Arc::new(self.parts(entry)),
             progress: Arc::clone(&entry.rows_applied),
