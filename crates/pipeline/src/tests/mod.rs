@@ -8,6 +8,7 @@ mod intake;
 mod keep;
 mod lane;
 mod lane_database;
+mod lane_room;
 mod lane_uploads;
 mod recent;
 mod retention;
