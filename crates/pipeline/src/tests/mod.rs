@@ -11,6 +11,7 @@ mod lane_database;
 mod lane_room;
 mod lane_uploads;
 mod recent;
+mod recovery;
 mod retention;
 mod rules;
 mod schema_data;
