@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use hyper::Method;
 use serde_json::json;
 use testbed::{Pooler, Postgres};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::app::{Launch, TestApp, eventually};
+use crate::batch_senders::make_table;
 use crate::follow::{Follower, Way};
 use crate::http::{Http, Row};
 
@@ -293,4 +295,39 @@ async fn everything_works_behind_a_transaction_pooler() {
     let launch = app.terminate().await;
     let app = launch.start().await;
     assert_eq!(app.get("/events").await.status, 401, "the token is kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_comes_again_while_it_is_away_is_the_first_one() {
+    let mut cluster = Postgres::start();
+    let launch = Launch::on(cluster.server());
+    make_table(launch.dir());
+    let app = launch.start().await;
+    let post = async |value: &str, wait: u32| {
+        let (path, prefer) = ("/tables/readings/batches", format!("wait={wait}"));
+        let csv = ("content-type", "text/csv");
+        let headers = [csv, ("idempotency-key", "k"), ("prefer", prefer.as_str())];
+        let rows = format!("batch,n,value\nb,1,{value}\nb,2,{value}\n");
+        app.http.another().send(Method::POST, path, &headers, rows).await
+    };
+    let first = post("same", 30).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    cluster.kill();
+    let unknown = post("same", 0).await.accepted()["id"].as_str().unwrap().to_owned();
+    let other = post("other", 0).await;
+    assert_eq!((other.status, &other.json()["code"]), (409, &json!("idempotency_conflict")));
+    let back = async {
+        eventually("it is queued", async || {
+            let status = app.get("/status").await.json();
+            (status["batches"]["queued"] == 1).then_some(())
+        })
+        .await;
+        cluster.start_again();
+    };
+    let (waited, ()) = tokio::join!(post("same", 60), back);
+    assert_eq!((waited.status, &waited.json()["id"]), (201, &json!(id)), "{waited:?}");
+    let again = app.get(&format!("/batches/{unknown}")).await.json();
+    assert_eq!((&again["state"], &again["same_as"]), (&json!("cancelled"), &json!(id)), "{again}");
+    assert_eq!(app.beside().rows("readings").count_all(), 2, "once");
 }

@@ -285,10 +285,16 @@ impl Going<'_> {
         &self,
         Finished { batch, first_errors, .. }: Finished,
     ) -> Result<Response, Problem> {
-        let view = match wait::wanted(&self.parts.headers) {
+        let mut view = match wait::wanted(&self.parts.headers) {
             Some(seconds) if !batch.batch.state.is_over() => self.ended(batch, seconds).await?,
             _ => batch,
         };
+        // Its key could not be looked up when it began: the answer is that of the first after all.
+        if let Some(first) = &view.batch.same_as
+            && let Some(first) = self.batches.batch(first).await?
+        {
+            view = first;
+        }
         let status = match view.batch.state {
             BatchState::Rejected => {
                 let errors = if first_errors.is_empty() {

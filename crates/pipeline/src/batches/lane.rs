@@ -248,9 +248,10 @@ impl Lane {
             let detail = format!("its key names batch {}, whose rows are others", first.id);
             (BatchState::Rejected, detail)
         };
+        let (detail, same_as) = (Some(detail), is_same.then_some(first.id));
         let ended_at = Some(clock::now());
         // Without its key, which is that of the first.
-        Ok(Some(Batch { state, ended_at, key: None, detail: Some(detail), ..batch.clone() }))
+        Ok(Some(Batch { state, ended_at, key: None, detail, same_as, ..batch.clone() }))
     }
 
     async fn settle(&self, step: LaneStep, entry: &Entry, batch: Batch) -> Result<(), Halt> {

@@ -215,6 +215,7 @@ pub(crate) fn begun(begin: BeginHead, first: Seq) -> Result<Entry, String> {
             ended_at: None,
             n_errors: 0,
             detail: None,
+            same_as: None,
         },
         format,
         is_resumable: begin.resumable,

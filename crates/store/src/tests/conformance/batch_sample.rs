@@ -116,6 +116,7 @@ pub(crate) fn batch(id: &str, table: &str, n_rows: u64) -> Batch {
         ended_at: Some(at(NOW_US + 3)),
         n_errors: 0,
         detail: None,
+        same_as: None,
     }
 }
 
