@@ -185,8 +185,10 @@ pub struct LaneStep {
 pub struct ApplyBatch {
     /// The lane's compare-and-set.
     pub step: LaneStep,
-    /// The batch as it will stand there if it is committed; its `ended_at` is set by the driver's caller.
+    /// The batch as it will stand there if it is committed, but for its `ended_at`.
     pub batch: Batch,
+    /// Asked for the `ended_at` once: behind the last row, right before the transaction that keeps the batch ends.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// The columns that its rows have, in their order.
     pub columns: Vec<String>,
     /// Its rows.

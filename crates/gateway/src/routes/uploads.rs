@@ -191,6 +191,12 @@ async fn go_on_with(
             }
             return Err(problem);
         }
+        Err(BatchError::NotUploading { state: BatchState::Cancelled }) => {
+            let view = seen(edge, principal, &id).await?;
+            let why = view.batch.detail.as_deref().unwrap_or("somebody ended it");
+            let words = format!("The batch is cancelled: {why}.");
+            return Err(about(Kind::BatchCancelled.problem(words), &view));
+        }
         Err(error @ BatchError::NotUploading { .. }) => {
             return Err(about(error.into(), &seen(edge, principal, &id).await?));
         }

@@ -194,6 +194,7 @@ fn lane_options() -> LaneOptions {
         keep: Duration::ZERO,
         keep_bytes_max: 0,
         idle_max: Duration::from_hours(24),
+        pause_free: Duration::from_secs(30),
         lease: Duration::from_secs(30),
         retry_max: Duration::from_millis(200),
         refused_retry: Duration::from_millis(50),

@@ -148,6 +148,7 @@ pub(crate) fn apply_of(
     ApplyBatch {
         step,
         batch,
+        clock: Arc::new(|| at(NOW_US + 3)),
         columns: columns.split(',').map(str::to_owned).collect(),
         rows,
         progress: Arc::new(AtomicU64::new(77)),
