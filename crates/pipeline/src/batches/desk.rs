@@ -21,6 +21,9 @@ use crate::clock;
 
 /// Most bodies that are read at once; each holds a chunk and a row in memory.
 pub(crate) const RECEIVING_MAX: usize = 64;
+/// With so many quarters of its room taken the log gets rid of paused uploads. More than what is kept of batches that are
+/// over, for that goes first; and less than all, for whoever comes next is not to be refused.
+const FULL_QUARTERS: u64 = 3;
 
 /// Settings of the lane.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub struct LaneOptions {
     pub keep_bytes_max: u64,
     /// An upload without a byte for so long is cancelled.
     pub idle_max: Duration,
+    /// One that is paused for so long gives its room up where the log has little left.
+    pub pause_free: Duration,
     /// How long a claim of the lease holds.
     pub lease: Duration,
     /// Longest pause between two tries when the database does not answer.
@@ -174,6 +179,30 @@ impl Desk {
         match live {
             Some(view) => Ok(Some(view)),
             None => Ok(self.store.batch(id).await?.map(over)),
+        }
+    }
+
+    /// Cancels the upload that stands in the way of the log's front, where that log lacks room and nobody sends it. The next one
+    /// follows when the lane has trimmed the log: it may be enough.
+    pub(crate) async fn give_way(self: &Arc<Self>, now: Timestamp) -> Result<(), BatchError> {
+        if self.queue.size_bytes() / FULL_QUARTERS < self.options.log_bytes_max / 4 {
+            return Ok(());
+        }
+        let pause_us = self.options.pause_free.as_micros() as i64;
+        let is_paused = move |entry: &Entry| {
+            entry.batch.state == BatchState::Receiving
+                && !entry.is_attached
+                && now.micros() - entry.progress.at_us >= pause_us
+        };
+        let front = self.registry.with(|state| {
+            let front = state.front().filter(|entry| is_paused(entry) && !entry.is_writing);
+            front.map(|entry| entry.batch.id.clone())
+        });
+        let Some(id) = front else { return Ok(()) };
+        let why = "it was paused, and the log of batches needed its room".to_owned();
+        match self.cancel(&id, why, is_paused).await {
+            Ok(_) | Err(BatchError::NotCancellable { .. } | BatchError::NoSuchBatch) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

@@ -17,6 +17,8 @@ use crate::batches::view::UploadWish;
 
 /// Most batches that are not over, paused ones and those that wait among them.
 const LIVE_MAX: usize = 10_000;
+/// Most of one application that are being received or paused: nobody takes all places by beginning and going away.
+const OPEN_MAX: usize = 100;
 /// Longest wait for the database when a key is looked up; past it the lane's consumer decides.
 const LOOKUP_WAIT: Duration = Duration::from_secs(2);
 
@@ -133,6 +135,11 @@ fn reserve(state: &mut State, entry: Entry) -> Result<(), BatchError> {
         return Err(BatchError::Full(format!("{LIVE_MAX} batches are not over yet")));
     }
     let batch = &entry.batch;
+    if state.n_open(batch.application.as_deref()) >= OPEN_MAX {
+        return Err(BatchError::Full(format!(
+            "{OPEN_MAX} uploads of this application are not whole yet: finish or cancel some"
+        )));
+    }
     if let Some(key) = &batch.key
         && let Some(first) = state.with_key(batch.application.as_deref(), &batch.table, key)
     {

@@ -217,6 +217,27 @@ impl State {
         live.chain(kept).chain(appends).fold(self.applied.next(), Seq::min)
     }
 
+    /// The batch whose first record is the oldest that is needed, if it is one that is not over.
+    pub(crate) fn front(&self) -> Option<&Entry> {
+        let needed_from = self.needed_from();
+        self.entries.values().find(|entry| entry.first == needed_from)
+    }
+
+    /// Whether something that is only kept is what the log still has to begin with.
+    pub(crate) fn begins_with_kept(&self) -> bool {
+        let needed_from = self.needed_from();
+        self.kept.iter().any(|kept| kept.first == needed_from)
+    }
+
+    /// How many batches of an application are still being received, or are paused.
+    pub(crate) fn n_open(&self, application: Option<&str>) -> usize {
+        let is_open = |entry: &&Entry| {
+            entry.batch.state == BatchState::Receiving
+                && entry.batch.application.as_deref() == application
+        };
+        self.entries.values().filter(is_open).count()
+    }
+
     /// Those that a query wants, newest first.
     pub(crate) fn list(&self, query: &BatchQuery) -> Vec<BatchView> {
         let wanted = |batch: &Batch| {
