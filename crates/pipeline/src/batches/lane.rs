@@ -324,10 +324,11 @@ impl Lane {
             self.desk.abandon_idle(now).await?;
             self.desk.give_way(now).await
         };
-        abandoned.await.map_err(|error| match error {
-            BatchError::Store(error) => halt(error),
-            error => Halt::Retry(error.to_string()),
-        })
+        match abandoned.await {
+            Ok(()) => Ok(()),
+            Err(BatchError::Store(error)) => Err(halt(error)),
+            Err(error) => Err(Halt::Retry(error.to_string())),
+        }
     }
 
     /// The uploads that were cut off by the end of the process before us, and that nobody can go on with.
@@ -340,8 +341,11 @@ impl Lane {
         });
         for id in cut {
             let why = "the server ended while it was being received".to_owned();
-            let cancelled = self.desk.cancel(&id, why, is_cut).await;
-            cancelled.map_err(|error| StartError::Log(error.to_string()))?;
+            match self.desk.cancel(&id, why, is_cut).await {
+                // Of a log without room, or a disk: the lane does it once there is some.
+                Ok(_) | Err(BatchError::Full(_)) => {}
+                Err(error) => return Err(StartError::Log(error.to_string())),
+            }
         }
         Ok(())
     }
@@ -409,7 +413,9 @@ enum Elect {
 /// Has the registry know what was found in the log. What it knows already is newer.
 fn take_over(state: &mut State, found: Found, applied: Seq) {
     state.applied = applied;
-    for (id, entry) in found.entries {
+    for (id, mut entry) in found.entries {
+        // Whoever sends it may be about to go on: that nobody could while there was no server is not his fault.
+        entry.left_at = clock::now();
         let is_news = !state.entries.contains_key(&id);
         let is_wanted = entry.decided.is_some() || entry.batch.state == BatchState::Receiving;
         if is_news && is_wanted {

@@ -224,6 +224,7 @@ pub(crate) fn begun(begin: BeginHead, first: Seq) -> Result<Entry, String> {
         progress: Progress::nothing(ContentHash(0), begin.at_us),
         first_errors: Vec::new(),
         is_attached: false,
+        left_at: created_at,
         n_attached: 0,
         is_writing: false,
         decided: None,
