@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::clock;
+use crate::fork;
 use crate::intake::Intake;
 use crate::keep::{Keep, Keeper};
 use crate::meters::{ConsumerState, Meters};
@@ -33,8 +34,11 @@ use crate::recent::Recent;
 /// Settings of the consumer.
 #[derive(Clone, Debug)]
 pub struct ConsumerOptions {
-    /// Who it is: the same after a restart of the same installation, so that it need not wait for its own lease.
+    /// Who it is: the same after a restart of the same installation, so that it need not wait for its own lease; another
+    /// one for a copy of its data directory.
     pub holder: String,
+    /// Others can reach the database too: the lease is renewed while nothing comes, and given back at the end.
+    pub is_shared: bool,
     /// A transaction takes no further read of the log once it has this many rows.
     pub rows_max: usize,
     /// The same for bytes of records.
@@ -60,6 +64,8 @@ const TICK: Duration = Duration::from_millis(20);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// From this many new events a tick on (5,000/s) the intake counts as busy.
 const BUSY_PER_TICK: u64 = 100;
+/// Longest wait for the end of the lease at the end of the server.
+const RELEASE_MAX: Duration = Duration::from_millis(500);
 /// First pause after a failure; doubles up to `retry_max`.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 
@@ -72,6 +78,9 @@ pub enum StartError {
     /// The database and the log do not fit together, and what that means.
     #[error("{0}")]
     Mismatch(String),
+    /// A copy of the log has fed the database.
+    #[error("{0}")]
+    Forked(String),
     /// The log cannot be read.
     #[error("the log cannot be read: {0}")]
     Log(String),
@@ -81,6 +90,7 @@ pub enum StartError {
 enum Elect {
     Store(StoreError),
     Mismatch(String),
+    Forked(String),
 }
 
 /// Why the loop was left.
@@ -89,6 +99,8 @@ enum Halt {
     /// The database has to be mended by a person; tried again slowly.
     Blocked(String),
     Alarm(String),
+    /// Another copy of the data directory feeds the database: nothing more may be accepted here.
+    Overtaken(StartError),
 }
 
 /// See the module's page.
@@ -119,6 +131,7 @@ impl Consumer {
         let lease = consumer.elect().await.map_err(|error| match error {
             Elect::Store(error) => StartError::Store(error),
             Elect::Mismatch(text) => StartError::Mismatch(text),
+            Elect::Forked(text) => StartError::Forked(text),
         })?;
         consumer.meters.set_applied(lease.applied);
         consumer.recover_ids(lease.applied).await?;
@@ -127,12 +140,16 @@ impl Consumer {
 
     /// Applies until `shutdown`, then what is left in the log, then returns. Whoever cannot wait for the rest
     /// drops the future: a transaction is committed whole or not at all.
-    pub async fn run(mut self, shutdown: CancellationToken) {
+    ///
+    /// # Errors
+    /// At any time: another copy of this log feeds the database, or did. What is accepted from then on would never get there.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StartError> {
         let (mut pause, mut is_blocked) = (RETRY_FIRST, false);
         loop {
             let applied_before = self.meters.applied();
             let Err(halt) = self.follow(&shutdown, is_blocked).await else {
-                return;
+                self.release().await;
+                return Ok(());
             };
             if self.meters.applied() > applied_before {
                 (pause, is_blocked) = (RETRY_FIRST, false);
@@ -143,7 +160,7 @@ impl Consumer {
                     self.meters.asks_database(clock::now());
                     self.meters.set_consumer(ConsumerState::Waiting { reason });
                     tokio::select! {
-                        () = shutdown.cancelled() => return,
+                        () = shutdown.cancelled() => return Ok(()),
                         () = time::sleep(jittered(pause)) => {}
                     }
                     pause = (pause * 2).min(self.options.retry_max);
@@ -155,7 +172,7 @@ impl Consumer {
                     let reason = format!("{reason} (tried again every {retry_s} s)");
                     self.meters.set_consumer(ConsumerState::Stopped { reason });
                     tokio::select! {
-                        () = shutdown.cancelled() => return,
+                        () = shutdown.cancelled() => return Ok(()),
                         () = time::sleep(self.options.refused_retry) => {}
                     }
                     is_blocked = true;
@@ -164,9 +181,20 @@ impl Consumer {
                     error!(%reason, "the consumer has stopped; the log goes on and keeps every event");
                     self.meters.asks_database(clock::now());
                     self.meters.set_consumer(ConsumerState::Stopped { reason });
-                    return shutdown.cancelled().await;
+                    shutdown.cancelled().await;
+                    return Ok(());
                 }
+                Halt::Overtaken(error) => return Err(error),
             }
+        }
+    }
+
+    /// Whoever goes on with this data directory elsewhere need not wait. If it fails, they wait for the time of the lease.
+    async fn release(&self) {
+        if self.options.is_shared
+            && let Ok(Err(error)) = time::timeout(RELEASE_MAX, self.claim_for(Duration::ZERO)).await
+        {
+            info!(%error, "the lease is left to run out");
         }
     }
 
@@ -177,8 +205,10 @@ impl Consumer {
         was_blocked: bool,
     ) -> Result<(), Halt> {
         let mut lease = self.elect().await.map_err(|error| match error {
+            Elect::Store(error @ StoreError::Held { .. }) => Halt::Overtaken(error.into()),
             Elect::Store(error) => halt(error),
             Elect::Mismatch(text) => Halt::Alarm(text),
+            Elect::Forked(text) => Halt::Overtaken(StartError::Forked(text)),
         })?;
         self.publish(lease.applied, None);
         if !was_blocked {
@@ -193,8 +223,9 @@ impl Consumer {
             let records = tokio::select! {
                 records = reader.next(self.read_bytes()) => records.map_err(halt_log)?,
                 () = shutdown.cancelled(), if !shutdown.is_cancelled() => continue,
-                () = time::sleep(LOOK_EVERY), if self.keeper.keeps() => {
+                () = time::sleep(LOOK_EVERY.min(self.options.lease / 4)), if self.options.is_shared => {
                     self.look(lease.applied).await?;
+                    lease = self.renewed(lease).await?;
                     continue;
                 }
             };
@@ -205,15 +236,7 @@ impl Consumer {
             self.meters.set_waiting_since(Some(oldest));
             self.yield_to_intake(oldest, shutdown).await;
             self.fill(&mut events, &mut *reader).await?;
-            if lease.until.is_none_or(|until| half_gone(until, self.options.lease)) {
-                let renewed = self.claim().await.map_err(halt)?;
-                // What was read hangs on the old position. To take over the new one would make the fence
-                // check the database against itself.
-                if renewed.applied != lease.applied {
-                    return Err(Halt::Retry("the database moved by itself".to_owned()));
-                }
-                lease = renewed;
-            }
+            lease = self.renewed(lease).await?;
             let through = events.last().map_or(lease.applied, |last| last.seq);
             lease.applied = self.apply(lease.applied, events).await?;
             self.meters.set_consumer(ConsumerState::Running);
@@ -226,6 +249,20 @@ impl Consumer {
         }
     }
 
+    /// The lease, claimed again where half of its time is gone.
+    async fn renewed(&self, lease: Lease) -> Result<Lease, Halt> {
+        if lease.until.is_some_and(|until| !half_gone(until, self.options.lease)) {
+            return Ok(lease);
+        }
+        let renewed = self.claim().await.map_err(halt)?;
+        // What was read hangs on the old position. To take over the new one would make the fence check the database
+        // against itself.
+        if renewed.applied != lease.applied {
+            return Err(Halt::Retry("the database moved by itself".to_owned()));
+        }
+        Ok(renewed)
+    }
+
     /// While nothing comes: is the database where it was? One that went back in time gets what it lost from the log.
     async fn look(&mut self, applied: Seq) -> Result<(), Halt> {
         let found = self.store.lease().await.map_err(halt)?;
@@ -234,6 +271,9 @@ impl Consumer {
             return Err(Halt::Retry(format!(
                 "the database moved by itself, from {applied} to {found}"
             )));
+        }
+        if found.holder.as_ref() != Some(&self.options.holder) {
+            return Err(Halt::Retry("the lease went to somebody else".to_owned()));
         }
         self.trim(applied).await
     }
@@ -332,14 +372,29 @@ impl Consumer {
             return Err(Elect::Store(StoreError::OtherLog { bound, log }));
         }
         self.check(&lease).map_err(Elect::Mismatch)?;
+        // Whoever feeds the database now goes before the question who fed it.
+        lease.held_by_other(&self.options.holder, clock::now()).map_err(Elect::Store)?;
+        let applied = lease.applied;
+        // Order matters: once the lease is ours, nothing tells any more that it was somebody else's.
+        let forked = fork::find(&*self.queue, &*self.store, applied).await;
+        if let Some(words) = forked.map_err(Elect::Store)? {
+            return Err(Elect::Forked(words));
+        }
         let lease = self.claim().await.map_err(Elect::Store)?;
         self.check(&lease).map_err(Elect::Mismatch)?;
+        if lease.applied != applied {
+            return Err(Elect::Store(StoreError::Fenced { expected: applied }));
+        }
         Ok(lease)
     }
 
     async fn claim(&self) -> Result<Lease, StoreError> {
+        self.claim_for(self.options.lease).await
+    }
+
+    async fn claim_for(&self, time: Duration) -> Result<Lease, StoreError> {
         let now = clock::now();
-        let until = Timestamp::from_micros(now.micros() + self.options.lease.as_micros() as i64);
+        let until = Timestamp::from_micros(now.micros() + time.as_micros() as i64);
         let holder = self.options.holder.clone();
         self.store.claim(Claim { holder, log: self.queue.log(), now, until }).await
     }

@@ -22,6 +22,21 @@ pub struct Lease {
     pub until: Option<Timestamp>,
 }
 
+impl Lease {
+    /// Refuses where somebody other than `holder` has it at `now`.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`]
+    pub fn held_by_other(&self, holder: &str, now: Timestamp) -> Result<(), StoreError> {
+        match (&self.holder, self.until) {
+            (Some(other), Some(until)) if until > now && other != holder => {
+                Err(StoreError::Held { holder: other.clone(), until })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A wish to be the consumer.
 #[derive(Clone, Debug)]
 pub struct Claim {
@@ -41,12 +56,7 @@ impl Claim {
         if let Some(bound) = before.log.filter(|&bound| bound != self.log) {
             return Err(StoreError::OtherLog { bound, log: self.log });
         }
-        match (&before.holder, before.until) {
-            (Some(holder), Some(until)) if until > self.now && *holder != self.holder => {
-                Err(StoreError::Held { holder: holder.clone(), until })
-            }
-            _ => Ok(()),
-        }
+        before.held_by_other(&self.holder, self.now)
     }
 
     /// The lease that it now is.

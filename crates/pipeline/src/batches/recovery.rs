@@ -26,6 +26,8 @@ pub(crate) struct Found {
     pub(crate) entries: HashMap<String, Entry>,
     /// Those that are, in the order in which they ended.
     pub(crate) kept: Vec<Kept>,
+    /// The newest decision that the database has passed, and the batch that it was about.
+    pub(crate) newest_over: Option<(Seq, String)>,
     /// Those whose commit record the database has passed; a later cancel record may say that it was passed over.
     passed: HashMap<String, Entry>,
 }
@@ -75,6 +77,7 @@ impl Found {
                     entry.batch.detail = Some(cancel.why);
                     entry.decided = Some(seq);
                     if seq <= applied {
+                        self.newest_over = Some((seq, cancel.id));
                         self.kept.push(Kept { first: entry.first, at });
                     } else {
                         self.entries.insert(cancel.id, entry);
@@ -139,6 +142,7 @@ impl Found {
         }
         if let Some(entry) = self.entries.remove(&end.id) {
             let at = entry.batch.received_at.unwrap_or(entry.batch.created_at);
+            self.newest_over = Some((seq, end.id.clone()));
             self.kept.push(Kept { first: entry.first, at });
             self.passed.insert(end.id, entry);
         }

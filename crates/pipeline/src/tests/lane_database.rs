@@ -54,7 +54,7 @@ async fn an_idle_lane_gives_a_database_that_went_back_in_time_what_it_lost() {
     let applied = batches.standing().applied;
     assert_eq!(applied, batches.standing().last);
     shutdown.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]
