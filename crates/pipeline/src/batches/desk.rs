@@ -111,12 +111,13 @@ impl Desk {
         self.registry.until(look).await
     }
 
-    /// Appends records of a batch in one piece, and has the registry learn of it. Needs the [`turn`](Self::turn).
+    /// Appends records of a batch in one piece, and has the registry learn of it, also of a failure, whether anybody still waits
+    /// or not. Needs the [`turn`](Self::turn).
     pub(crate) async fn append(
         self: &Arc<Self>,
         id: &str,
         records: Vec<Bytes>,
-        after: impl FnOnce(&mut State, SeqRange) + Send + 'static,
+        after: impl FnOnce(&mut State, Option<SeqRange>) + Send + 'static,
     ) -> Result<(), BatchError> {
         let (desk, id) = (Arc::clone(self), id.to_owned());
         let task = self.tasks.spawn(async move {
@@ -127,9 +128,7 @@ impl Desk {
                 if let Some(entry) = state.entries.get_mut(&id) {
                     entry.is_writing = false;
                 }
-                if let Ok(range) = &appended {
-                    after(state, *range);
-                }
+                after(state, appended.as_ref().ok().copied());
             });
             appended
         });
@@ -157,7 +156,8 @@ impl Desk {
         let head = CancelHead { id: id.to_owned(), at_us: at.micros(), why: why.clone() };
         crash::at("upload.before_end");
         let owned = id.to_owned();
-        let after = move |state: &mut State, range: SeqRange| {
+        let after = move |state: &mut State, appended: Option<SeqRange>| {
+            let Some(range) = appended else { return };
             state.decide(&owned, range.last, BatchState::Cancelled, |batch| {
                 batch.ended_at = Some(at);
                 batch.detail = Some(why);
@@ -192,7 +192,7 @@ impl Desk {
         let is_paused = move |entry: &Entry| {
             entry.batch.state == BatchState::Receiving
                 && !entry.is_attached
-                && now.micros() - entry.progress.at_us >= pause_us
+                && now.micros() - entry.left_at.micros() >= pause_us
         };
         let front = self.registry.with(|state| {
             let front = state.front().filter(|entry| is_paused(entry) && !entry.is_writing);
@@ -200,31 +200,48 @@ impl Desk {
         });
         let Some(id) = front else { return Ok(()) };
         let why = "it was paused, and the log of batches needed its room".to_owned();
-        match self.cancel(&id, why, is_paused).await {
+        self.give_up(&id, why, is_paused).await
+    }
+
+    /// Cancels an upload that nobody sends. Where the log takes not even that word, the upload lets go of its place there all the
+    /// same: else a log that is full would wait for the upload, and the upload for room.
+    async fn give_up(
+        self: &Arc<Self>,
+        id: &str,
+        why: String,
+        may: impl Fn(&Entry) -> bool,
+    ) -> Result<(), BatchError> {
+        match self.cancel(id, why, &may).await {
             Ok(_) | Err(BatchError::NotCancellable { .. } | BatchError::NoSuchBatch) => Ok(()),
+            Err(BatchError::Full(_)) => {
+                let next = self.queue.bounds().next;
+                self.registry.change(|state| state.let_go(id, next, may));
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// Cancels the uploads that nobody has sent a byte of for too long.
+    /// Cancels the uploads that nobody has sent a byte of for too long, and those that were cut off and nobody can go on with: their
+    /// own end could not be written when they came to it.
     pub(crate) async fn abandon_idle(self: &Arc<Self>, now: Timestamp) -> Result<(), BatchError> {
         let idle_us = self.options.idle_max.as_micros() as i64;
         let is_idle = move |entry: &Entry| {
             entry.batch.state == BatchState::Receiving
                 && !entry.is_attached
-                && now.micros() - entry.progress.at_us >= idle_us
+                && (!entry.is_resumable || now.micros() - entry.progress.at_us >= idle_us)
         };
-        let idle: Vec<String> = self.registry.with(|state| {
+        let idle: Vec<(String, bool)> = self.registry.with(|state| {
             let idle = state.entries.values().filter(|entry| is_idle(entry) && !entry.is_writing);
-            idle.map(|entry| entry.batch.id.clone()).collect()
+            idle.map(|entry| (entry.batch.id.clone(), entry.is_resumable)).collect()
         });
-        for id in idle {
-            let why =
-                format!("no byte of it came for {} h", self.options.idle_max.as_secs() / 3600);
-            match self.cancel(&id, why, is_idle).await {
-                Ok(_) | Err(BatchError::NotCancellable { .. } | BatchError::NoSuchBatch) => {}
-                Err(error) => return Err(error),
-            }
+        for (id, is_resumable) in idle {
+            let why = if is_resumable {
+                format!("no byte of it came for {} h", self.options.idle_max.as_secs() / 3600)
+            } else {
+                "it was left before its end".to_owned()
+            };
+            self.give_up(&id, why, is_idle).await?;
         }
         Ok(())
     }

@@ -61,14 +61,17 @@ impl Desk {
         let upload = Upload::new(desk, rules, entry, Aim::Keep, permit)?;
         let written = self.append(&id, vec![Head::Begin(head).encode(&[])], {
             let id = id.clone();
-            move |state, range| {
-                if let Some(entry) = state.entries.get_mut(&id) {
-                    entry.first = range.first;
+            move |state, appended| match appended {
+                // Nobody may go on with what the log does not know, also where whoever waited for this is gone.
+                None => state.forget(&id),
+                Some(range) => {
+                    if let Some(entry) = state.entries.get_mut(&id) {
+                        entry.first = range.first;
+                    }
                 }
             }
         });
         if let Err(error) = written.await {
-            self.registry.change(|state| state.entries.remove(&id));
             upload.forget();
             return Err(error);
         }

@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) first_errors: Vec<RowError>,
     /// Somebody is sending its bytes.
     pub(crate) is_attached: bool,
+    /// Since when nobody does, as far as this process knows.
+    pub(crate) left_at: Timestamp,
     /// Which of those who did so, one after the other, is the one that counts.
     pub(crate) n_attached: u32,
     /// A record of it is on its way into the log.
@@ -178,10 +180,28 @@ impl State {
     }
 
     /// Whoever was the n-th to send the bytes of a batch sends no more.
-    pub(crate) fn detach(&mut self, id: &str, n_attached: u32) {
+    pub(crate) fn detach(&mut self, id: &str, n_attached: u32, now: Timestamp) {
         let entry = self.entries.get_mut(id);
         if let Some(entry) = entry.filter(|entry| entry.n_attached == n_attached) {
-            entry.is_attached = false;
+            (entry.is_attached, entry.left_at) = (false, now);
+        }
+    }
+
+    /// The records of an upload are needed no more, though none says that it is over: from now on nobody can go on with it, and a
+    /// start that finds no beginning passes over the rest.
+    pub(crate) fn let_go(&mut self, id: &str, next: Seq, may: impl Fn(&Entry) -> bool) {
+        let entry = self.entries.get_mut(id);
+        if let Some(entry) = entry.filter(|entry| !entry.is_writing && may(entry)) {
+            (entry.first, entry.is_resumable) = (next, false);
+        }
+    }
+
+    /// Nothing of the batch came into the log.
+    pub(crate) fn forget(&mut self, id: &str) {
+        if let Some(entry) = self.entries.remove(id)
+            && let Some(seq) = entry.decided
+        {
+            self.decisions.remove(&seq);
         }
     }
 

@@ -3,15 +3,20 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use queue::Queue as _;
+use model::LogId;
+use queue::{MemoryQueue, Queue as _};
 use store::BatchState;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::batches::desk::LaneOptions;
 use crate::batches::error::BatchError;
 use crate::batches::face::Batches;
+use crate::batches::records::{CancelHead, Head};
+use crate::batches::registry::State;
 use crate::batches::rules::RowFormat;
 use crate::batches::view::UploadWish;
-use crate::tests::lane::{Bench, Running, begin, options, send, wish};
+use crate::tests::lane::{Bench, Running, WAIT, begin, options, send, wish};
 
 fn resumable(application: &str) -> UploadWish {
     let application = Some(application.to_owned());
@@ -130,4 +135,56 @@ async fn an_application_has_so_many_open_uploads_and_leaves_room_for_others() {
     lane.batches.cancel(&ids[0], "somebody").await.unwrap();
     paused(&lane.batches, "a").await;
     lane.stop().await;
+}
+
+/// Fills a log that takes so much with whole batches, until it takes nothing more.
+async fn fill(batches: &Batches) -> usize {
+    for n in 0.. {
+        let row = row(&format!("f{n}"));
+        match send(batches, wish("ports", RowFormat::Ndjson), &row).await {
+            Ok(_) => {}
+            Err(BatchError::Full(_)) => return n,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    unreachable!("it has a bound")
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_while_the_log_takes_nothing_ends_once_it_does() {
+    for is_killed in [false, true] {
+        let mut bench = Bench::new().await;
+        bench.queue = MemoryQueue::with_bytes_max(LogId::new(7).unwrap(), 40 << 10);
+        let (mut batches, mut lane) = bench.open(options()).await;
+        let mut upload = begin(&batches, wish("ports", RowFormat::Ndjson)).await.unwrap();
+        let id = upload.id().to_owned();
+        upload.push(Bytes::from(row("p"))).await.unwrap();
+        let n_batches = fill(&batches).await;
+        // Not even the word that it is over fits; only a few bytes are left.
+        let left = (40 << 10) - usize::try_from(bench.queue.size_bytes()).unwrap();
+        let filler = Head::Cancel(CancelHead {
+            id: "nobody".to_owned(),
+            at_us: 1,
+            why: "x".repeat(left.saturating_sub(150)),
+        });
+        bench.queue.append(vec![filler.encode(&[])]).await.unwrap();
+        if is_killed {
+            std::mem::forget(upload);
+            drop((batches, lane));
+            (batches, lane) = bench.open(options()).await;
+        } else {
+            upload.abort().await;
+        }
+        assert_eq!(batches.batch(&id).await.unwrap().unwrap().batch.state, BatchState::Receiving);
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(lane.run(shutdown.clone(), CancellationToken::new()));
+        let view = batches.ended(&id, WAIT).await.unwrap().unwrap();
+        assert_eq!(view.batch.state, BatchState::Cancelled);
+        assert_eq!(view.batch.detail.as_deref(), Some("it was left before its end"));
+        let is_done = |state: &mut State| state.decisions.is_empty().then_some(());
+        timeout(WAIT, batches.desk.registry.until(is_done)).await.unwrap();
+        shutdown.cancel();
+        running.await.unwrap().unwrap();
+        assert_eq!(bench.ports().len(), n_batches);
+    }
 }
