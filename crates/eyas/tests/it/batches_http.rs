@@ -5,7 +5,7 @@ use std::io::Write as _;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::app::{Launch, TestApp};
+use crate::app::{Launch, TestApp, eventually};
 use crate::http::Answer;
 
 /// A server with tables of ports and regions, a region possibly below a later one.
@@ -305,4 +305,22 @@ async fn a_token_sends_to_its_tables_and_sees_what_is_its_own() {
     check(&app.http.send(Method::DELETE, &foreign, &[], "").await, 200, "");
     let audit = app.http.get("/audit?limit=1").await.json();
     assert_eq!(audit["audit"][0]["act"], "batch.cancel", "{audit}");
+}
+
+#[tokio::test]
+async fn a_batch_is_one_request_to_the_rate_however_many_rows_it_has() {
+    let limits = ("EYAS_LIMITS_ADDRESS_RATE", "EYAS_LIMITS_ADDRESS_BURST");
+    let app = launch().env(limits.0, "1").env(limits.1, "2").start().await;
+    let rows: String =
+        (0..1_000).map(|n| format!("{{\"slug\":\"s{n}\",\"name\":\"S\"}}\n")).collect();
+    let batch = check(&regions(&app, &[NDJSON], &rows).await, 202, "");
+    // As events they would keep everybody at this address out for a quarter of an hour.
+    let path = format!("/batches/{}", batch["id"].as_str().unwrap());
+    check(&app.http.get(&path).await, 200, "");
+    let limited = eventually("the limit is in force", async || {
+        let answer = app.http.get(&path).await;
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
+    check(&limited, 429, "rate_limited");
 }
