@@ -68,11 +68,21 @@ pub(crate) async fn answer(
     let mut response = if output == Output::Lines {
         let permit = Arc::clone(&edge.exports).try_acquire_owned().map_err(|_| busy())?;
         ask.limits = SqlLimits { rows_max: u64::MAX, bytes_max: u64::MAX, ..ask.limits };
-        let rows = edge.stores.sql.read_sql(ask).await.map_err(|error| refusal(query, error))?;
+        let rows = edge
+            .stores
+            .sql
+            .read_sql(ask)
+            .await
+            .map_err(|error| refusal(query, principal, error))?;
         lines(edge, query, principal, rows, permit).await?
     } else {
-        let rows = edge.stores.sql.read_sql(ask).await.map_err(|error| refusal(query, error))?;
-        whole(edge, query, output, rows, asked.headers).await?
+        let rows = edge
+            .stores
+            .sql
+            .read_sql(ask)
+            .await
+            .map_err(|error| refusal(query, principal, error))?;
+        whole(edge, query, principal, output, rows, asked.headers).await?
     };
     query.count(begun.elapsed());
     let headers = response.headers_mut();
@@ -85,13 +95,14 @@ pub(crate) async fn answer(
 async fn whole(
     edge: &Edge,
     query: &Query,
+    principal: &Principal,
     output: Output,
     mut rows: SqlRows,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let columns = Arc::clone(&rows.columns);
     let (mut shape, mut out) = Shape::begin(output, &query.options.name, &columns);
-    while let Some(piece) = rows.next().await.map_err(|error| refusal(query, error))? {
+    while let Some(piece) = rows.next().await.map_err(|error| refusal(query, principal, error))? {
         if piece.is_cut {
             let rows_max = query.options.limits.rows_max;
             return Err(
@@ -162,8 +173,11 @@ async fn lines(
         shape.write(&mut out, piece);
         Bytes::from(out)
     };
-    let first =
-        rows.next().await.map_err(|error| refusal(query, error))?.map(|piece| write(&piece));
+    let first = rows
+        .next()
+        .await
+        .map_err(|error| refusal(query, principal, error))?
+        .map(|piece| write(&piece));
     let who = (query.need() != Need::Nothing).then(|| principal.clone());
     let state = Some((rows, write, Arc::clone(edge), Arc::clone(query), who, permit));
     let rest = stream::unfold(state, async |state| {
@@ -196,12 +210,18 @@ async fn lines(
     Ok(response)
 }
 
-/// Why a query has no answer.
-fn refusal(query: &Query, error: SqlError) -> Problem {
+/// Why a query has no answer. The database's words name tables, columns, values and hosts: administrators see them, for
+/// everybody else they stand in the log, under the id of the request.
+fn refusal(query: &Query, principal: &Principal, error: SqlError) -> Problem {
+    let name = &query.options.name;
+    let in_the_log = |kind: Kind, detail: &str, words: &str| {
+        let logged = format!("query {name}: {words}");
+        kind.problem(detail).with(|facts| facts.logged = Some(logged))
+    };
+    let is_outsider = principal.check(Need::Admin).is_err();
     match error {
         // Not the client's fault, and not for its eyes.
         SqlError::Refused(words) => {
-            let name = &query.options.name;
             tracing::error!(query = name, "the database does not take the query: {words}");
             Kind::QueryBroken
                 .problem("The database does not take this query; the server's log says why.")
@@ -223,6 +243,12 @@ pub(crate) fn problem(error: SqlError) -> Problem {
             Kind::ResultTooLarge.problem(format!("The answer has more than {bytes_max} bytes."))
         }
         SqlError::Unavailable(words) => {
+        SqlError::Failed(words) if is_outsider => {
+            in_the_log(Kind::SqlFailed, "The database has no answer for these values.", &words)
+        }
+        SqlError::Unavailable(words) if is_outsider => {
+            in_the_log(Kind::DatabaseUnavailable, "The database did not answer.", &words)
+        }
             Kind::DatabaseUnavailable.problem(format!("The database did not answer: {words}."))
         }
     }

@@ -70,6 +70,21 @@ async fn lines_have_all_rows() {
     let answer = app.send("GET /my/series?n=20000", accept, b"").await;
     let text = answer.text();
     assert_eq!(text.lines().count(), 20_000);
+#[tokio::test]
+async fn the_databases_words_are_for_administrators() {
+    let (open, public) = (App::start().await, App::public().await);
+    let of_admin = open.get("/my/fails?t=x").await.json();
+    assert!(of_admin["detail"].as_str().unwrap().contains("malformed JSON"), "{of_admin}");
+    for accept in ["application/json", "text/csv", "application/x-ndjson"] {
+        let accept = format!("Accept: {accept}\r\n");
+        let answer = public.send("GET /my/fails?t=x", &accept, b"").await;
+        let said = answer.json();
+        assert_eq!((answer.status, &said["code"]), (422, &"sql_failed".into()));
+        assert_eq!(said["detail"], "The database has no answer for these values.");
+        assert!(!said["request_id"].as_str().unwrap().is_empty());
+    }
+}
+
     assert_eq!(text.lines().next(), Some(r#"{"i":1,"t":"x1"}"#));
     assert_eq!(text.lines().last(), Some(r#"{"i":20000,"t":"x20000"}"#));
     let answer = app.send("GET /my/endless", accept, b"").await;
