@@ -110,6 +110,7 @@ async fn whole(
             );
         }
         shape.write(&mut out, &piece);
+        fits(&out, &query.options.limits).map_err(|error| refusal(query, principal, error))?;
     }
     shape.end(&mut out);
     let tag = etag(&out);
@@ -131,6 +132,14 @@ async fn whole(
     }
     headers.insert(ETAG, tag);
     Ok(response)
+}
+
+/// What the values come to with their names, quotes and escapes. No piece comes to more than a few times what it holds.
+pub(crate) fn fits(out: &[u8], limits: &SqlLimits) -> Result<(), SqlError> {
+    if out.len() as u64 > limits.bytes_max {
+        return Err(SqlError::TooBig(limits.bytes_max));
+    }
+    Ok(())
 }
 
 /// A long answer takes room until the client has it.

@@ -34,6 +34,11 @@ pub(crate) fn param(text: &str) -> QueryParam {
     }
 }
 
+/// So many rows of `what`.
+fn series(n: u32, what: &str) -> String {
+    SERIES.replace(":n", &n.to_string()).replace("i, 'x' || i AS t", what)
+}
+
 fn query(name: &str, sql: &str, params: &[&str], access: QueryAccess) -> QueryOptions {
     let params: Vec<_> = params.iter().map(|text| param(text)).collect();
     let declared =
@@ -73,6 +78,14 @@ pub(crate) fn published() -> Queries {
         query(
             "numbers",
             "SELECT 9007199254740993 AS big, '=1+1' AS f, -1 AS neg, NULL AS empty",
+            &[],
+            public,
+        ),
+        query("nulls", &series(999, &vec!["NULL"; 200].join(", ")), &[], public),
+        query("names", &series(999, &format!("1 AS \"{}\"", "n".repeat(2_000))), &[], public),
+        query(
+            "escapes",
+            &series(5, "replace(hex(zeroblob(50000)), '00', char(1) || 'xxx')"),
             &[],
             public,
         ),

@@ -50,6 +50,9 @@ async fn bad_requests_are_told_why_and_harm_nobody() {
         ("/my", 404, "no_such_route"),
         ("/my/echo/x", 404, "no_such_route"),
     ] {
+        ("/my/nulls", 422, "result_too_large"),
+        ("/my/names", 422, "result_too_large"),
+        ("/my/escapes", 422, "result_too_large"),
         let answer = app.get(path).await;
         assert_eq!(
             (answer.status, answer.json()["code"].as_str().unwrap()),
