@@ -6,7 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
@@ -21,6 +21,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use store::{SqlAsk, SqlError, SqlLimits, SqlPiece, SqlRows};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use crate::auth::principal::{Need, Principal};
 use crate::auth::standing;
@@ -29,10 +30,9 @@ use crate::encoding::Flow;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::queries::describe::{kind_name, scope_name};
-use crate::queries::published::{Query, QueryAccess, ROOM_BYTES};
+use crate::queries::published::{Query, QueryAccess, ROOM_BYTES, STREAMS_MAX};
 use crate::queries::shape::Shape;
 use crate::queries::values::from_query;
-use crate::routes::export::EXPORTS_MAX;
 use crate::routes::status::json;
 use crate::wire::media::{Output, output};
 
@@ -66,7 +66,7 @@ pub(crate) async fn answer(
     let statement = Arc::clone(&query.options.statement);
     let mut ask = SqlAsk { statement, values, limits: query.options.limits, is_kept: true };
     let mut response = if output == Output::Lines {
-        let permit = Arc::clone(&edge.exports).try_acquire_owned().map_err(|_| busy())?;
+        let permit = stream_permit(edge, ask.limits.time_max).await?;
         ask.limits = SqlLimits { rows_max: u64::MAX, bytes_max: u64::MAX, ..ask.limits };
         let rows = edge
             .stores
@@ -162,9 +162,17 @@ fn held(edge: &Edge, out: Vec<u8>) -> Result<Bytes, Problem> {
     Ok(Bytes::from_owner(Held(out, permit)))
 }
 
+/// Room for one more answer of lines. Those that wait for it have no connection yet, and stand in nobody's way.
+async fn stream_permit(edge: &Edge, wait_max: Duration) -> Result<OwnedSemaphorePermit, Problem> {
+    let permit = timeout(wait_max, Arc::clone(&edge.queries.streams).acquire_owned()).await;
+    permit.ok().and_then(Result::ok).ok_or_else(|| {
+        Kind::TooManyExports
+            .problem(format!("{STREAMS_MAX} answers of lines are under way already."))
+    })
+}
+
 fn busy() -> Problem {
-    Kind::TooManyExports
-        .problem(format!("{EXPORTS_MAX} exports, or too many long answers, are under way already."))
+    Kind::TooManyExports.problem("Too many long answers are under way already.")
 }
 
 /// The rows as they come. The first piece is read before the answer begins.
@@ -235,6 +243,12 @@ fn refusal(query: &Query, principal: &Principal, error: SqlError) -> Problem {
             Kind::QueryBroken
                 .problem("The database does not take this query; the server's log says why.")
         }
+        SqlError::Failed(words) if is_outsider => {
+            in_the_log(Kind::SqlFailed, "The database has no answer for these values.", &words)
+        }
+        SqlError::Unavailable(words) if is_outsider => {
+            in_the_log(Kind::DatabaseUnavailable, "The database did not answer.", &words)
+        }
         other => problem(other),
     }
 }
@@ -252,12 +266,6 @@ pub(crate) fn problem(error: SqlError) -> Problem {
             Kind::ResultTooLarge.problem(format!("The answer has more than {bytes_max} bytes."))
         }
         SqlError::Unavailable(words) => {
-        SqlError::Failed(words) if is_outsider => {
-            in_the_log(Kind::SqlFailed, "The database has no answer for these values.", &words)
-        }
-        SqlError::Unavailable(words) if is_outsider => {
-            in_the_log(Kind::DatabaseUnavailable, "The database did not answer.", &words)
-        }
             Kind::DatabaseUnavailable.problem(format!("The database did not answer: {words}."))
         }
     }

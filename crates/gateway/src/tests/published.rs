@@ -51,10 +51,10 @@ fn query(name: &str, sql: &str, params: &[&str], access: QueryAccess) -> QueryOp
         params,
         access,
         cache: (name == "series").then(|| Duration::from_mins(1)),
-        limits: if name == "endless" {
-            SqlLimits { time_max: Duration::from_millis(50), ..LIMITS }
-        } else {
-            LIMITS
+        limits: match name {
+            "endless" => SqlLimits { time_max: Duration::from_millis(50), ..LIMITS },
+            "slow" => SqlLimits { hold_max: Duration::from_mins(5), ..LIMITS },
+            _ => LIMITS,
         },
         statement: Arc::new(statement),
         sql: sql.to_owned(),
@@ -90,6 +90,7 @@ pub(crate) fn published() -> Queries {
             public,
         ),
         query("read", "SELECT 1 AS one", &[], QueryAccess::Read),
+        query("slow", &SERIES.replace(":n", "1000000000"), &[], public),
         query("admin", "SELECT 1 AS one", &[], QueryAccess::Admin),
         query("broken", "SELECT 1 FROM nowhere", &[], public),
     ];

@@ -1,7 +1,11 @@
 //! Published queries and `POST /sql` over HTTP, on SQLite.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
 use crate::queries::paths::check_path;
-use crate::tests::app::App;
+use crate::queries::published::STREAMS_MAX;
+use crate::tests::app::{App, DEADLINE};
 
 #[tokio::test]
 async fn values_are_bound_and_rows_come_in_each_form() {
@@ -46,13 +50,13 @@ async fn bad_requests_are_told_why_and_harm_nobody() {
         ("/my/fails?t=x", 422, "sql_failed"),
         ("/my/series?n=1001", 422, "result_too_large"),
         ("/my/series.csv?n=1001", 422, "result_too_large"),
+        ("/my/nulls", 422, "result_too_large"),
+        ("/my/names", 422, "result_too_large"),
+        ("/my/escapes", 422, "result_too_large"),
         ("/my/broken", 503, "query_broken"),
         ("/my", 404, "no_such_route"),
         ("/my/echo/x", 404, "no_such_route"),
     ] {
-        ("/my/nulls", 422, "result_too_large"),
-        ("/my/names", 422, "result_too_large"),
-        ("/my/escapes", 422, "result_too_large"),
         let answer = app.get(path).await;
         assert_eq!(
             (answer.status, answer.json()["code"].as_str().unwrap()),
@@ -66,13 +70,6 @@ async fn bad_requests_are_told_why_and_harm_nobody() {
     assert!(!app.get("/my/broken").await.text().contains("nowhere"), "words of the database");
 }
 
-#[tokio::test]
-async fn lines_have_all_rows() {
-    let app = App::start().await;
-    let accept = "Accept: application/x-ndjson\r\n";
-    let answer = app.send("GET /my/series?n=20000", accept, b"").await;
-    let text = answer.text();
-    assert_eq!(text.lines().count(), 20_000);
 #[tokio::test]
 async fn the_databases_words_are_for_administrators() {
     let (open, public) = (App::start().await, App::public().await);
@@ -88,10 +85,43 @@ async fn the_databases_words_are_for_administrators() {
     }
 }
 
+#[tokio::test]
+async fn lines_have_all_rows() {
+    let app = App::start().await;
+    let accept = "Accept: application/x-ndjson\r\n";
+    let answer = app.send("GET /my/series?n=20000", accept, b"").await;
+    let text = answer.text();
+    assert_eq!(text.lines().count(), 20_000);
     assert_eq!(text.lines().next(), Some(r#"{"i":1,"t":"x1"}"#));
     assert_eq!(text.lines().last(), Some(r#"{"i":20000,"t":"x20000"}"#));
     let answer = app.send("GET /my/endless", accept, b"").await;
     assert_eq!(answer.json()["code"], "query_timeout");
+}
+
+#[tokio::test]
+async fn slow_readers_of_lines_stand_in_nobodys_way() {
+    let app = App::start().await;
+    let request =
+        "GET /my/slow HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n";
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..STREAMS_MAX + 4 {
+        let (mut reader, tell) = (app.connect().await, tell.clone());
+        tokio::spawn(async move {
+            reader.write_all(request.as_bytes()).await.unwrap();
+            let mut status = [0; 15];
+            // Whoever has its head has a connection to the database; none of them reads on.
+            reader.read_exact(&mut status).await.unwrap();
+            tell.send((status, reader)).unwrap();
+        });
+    }
+    let mut held = Vec::new();
+    for _ in 0..STREAMS_MAX {
+        let (status, reader) = timeout(DEADLINE, told.recv()).await.unwrap().unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200 OK");
+        held.push(reader);
+    }
+    assert_eq!(app.edge.queries.streams.available_permits(), 0);
+    assert_eq!(app.get("/my/echo?t=x").await.status, 200);
 }
 
 #[tokio::test]
