@@ -2,11 +2,12 @@
 
 use std::io::Write as _;
 
+use http_body_util::BodyExt as _;
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::app::{Launch, TestApp};
-use crate::http::Answer;
+use crate::http::{Answer, Http};
 
 /// A server with tables of ports and regions, a region possibly below a later one.
 pub(crate) fn launch() -> Launch {
@@ -303,4 +304,33 @@ async fn a_token_sends_to_its_tables_and_sees_what_is_its_own() {
     check(&app.http.send(Method::DELETE, &foreign, &[], "").await, 200, "");
     let audit = app.http.get("/audit?limit=1").await.json();
     assert_eq!(audit["audit"][0]["act"], "batch.cancel", "{audit}");
+}
+
+#[tokio::test]
+async fn a_list_of_errors_breaks_off_with_the_right_to_it() {
+    let app = launch().start().await;
+    // Twenty errors a row, and more of them than all buffers on the way hold.
+    let member = |n: usize| format!("\"{n}{}\":1", "x".repeat(300));
+    let row = format!("{{{}}}\n", (0..20).map(member).collect::<Vec<_>>().join(","));
+    let said = check(&regions(&app, &[NDJSON], &row.repeat(2_000)).await, 422, "rows_rejected");
+    let path = format!("/batches/{}/errors", said["batch"]["id"].as_str().unwrap());
+    let made = app.http.post("/applications", "application/json", r#"{"name":"shop"}"#).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let token = async |http: &Http| {
+        let wanted = r#"{"application":"shop","scopes":["admin"]}"#;
+        let made = http.post("/tokens", "application/json", wanted).await.json();
+        let text = |key: &str| made[key].as_str().unwrap().to_owned();
+        (text("token"), text("id"))
+    };
+    let (admin, _) = token(&app.http).await;
+    let reader = token(&app.http.another().bearing(&admin)).await;
+    let accept = [("accept", "application/x-ndjson")];
+    let of = |token: &str| app.http.another().bearing(token);
+    let whole = of(&admin).send(Method::GET, &path, &accept, "").await;
+    assert_eq!(whole.text().lines().count(), 40_000);
+    let lines = of(&reader.0).open(Method::GET, &path, &accept, "").await.unwrap();
+    assert_eq!(lines.status(), 200);
+    let gone = of(&admin).send(Method::DELETE, &format!("/tokens/{}", reader.1), &[], "").await;
+    assert_eq!(gone.status, 200, "{gone:?}");
+    assert!(lines.into_body().collect().await.is_err(), "what breaks off is no end");
 }
