@@ -334,3 +334,25 @@ async fn a_list_of_errors_breaks_off_with_the_right_to_it() {
     assert_eq!(gone.status, 200, "{gone:?}");
     assert!(lines.into_body().collect().await.is_err(), "what breaks off is no end");
 }
+
+#[tokio::test]
+async fn a_key_knows_wrong_rows_as_they_were_written() {
+    let app = launch().start().await;
+    let key = [NDJSON, ("idempotency-key", "k")];
+    let wrong = "{\"slug\":\"a\",\"name\":1}";
+    let first = check(&regions(&app, &key, wrong).await, 422, "rows_rejected");
+    let again = check(&regions(&app, &key, wrong).await, 422, "rows_rejected");
+    assert_eq!(first["batch"]["id"], again["batch"]["id"]);
+    let packed = [("content-type", "application/json"), key[1]];
+    let again = check(&regions(&app, &packed, &format!("[{wrong}]")).await, 422, "rows_rejected");
+    assert_eq!(first["batch"]["id"], again["batch"]["id"]);
+    let spelled = wrong.replace(',', ", ");
+    check(&regions(&app, &key, &spelled).await, 409, "idempotency_conflict");
+    // Good rows are the same however they are written.
+    let key = [NDJSON, ("idempotency-key", "good")];
+    let good = "{\"slug\":\"a\",\"name\":\"A\"}";
+    let first = check(&regions(&app, &key, good).await, 202, "");
+    let csv = [CSV, key[1]];
+    let again = check(&regions(&app, &csv, "name,slug\nA,a\n").await, 202, "");
+    assert_eq!(first["id"], again["id"]);
+}
