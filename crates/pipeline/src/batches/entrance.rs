@@ -17,6 +17,9 @@ use crate::batches::view::UploadWish;
 
 /// Most batches that are not over, paused ones and those that wait among them.
 const LIVE_MAX: usize = 10_000;
+/// Of those, the ones of one application that are still being received, paused ones among them. Each is kept for a day, with its
+/// first errors in memory: whoever forgets to send the rest, or means not to, must not use up what all others have.
+const OPEN_OF_ONE_MAX: usize = 256;
 /// Longest wait for the database when a key is looked up; past it the lane's consumer decides.
 const LOOKUP_WAIT: Duration = Duration::from_secs(2);
 
@@ -133,6 +136,14 @@ fn reserve(state: &mut State, entry: Entry) -> Result<(), BatchError> {
         return Err(BatchError::Full(format!("{LIVE_MAX} batches are not over yet")));
     }
     let batch = &entry.batch;
+    let is_open_too = |other: &&Entry| {
+        other.batch.state == BatchState::Receiving && other.batch.application == batch.application
+    };
+    if state.entries.values().filter(is_open_too).count() >= OPEN_OF_ONE_MAX {
+        let words =
+            "uploads of this application are open already: send the rest of one, or cancel it";
+        return Err(BatchError::Full(format!("{OPEN_OF_ONE_MAX} {words}")));
+    }
     if let Some(key) = &batch.key
         && let Some(first) = state.with_key(batch.application.as_deref(), &batch.table, key)
     {

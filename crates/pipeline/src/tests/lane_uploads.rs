@@ -11,6 +11,7 @@ use store::{BatchState, BatchStore};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::batches::error::BatchError;
 use crate::batches::lane::Lane;
 use crate::batches::records::{BeginHead, EndHead, Head, PartHead, Progress};
 use crate::batches::recovery;
@@ -150,4 +151,29 @@ async fn after_a_start_an_upload_goes_on_where_parts_follow_each_other() {
         queue.append(vec![end(vec![2, 4]).encode(&[])]).await.unwrap();
         assert!(recovery::scan(&queue, Seq::ZERO).await.is_ok());
     }
+}
+
+#[tokio::test]
+async fn one_application_cannot_use_up_the_uploads_of_all() {
+    let bench = Bench::new().await;
+    let (store, queue) = (Arc::clone(&bench.store), bench.queue.clone());
+    let (store, queue) = (store as Arc<dyn BatchStore>, Arc::new(queue) as Arc<dyn Queue>);
+    let opened = Lane::open(queue, store, bench.rules().await, options()).await.unwrap();
+    let (batches, _lane) = opened;
+    let of = |application: &str| UploadWish {
+        resumable: true,
+        application: Some(application.to_owned()),
+        ..wish("ports", RowFormat::Ndjson)
+    };
+    let mut last = String::new();
+    for _ in 0..256 {
+        let upload = begin(&batches, of("shop")).await.unwrap();
+        last = upload.pause().await.unwrap().batch.id;
+    }
+    let refused = begin(&batches, of("shop")).await;
+    assert!(matches!(refused, Err(BatchError::Full(_))), "{:?}", refused.err());
+    begin(&batches, of("other")).await.unwrap().pause().await.unwrap();
+    // One that is over makes room.
+    batches.cancel(&last, "test").await.unwrap();
+    begin(&batches, of("shop")).await.unwrap().pause().await.unwrap();
 }
