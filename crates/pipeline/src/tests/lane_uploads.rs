@@ -11,6 +11,7 @@ use store::{BatchState, BatchStore};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::batches::error::BatchError;
 use crate::batches::lane::Lane;
 use crate::batches::records::{BeginHead, EndHead, Head, PartHead, Progress};
 use crate::batches::recovery;

@@ -249,7 +249,6 @@ fn refused(error: rusqlite::Error) -> SqlError {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 fn failed(error: rusqlite::Error) -> SqlError {
     match error.sqlite_error_code() {
         // `run` knows how long it might have taken.
@@ -262,7 +261,11 @@ fn failed(error: rusqlite::Error) -> SqlError {
             SqlError::Unavailable(error.to_string())
         }
         _ if may_pass(&error) => SqlError::Unavailable(error.to_string()),
-        _ => SqlError::Failed(error.to_string()),
+        _ => SqlError::Failed(match error {
+            // Its own words repeat the statement, all of it.
+            rusqlite::Error::SqlInputError { msg, .. } => msg,
+            other => other.to_string(),
+        }),
     }
 }
 
