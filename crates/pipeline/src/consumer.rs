@@ -483,7 +483,7 @@ fn half_gone(until: Timestamp, lease: Duration) -> bool {
 }
 
 /// Between half the pause and the whole of it, so that nodes which failed together do not return together.
-fn jittered(pause: Duration) -> Duration {
+pub(crate) fn jittered(pause: Duration) -> Duration {
     let spread = clock::now().micros().rem_euclid(1000) as u32;
     pause / 2 + pause / 2 * spread / 1000
 }

@@ -30,7 +30,7 @@ use crate::batches::recovery::{self, Found};
 use crate::batches::registry::{Entry, State};
 use crate::batches::rules::TableRules;
 use crate::clock;
-use crate::consumer::StartError;
+use crate::consumer::{StartError, jittered};
 use crate::fork;
 use crate::meters::ConsumerState;
 
@@ -495,10 +495,4 @@ fn halt_log(error: QueueError) -> Halt {
         }
         error => Halt::Alarm(error.to_string()),
     }
-}
-
-/// Between half the pause and the whole of it, so that nodes which failed together do not return together.
-fn jittered(pause: Duration) -> Duration {
-    let spread = clock::now().micros().rem_euclid(1000) as u32;
-    pause / 2 + pause / 2 * spread / 1000
 }
