@@ -37,7 +37,13 @@ pub(crate) fn refused_store(error: StoreError) -> CommandError {
 pub(crate) fn refused_log(data_dir: &Path, error: QueueError) -> CommandError {
     match error {
         QueueError::Corrupt(text) => CommandError::Damaged(advice(data_dir, &text, "repair")),
-        QueueError::Behind(text) => CommandError::Damaged(advice(data_dir, &text, "adopt")),
+        QueueError::Behind(text) => {
+            let advice = advice(data_dir, &text, "adopt");
+            CommandError::Damaged(format!(
+                "{advice}.\n  Where a copy of this data directory has run on that database, say `adopt --renumber`: nothing of \
+                this log is left out then"
+            ))
+        }
         error => CommandError::Failed(error.into()),
     }
 }
