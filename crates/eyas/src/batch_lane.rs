@@ -79,7 +79,7 @@ impl BatchLane {
             pause_free: PAUSE_FREE,
             lease: Duration::from_secs(30),
             retry_max: Duration::from_secs(5),
-            refused_retry: config.refused_retry,
+            refused_retry: config.waits.refused_retry,
             look_every: Duration::from_secs(5),
         };
         let store = Arc::clone(&stores.batches);

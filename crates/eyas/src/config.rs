@@ -24,7 +24,7 @@ use crate::schema_files;
 use crate::secrets::masked;
 use crate::shown::{ConfigError, Shown};
 use crate::spelling::nearest;
-use crate::store_config::{self, StoreConfig};
+use crate::store_config::{self, StoreConfig, StoreWaits};
 use crate::tables_config::{self, TablesConfig};
 use crate::units;
 
@@ -56,6 +56,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("sql.timeout", "EYAS_SQL_TIMEOUT", "5s"),
     ("sql.rows_max", "EYAS_SQL_ROWS_MAX", "1000"),
     ("store.refused_retry", "EYAS_STORE_REFUSED_RETRY", "30s"),
+    ("store.connect_wait", "EYAS_STORE_CONNECT_WAIT", "30s"),
     ("batches.log_bytes_max", "EYAS_BATCHES_LOG_BYTES_MAX", "8GiB"),
 ];
 
@@ -97,8 +98,8 @@ pub(crate) struct Config {
     pub(crate) retention: RetentionRules,
     /// How often somebody may ask.
     pub(crate) rates: Rates,
-    /// Pause between two tries of a consumer that stopped because the database refuses nearly everything.
-    pub(crate) refused_retry: Duration,
+    /// How long the database is waited for.
+    pub(crate) waits: StoreWaits,
     /// How log lines look.
     pub(crate) log_format: LogFormat,
     /// Where traces go; `None`: nothing is traced.
@@ -306,7 +307,7 @@ impl Layers {
         let drain_delay = self.drain_delay();
         let retention = self.retention();
         let rates = self.rates();
-        let refused_retry = self.refused_retry();
+        let waits = self.waits();
         let log_format = self.log_format();
         let otlp = self.otlp();
         let sql = self.sql();
@@ -324,7 +325,7 @@ impl Layers {
                 drain_delay,
                 retention,
                 rates,
-                refused_retry,
+                waits,
                 log_format,
                 otlp,
                 schemas: self.schemas,
@@ -432,11 +433,11 @@ impl Layers {
         })
     }
 
-    fn refused_retry(&mut self) -> Duration {
-        let read = store_config::refused_retry(|key| self.settings.get(key).map(Setting::text));
+    fn waits(&mut self) -> StoreWaits {
+        let read = store_config::waits(|key| self.settings.get(key).map(Setting::text));
         read.unwrap_or_else(|(key, words)| {
             self.problem(key, &words);
-            Duration::ZERO
+            StoreWaits::default()
         })
     }
 

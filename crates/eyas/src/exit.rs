@@ -13,6 +13,8 @@ pub(crate) enum CommandError {
     Rejected(String),
     /// The server cannot be reached, or the connection was lost for good.
     Unreachable(String),
+    /// The database server does not answer.
+    NoDatabase(String),
     /// The configuration is wrong.
     Config(String),
     /// Another eyas holds the data directory.
@@ -35,6 +37,7 @@ impl CommandError {
             Self::Unreachable(_) => 4,
             Self::Rejected(_) => 5,
             Self::Damaged(_) => 65,
+            Self::NoDatabase(_) => 69,
             Self::Poisoned(_) => 74,
             Self::Locked(_) => 75,
             Self::Config(_) => 78,
@@ -48,6 +51,7 @@ impl CommandError {
             | Self::Refused(text)
             | Self::Unreachable(text)
             | Self::Rejected(text)
+            | Self::NoDatabase(text)
             | Self::Config(text)
             | Self::Locked(text)
             | Self::Damaged(text)

@@ -3,13 +3,24 @@
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use tracing::debug;
 
 /// We take requests.
 pub(crate) fn ready() {
-    tell("READY=1");
+    tell("READY=1\nSTATUS=serving");
+}
+
+/// What we are doing, for people: `systemctl status` shows it.
+pub(crate) fn status(words: &str) {
+    tell(&format!("STATUS={words}"));
+}
+
+/// The start goes on for so long at least: its time-out does not count meanwhile.
+pub(crate) fn extend_start(time: Duration) {
+    tell(&format!("EXTEND_TIMEOUT_USEC={}", time.as_micros()));
 }
 
 /// We are about to become the next program, in the same process.

@@ -21,11 +21,29 @@ pub(crate) fn no_token(data_dir: &Path, address: SocketAddr) -> CommandError {
     ))
 }
 
+/// Why the database was not opened.
+pub(crate) fn refused_store(error: StoreError) -> CommandError {
+    match error {
+        StoreError::Unavailable(_) => CommandError::NoDatabase(format!(
+            "{error}\n  Is PostgreSQL running, and is store.url right? `eyas doctor` looks, `eyas config show` says where the \
+            address came from.\n  Nothing is lost: what was acknowledged stands in the log. store.connect_wait says how long a \
+            start waits;\n  under systemd, Restart=on-failure tries again"
+        )),
+        error => CommandError::Failed(error.into()),
+    }
+}
+
 /// Why the log was not opened, and the command that helps.
 pub(crate) fn refused_log(data_dir: &Path, error: QueueError) -> CommandError {
     match error {
         QueueError::Corrupt(text) => CommandError::Damaged(advice(data_dir, &text, "repair")),
-        QueueError::Behind(text) => CommandError::Damaged(advice(data_dir, &text, "adopt")),
+        QueueError::Behind(text) => {
+            let advice = advice(data_dir, &text, "adopt");
+            CommandError::Damaged(format!(
+                "{advice}.\n  Where a copy of this data directory has run on that database, say `adopt --renumber`: nothing of \
+                this log is left out then"
+            ))
+        }
         error => CommandError::Failed(error.into()),
     }
 }

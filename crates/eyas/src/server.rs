@@ -30,7 +30,7 @@ use crate::batch_lane::{BatchLane, RunningLane};
 use crate::config::Config;
 use crate::exit::CommandError;
 use crate::otlp::Exporter;
-use crate::refusals::{no_token, not_sealed, poison, refused_log, refused_pair};
+use crate::refusals::{no_token, not_sealed, poison, refused_log, refused_pair, refused_store};
 use crate::signals::Wanted;
 use crate::{
     descriptors, otlp, place, queries_config, query_check, schema_files, tenancy, user_tables,
@@ -83,7 +83,7 @@ impl Server {
     /// Opens what `config` names and checks that it belongs together. Nothing listens and nothing runs yet.
     pub(crate) async fn open(config: Config, address: SocketAddr) -> Result<Self, CommandError> {
         wiring::make_room(&config.data_dir);
-        let stores = wiring::open_stores(&config).await.map_err(anyhow::Error::from)?;
+        let stores = wiring::open_stores(&config).await.map_err(refused_store)?;
         let instance = stores.control.instance().await.map_err(anyhow::Error::from)?;
         let is_public = !address.ip().is_loopback();
         let registry = Registry::open(Arc::clone(&stores.trust), is_public).await;
@@ -128,7 +128,7 @@ impl Server {
             yield_max: Duration::from_secs(1),
             lease: Duration::from_secs(30),
             retry_max: Duration::from_secs(5),
-            refused_retry: config.refused_retry,
+            refused_retry: config.waits.refused_retry,
             keep: config.keep,
         };
         let consumer = Consumer::start(&intake, options).await;

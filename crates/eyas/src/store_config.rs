@@ -25,6 +25,9 @@ const N_CONNECTIONS: usize = 8;
 /// Each try of a stopped consumer costs the database one transaction that it refuses.
 const REFUSED_RETRY: Duration = Duration::from_secs(30);
 const REFUSED_RETRY_MIN: Duration = Duration::from_millis(50);
+/// Long enough for a database that starts together with us, and well within what systemd gives a start (90 s).
+const CONNECT_WAIT: Duration = Duration::from_secs(30);
+const CONNECT_WAIT_MAX: Duration = Duration::from_hours(24);
 const KEEP: Keep = Keep { time: Duration::from_hours(24), bytes: 10 << 30 };
 
 /// Which database.
@@ -37,6 +40,14 @@ pub(crate) enum StoreConfig {
 }
 
 impl StoreConfig {
+    /// Which one and where, for people.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Sqlite(file) => format!("SQLite, {file} in there"),
+            Self::Postgres(options) => format!("PostgreSQL, {}", options.shown()),
+        }
+    }
+
     /// The SQL that it speaks.
     pub(crate) const fn dialect(&self) -> Dialect {
         match self {
@@ -106,13 +117,29 @@ pub(crate) fn keep<'a>(
     Ok((is_server && !time.is_zero()).then_some(Keep { time, bytes }))
 }
 
-/// How long a consumer that stopped waits before it tries again.
-pub(crate) fn refused_retry<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Duration, Fault> {
-    let Some(text) = get("store.refused_retry") else { return Ok(REFUSED_RETRY) };
-    let words = match units::duration(text) {
-        Some(pause) if pause >= REFUSED_RETRY_MIN => return Ok(pause),
-        Some(_) => "is less than 50ms",
-        None => "is not a time with its unit, like 30s or 5m",
+/// How long the database is waited for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StoreWaits {
+    /// Pause between two tries of a consumer that stopped because the database refuses nearly everything.
+    pub(crate) refused_retry: Duration,
+    /// How long a start waits for a server that does not answer.
+    pub(crate) connect_wait: Duration,
+}
+
+/// Reads it.
+pub(crate) fn waits<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<StoreWaits, Fault> {
+    let read = |key, default| match get(key) {
+        None => Ok(default),
+        Some(text) => units::duration(text)
+            .ok_or_else(|| (key, "is not a time with its unit, like 30s or 5m".to_owned())),
     };
-    Err(("store.refused_retry", words.to_owned()))
+    let refused_retry = read("store.refused_retry", REFUSED_RETRY)?;
+    if refused_retry < REFUSED_RETRY_MIN {
+        return Err(("store.refused_retry", "is less than 50ms".to_owned()));
+    }
+    let connect_wait = read("store.connect_wait", CONNECT_WAIT)?;
+    if connect_wait > CONNECT_WAIT_MAX {
+        return Err(("store.connect_wait", "is more than 24h".to_owned()));
+    }
+    Ok(StoreWaits { refused_retry, connect_wait })
 }

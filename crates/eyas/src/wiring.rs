@@ -15,6 +15,7 @@ use store::{
 };
 
 use crate::config::Config;
+use crate::notify;
 use crate::store_config::StoreConfig;
 
 /// Read-only connections to the database: two for each core would only wait for the disk.
@@ -24,11 +25,13 @@ const N_READERS: usize = 4;
 const WAL_OF_RESERVE: u64 = 4;
 const TRANSACTION_OF_RESERVE: u64 = 8;
 
-/// How long a start waits for a database server, and how often it asks.
-const SERVER_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often a start asks a database server that does not answer.
 const SERVER_ASKED_EVERY: Duration = Duration::from_millis(500);
 
-/// Opens the configured database. A server that does not answer is waited for, some seconds.
+/// Longer than one attempt to reach it takes.
+const ATTEMPT_MAX: Duration = Duration::from_secs(30);
+
+/// Opens the configured database. A server that does not answer is waited for, as long as is configured.
 pub(crate) async fn open_stores(config: &Config) -> Result<Stores, StoreError> {
     match &config.store {
         StoreConfig::Sqlite(file) => {
@@ -41,7 +44,9 @@ pub(crate) async fn open_stores(config: &Config) -> Result<Stores, StoreError> {
             Ok(Stores::of(&store))
         }
         StoreConfig::Postgres(options) => {
-            let store = patiently(|| PostgresStore::open(options.clone())).await?;
+            let store =
+                patiently(config.waits.connect_wait, || PostgresStore::open(options.clone()))
+                    .await?;
             Ok(Stores::of(&store))
         }
     }
@@ -59,24 +64,22 @@ pub(crate) fn open_sql(config: &Config) -> Result<Arc<dyn SqlReader>, StoreError
 
 /// Asks a database server until it answers, it refuses, or a start has waited long enough.
 async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+    wait_max: Duration,
     ask: impl Fn() -> F,
 ) -> Result<T, StoreError> {
-    let end = Instant::now() + SERVER_WAIT_MAX;
+    let end = Instant::now() + wait_max;
     let mut is_told = false;
     loop {
         match ask().await {
             Err(error) if error.is_retryable() && Instant::now() < end => {
                 if !is_told {
-                    let seconds = SERVER_WAIT_MAX.as_secs();
-                    tracing::warn!(%error, "the database does not answer; waiting for it up to {seconds} s");
+                    let seconds = wait_max.as_secs();
+                    tracing::warn!(%error, "the database does not answer; waiting for it up to {seconds} s (store.connect_wait)");
+                    notify::status("waiting for the database");
                     is_told = true;
                 }
+                notify::extend_start(SERVER_ASKED_EVERY + ATTEMPT_MAX);
                 tokio::time::sleep(SERVER_ASKED_EVERY).await;
-            }
-            Err(StoreError::Unavailable(why)) => {
-                return Err(StoreError::Unavailable(format!(
-                    "{why}; is it running, and is store.url right?"
-                )));
             }
             res => return res,
         }

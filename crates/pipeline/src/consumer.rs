@@ -92,6 +92,8 @@ pub enum StartError {
 enum Elect {
     Store(StoreError),
     Mismatch(String),
+    /// The database has more than this log ever held.
+    Ahead(String),
     Forked(String),
 }
 
@@ -125,7 +127,7 @@ impl Consumer {
         };
         let lease = consumer.elect().await.map_err(|error| match error {
             Elect::Store(error) => StartError::Store(error),
-            Elect::Mismatch(text) => StartError::Mismatch(text),
+            Elect::Mismatch(text) | Elect::Ahead(text) => StartError::Mismatch(text),
             Elect::Forked(text) => StartError::Forked(text),
         })?;
         consumer.meters.set_applied(lease.applied);
@@ -203,7 +205,7 @@ impl Consumer {
             Elect::Store(error @ StoreError::Held { .. }) => Halt::Overtaken(error.into()),
             Elect::Store(error) => halt(error),
             Elect::Mismatch(text) => Halt::Alarm(text),
-            Elect::Forked(text) => Halt::Overtaken(StartError::Forked(text)),
+            Elect::Ahead(text) | Elect::Forked(text) => Halt::Overtaken(StartError::Forked(text)),
         })?;
         self.publish(lease.applied, None);
         if !was_blocked {
@@ -380,9 +382,9 @@ impl Consumer {
             let log = self.queue.log();
             return Err(Elect::Store(StoreError::OtherLog { bound, log }));
         }
-        self.check(&lease).map_err(Elect::Mismatch)?;
         // Whoever feeds the database now goes before the question who fed it.
         lease.held_by_other(&self.options.holder, clock::now()).map_err(Elect::Store)?;
+        self.check(&lease)?;
         let applied = lease.applied;
         // Order matters: once the lease is ours, nothing tells any more that it was somebody else's.
         let forked = fork::find(&*self.queue, &*self.store, applied).await;
@@ -390,7 +392,7 @@ impl Consumer {
             return Err(Elect::Forked(words));
         }
         let lease = self.claim().await.map_err(Elect::Store)?;
-        self.check(&lease).map_err(Elect::Mismatch)?;
+        self.check(&lease)?;
         if lease.applied != applied {
             return Err(Elect::Store(StoreError::Fenced { expected: applied }));
         }
@@ -409,19 +411,19 @@ impl Consumer {
     }
 
     /// Whether this log can have fed the database, and can go on feeding it.
-    fn check(&self, lease: &Lease) -> Result<(), String> {
+    fn check(&self, lease: &Lease) -> Result<(), Elect> {
         let bounds = self.queue.bounds();
         if lease.applied > bounds.last.max(bounds.first.prev()) {
-            return Err(format!(
+            return Err(Elect::Ahead(format!(
                 "the database has applied {}, but the log ends at {}: the log was restored to an earlier state, or replaced",
                 lease.applied, bounds.last
-            ));
+            )));
         }
         if bounds.first > lease.applied.next() {
-            return Err(format!(
+            return Err(Elect::Mismatch(format!(
                 "the database has applied {}, but the log begins at {}: what lies between is missing; was the database restored to an earlier state?",
                 lease.applied, bounds.first
-            ));
+            )));
         }
         Ok(())
     }

@@ -210,7 +210,8 @@ fn announce(
         let durability = queue.durability().as_str();
         let log =
             format!("log {}, newest seq {}, durable on {durability}", queue.log(), bounds.last);
-        let banner = Banner { url, console, data_dir: &data_dir, log };
+        let database = config.store.shown();
+        let banner = Banner { url, console, data_dir: &data_dir, log, database: &database };
         let _ = write!(std::io::stderr(), "{}", banner.text());
     }
 }

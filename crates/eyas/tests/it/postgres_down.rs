@@ -138,6 +138,23 @@ async fn while_it_is_away_events_are_taken_and_shown_and_afterwards_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_waits_for_the_database_as_long_as_it_is_told_and_then_says_what_to_do() {
+    let mut cluster = Postgres::start();
+    let launch = Launch::on(cluster.server());
+    cluster.stop();
+    let hasty = launch.clone().env("EYAS_STORE_CONNECT_WAIT", "0s");
+    let (code, said) = hasty.refused().await;
+    assert_eq!(code, 69, "{said}");
+    for words in ["Connection refused", "Is PostgreSQL running", "store.connect_wait", "systemd"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let patient = launch.env("EYAS_STORE_CONNECT_WAIT", "1m");
+    let app = patient.start_after("waiting for it up to 60 s", || cluster.start_again()).await;
+    app.post_stream("raw", "1").await.accepted();
+    assert_eq!(stored(&app, 1).await, [1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_went_back_in_time_is_filled_again_from_the_log() {
     for is_restarted in [false, true] {
         let mut cluster = Postgres::start();

@@ -410,6 +410,7 @@ impl Lane {
         if let Some(bound) = lease.log.filter(|bound| *bound != log) {
             return Err(Elect::Store(StoreError::OtherLog { bound, log }));
         }
+        lease.held_by_other(&self.desk.options.holder, clock::now()).map_err(Elect::Store)?;
         self.check(&lease).map_err(Elect::Mismatch)?;
         let lease = self.claim().await.map_err(Elect::Store)?;
         self.check(&lease).map_err(Elect::Mismatch)?;

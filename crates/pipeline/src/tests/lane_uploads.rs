@@ -11,7 +11,6 @@ use store::{BatchState, BatchStore};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::batches::error::BatchError;
 use crate::batches::lane::Lane;
 use crate::batches::records::{BeginHead, EndHead, Head, PartHead, Progress};
 use crate::batches::recovery;

@@ -37,14 +37,16 @@ impl PostgresOptions {
     pub fn check(&self) -> Result<(), StoreError> {
         Address::parse(&self.url, self.password.as_deref()).map(drop)
     }
+
+    /// Host, port and database, for people; nothing where the address cannot be understood.
+    pub fn shown(&self) -> String {
+        Address::parse(&self.url, None).map_or_else(|_| String::new(), |address| address.shown())
+    }
 }
 
 impl fmt::Debug for PostgresOptions {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Address::parse(&self.url, None) {
-            Ok(address) => write!(out, "PostgresOptions({})", address.shown()),
-            Err(_) => out.write_str("PostgresOptions(?)"),
-        }
+        write!(out, "PostgresOptions({})", self.shown())
     }
 }
 

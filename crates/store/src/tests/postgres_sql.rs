@@ -127,7 +127,8 @@ async fn nothing_is_written_and_nothing_outlives_a_statement() {
             assert_eq!(found.unwrap(), ["=1"]);
         }
     }
-    cells(reader.read_sql(ask(POSTGRES, "SELECT lo_create(0)")).await).await.unwrap();
+    // From version 16 on the server refuses it, before that it is rolled back.
+    let _ = cells(reader.read_sql(ask(POSTGRES, "SELECT lo_create(0)")).await).await;
     assert_eq!(database.sql("SELECT count(*) FROM pg_largeobject_metadata").trim(), "0");
     assert_eq!(database.sql("SELECT count(*) FROM t").trim(), "1");
 }

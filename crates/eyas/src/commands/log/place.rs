@@ -11,6 +11,7 @@ use store::Lease;
 use crate::config::Config;
 use crate::exit::CommandError;
 use crate::lock::{self, Lock};
+use crate::refusals::refused_store;
 use crate::wiring;
 
 /// Log and database of one data directory.
@@ -52,7 +53,7 @@ impl Place {
             ))
         })?;
         let config = Config { data_dir, ..config };
-        let lease = wiring::peek_lease(&config).await.map_err(anyhow::Error::from)?;
+        let lease = wiring::peek_lease(&config).await.map_err(refused_store)?;
         let has_database = lease.is_some();
         let unborn = Lease { log: None, applied: model::Seq::ZERO, holder: None, until: None };
         Ok(Self {
@@ -77,7 +78,7 @@ impl Place {
     /// What the database says by now. A running server applies and trims during a walk: whether the log begins too late
     /// is a matter of a lease that was read after it was listed, whether it ends too early of one read before.
     pub(crate) async fn lease_by_now(&self) -> Result<Lease, CommandError> {
-        let lease = wiring::peek_lease(&self.config).await.map_err(anyhow::Error::from)?;
+        let lease = wiring::peek_lease(&self.config).await.map_err(refused_store)?;
         Ok(lease.unwrap_or_else(|| self.lease.clone()))
     }
 

@@ -25,6 +25,7 @@ use crate::commands::log::verdict::Verdict;
 use crate::config::Config;
 use crate::exit::CommandError;
 use crate::printable::printable;
+use crate::refusals::refused_store;
 use crate::wiring;
 
 /// Which of the two.
@@ -214,7 +215,7 @@ async fn carry_out(task: Task, place: &Place, finding: &Finding) -> Result<Value
     write_report(&report, &summary, &finding.lost)
         .with_context(|| format!("cannot write {}; nothing was changed", report.display()))?;
     queue::exchange(&place.log_dir, &beside).map_err(refused)?;
-    let stores = wiring::open_stores(&place.config).await.map_err(anyhow::Error::from)?;
+    let stores = wiring::open_stores(&place.config).await.map_err(refused_store)?;
     stores.events.bind(new_log).await.map_err(anyhow::Error::from)?;
     stores.events.close().await.map_err(anyhow::Error::from)?;
     Ok(summary)
