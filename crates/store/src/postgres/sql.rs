@@ -61,8 +61,8 @@ impl SqlReader for PostgresSql {
         let end = Instant::now() + ask.limits.time_max;
         let limits = ask.limits;
         let named = |error| named(error, &limits);
-        if let plan @ Plan::Any { time_max } = self.connections.choose(&ask)
-            && let Some(rows) = self.whole(&ask, plan, time_max, end).await
+        if let Plan::Any { time_max } = self.connections.choose(&ask)
+            && let Some(rows) = self.whole(&ask, time_max, end).await
         {
             return Ok(rows);
         }
@@ -97,13 +97,13 @@ impl SqlReader for PostgresSql {
 impl PostgresSql {
     /// All rows by the plan for any values; `None` where they are not there in this time or are more than a piece, or where
     /// anything fails. Nothing was handed out then.
-    async fn whole(
+    pub(crate) async fn whole(
         &self,
         ask: &SqlAsk,
-        plan: Plan,
         time_max: Duration,
         end: Instant,
     ) -> Option<SqlRows> {
+        let plan = Plan::Any { time_max };
         let lent = self.connections.get(end, ask.is_kept).await.ok()?;
         let read = async {
             let running = self.connections.begin_on(lent, ask, plan, end).await.ok()?;
