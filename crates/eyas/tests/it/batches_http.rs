@@ -212,7 +212,9 @@ async fn a_batch_can_be_cancelled_while_it_comes() {
     let gone = check(&app.http.send(Method::DELETE, &path, &[], "").await, 200, "");
     assert_eq!(gone["state"], "cancelled");
     let part = [PART, more, ("upload-offset", "26")];
-    check(&app.http.send(Method::PATCH, &path, &part, "{").await, 409, "upload_over");
+    let said =
+        check(&app.http.send(Method::PATCH, &path, &part, "{").await, 409, "batch_cancelled");
+    assert!(said["detail"].as_str().unwrap().contains("cancelled by "), "{said}");
     check(&app.http.send(Method::DELETE, "/batches/none", &[], "").await, 404, "not_found");
 }
 
