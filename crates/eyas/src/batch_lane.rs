@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pipeline::{Batches, Compiled, Lane, LaneOptions, TableRules};
+use pipeline::{Batches, Compiled, Lane, LaneOptions, StartError, TableRules};
 use queue::{Queue, QueueError};
 use store::{Dialect, Stores, Table};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -46,7 +46,7 @@ pub(crate) struct BatchLane {
 pub(crate) struct RunningLane {
     queue: Arc<dyn Queue>,
     batches: Batches,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), StartError>>,
     shutdown: CancellationToken,
     stop: CancellationToken,
 }
@@ -55,7 +55,7 @@ impl BatchLane {
     /// Opens the lane, where there is to be one.
     pub(crate) async fn open(
         config: &Config,
-        instance: &str,
+        holder: &str,
         stores: &Stores,
         tables: Vec<(ConfiguredTable, Table)>,
     ) -> Result<Option<Self>, CommandError> {
@@ -71,7 +71,7 @@ impl BatchLane {
         let rules = tables.into_iter().map(rules).collect::<anyhow::Result<_>>()?;
         let keep = if config.store.dialect() == Dialect::Postgres { KEEP } else { Duration::ZERO };
         let options = LaneOptions {
-            holder: instance.to_owned(),
+            holder: holder.to_owned(),
             log_bytes_max: config.batches_log_bytes_max,
             keep,
             keep_bytes_max: config.batches_log_bytes_max / KEEP_OF_LOG,
@@ -104,13 +104,14 @@ impl RunningLane {
     }
 
     /// Waits until its log takes nothing any more, or its task ends by itself, which neither should.
-    pub(crate) async fn broken(&mut self) -> CommandError {
+    pub(crate) async fn broken(&mut self, data_dir: &Path) -> CommandError {
         let mut poisoned = self.queue.poisoned();
         tokio::select! {
             _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => poison(),
-            ended = &mut self.task => {
-                CommandError::Failed(anyhow::anyhow!("the lane of batches ended by itself: {ended:?}"))
-            }
+            ended = &mut self.task => match ended {
+                Ok(Err(error)) => refused_pair(data_dir, error),
+                ended => anyhow::anyhow!("the lane of batches ended by itself: {ended:?}").into(),
+            },
         }
     }
 

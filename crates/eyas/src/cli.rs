@@ -171,10 +171,12 @@ pub(crate) enum LogCommand {
         log fed it, else under new ones (events whose ids it has stay single). The log gets a new id and its next seq\n\
         jumps past everything ever used by either: readers with older cursors are told of a gap. The old log and a\n\
         report stay beside the new one (log/events.adopt-<time>).\n\n\
+        Where two copies of one data directory have run on one database (PostgreSQL), their logs have the same name and\n\
+        other events under the same numbers. The copy that a start refuses is brought in by --renumber.\n\n\
         Exit codes: 0 done, or nothing to adopt · 65 nothing was changed · 75 stop the server first.\n\n\
-        Example:\n  eyas log adopt --data-dir /var/lib/eyas"
+        Examples:\n  eyas log adopt --data-dir /var/lib/eyas\n  eyas log adopt --renumber --accept-loss"
     )]
-    Adopt(RenewArgs),
+    Adopt(AdoptArgs),
 }
 
 /// Where the log is.
@@ -201,6 +203,17 @@ pub(crate) struct RenewArgs {
     /// Do it. Without this, it only says what would be lost
     #[arg(long)]
     pub(crate) accept_loss: bool,
+}
+
+/// The same for an adoption.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AdoptArgs {
+    #[command(flatten)]
+    pub(crate) renew: RenewArgs,
+
+    /// A copy of this log has fed the database: all of this one goes in, under new numbers, each id once
+    #[arg(long)]
+    pub(crate) renumber: bool,
 }
 
 /// Flags of `serve`.

@@ -49,6 +49,7 @@ mod logging;
 mod notify;
 mod otlp;
 mod outgoing;
+mod place;
 mod printable;
 mod queries_config;
 mod query_check;
@@ -62,6 +63,7 @@ mod signals;
 mod spelling;
 mod store_config;
 mod tables_config;
+mod tenancy;
 mod units;
 mod user_tables;
 mod wiring;
@@ -198,7 +200,8 @@ async fn log(cli: &Cli, command: &LogCommand) -> Result<(), CommandError> {
             renew::run(Task::Repair, config(&args.dir)?, args.accept_loss, cli.json).await
         }
         LogCommand::Adopt(args) => {
-            renew::run(Task::Adopt, config(&args.dir)?, args.accept_loss, cli.json).await
+            let (task, args) = (Task::Adopt { renumbers: args.renumber }, &args.renew);
+            renew::run(task, config(&args.dir)?, args.accept_loss, cli.json).await
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use model::Timestamp;
 use pipeline::StartError;
 use queue::QueueError;
 use store::StoreError;
@@ -36,8 +37,30 @@ pub(crate) fn refused_pair(data_dir: &Path, error: StartError) -> CommandError {
         StartError::Store(error @ StoreError::OtherLog { .. }) => {
             CommandError::Damaged(advice(data_dir, &error.to_string(), "adopt"))
         }
+        StartError::Forked(text) => forked(data_dir, &text),
+        StartError::Store(StoreError::Held { holder, until }) => held(&holder, until),
         error => CommandError::Failed(error.into()),
     }
+}
+
+/// Another server feeds the database.
+pub(crate) fn held(holder: &str, until: Timestamp) -> CommandError {
+    CommandError::Locked(format!(
+        "another eyas feeds this database: {holder} (installation@host/place), at least until {until}.\n  \
+        It has a copy of this data directory, so what this one would accept could never get there. Stop the other one; or, \
+        for a copy on\n  purpose, give this one a database of its own with store.url. Where that machine is gone, start again \
+        after that time"
+    ))
+}
+
+/// A copy of the log has fed the database.
+fn forked(data_dir: &Path, text: &str) -> CommandError {
+    let data_dir = data_dir.display();
+    CommandError::Damaged(format!(
+        "{text}\n  nothing was changed. `eyas log adopt --renumber --data-dir {data_dir}` brings all that this log holds into \
+        the database, under new numbers;\n  what the database has already is known by its id and stays there once. Without \
+        --accept-loss it only says what it would do"
+    ))
 }
 
 /// A refusal, and what a person can do about it.

@@ -3,6 +3,7 @@
 //! Invariant: when the log is closed, no connection is left that could append.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use gateway::{
 use live::{Live, LiveError, LiveOptions};
 use pipeline::{
     Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
-    Revalidate, Schemas, Work,
+    Revalidate, Schemas, StartError, Work,
 };
 use queue::{Queue, QueueError};
-use store::Stores;
+use store::{Dialect, Stores};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tokio::time;
@@ -31,7 +32,10 @@ use crate::exit::CommandError;
 use crate::otlp::Exporter;
 use crate::refusals::{no_token, not_sealed, poison, refused_log, refused_pair};
 use crate::signals::Wanted;
-use crate::{descriptors, otlp, queries_config, query_check, schema_files, user_tables, wiring};
+use crate::{
+    descriptors, otlp, place, queries_config, query_check, schema_files, tenancy, user_tables,
+    wiring,
+};
 
 /// How long the consumer may go on after the last request has been answered.
 const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
@@ -60,6 +64,8 @@ const LIVE: LiveOptions = LiveOptions {
 pub(crate) struct Server {
     config: Config,
     instance: String,
+    /// Under which name it holds the leases.
+    holder: String,
     stores: Stores,
     registry: Registry,
     sessions: Sessions,
@@ -88,8 +94,10 @@ impl Server {
             return Err(no_token(&config.data_dir, address));
         }
         let dialect = config.store.dialect();
+        let holder = place::holder(&instance, &config).context("reading the data directory")?;
+        tenancy::wait(&stores, &holder).await?;
         let tables = user_tables::prepare(&config.tables, dialect, &stores).await?;
-        let batch_lane = BatchLane::open(&config, &instance, &stores, tables).await?;
+        let batch_lane = BatchLane::open(&config, &holder, &stores, tables).await?;
         query_check::tell(&*stores.sql, dialect, &config.queries).await;
         let applied = stores.events.lease().await.map_err(anyhow::Error::from)?.applied;
         let settings = config.clone();
@@ -113,8 +121,8 @@ impl Server {
         );
         let intake = intake.with_schemas(open_schemas(&config, &stores).await?);
         let options = ConsumerOptions {
-            // The lock on the data directory proves that an earlier holder of this name is gone.
-            holder: instance.clone(),
+            holder: holder.clone(),
+            is_shared: config.store.dialect() == Dialect::Postgres,
             rows_max: 20_000,
             bytes_max: wiring::transaction_bytes_max(&config, 8 << 20),
             yield_max: Duration::from_secs(1),
@@ -131,6 +139,7 @@ impl Server {
         Ok(Self {
             config,
             instance,
+            holder,
             stores,
             registry,
             sessions,
@@ -176,7 +185,7 @@ impl Server {
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
             queries: published(&self.config),
-            options: edge_options(&self.config, &self.instance, &url),
+            options: edge_options(&self.config, &self.instance, self.holder, &url),
             data_dir: self.config.data_dir.clone(),
         }));
         let edge = gateway::run(Listeners { network, local }, Arc::clone(&gateway), ending.clone());
@@ -200,8 +209,8 @@ impl Server {
         let ended = tokio::select! {
             wanted = until(ready) => Ok(wanted),
             _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Err(poison()),
-            broken = parts.broken() => Err(CommandError::Failed(broken)),
-            error = lane_broken(lane.as_mut()) => Err(error),
+            broken = parts.broken(&self.config.data_dir) => Err(broken),
+            error = lane_broken(lane.as_mut(), &self.config.data_dir) => Err(error),
         };
         // Order matters: without a name nobody new comes, and who has come already is answered.
         drop(name);
@@ -238,9 +247,9 @@ fn published(config: &Config) -> Queries {
 }
 
 /// Waits until the lane of batches cannot go on, which it should; without one, for ever.
-async fn lane_broken(lane: Option<&mut RunningLane>) -> CommandError {
+async fn lane_broken(lane: Option<&mut RunningLane>, data_dir: &Path) -> CommandError {
     match lane {
-        Some(lane) => lane.broken().await,
+        Some(lane) => lane.broken(data_dir).await,
         None => std::future::pending().await,
     }
 }
@@ -285,7 +294,7 @@ fn jobs(stores: &Stores, intake: &Intake, meters: &Arc<Meters>, live: &Live) -> 
 /// The tasks of a running server.
 struct Parts {
     edge: JoinHandle<Option<TcpListener>>,
-    consumer: JoinHandle<()>,
+    consumer: JoinHandle<Result<(), StartError>>,
     retention: JoinHandle<()>,
     jobs: JoinHandle<()>,
     tail: JoinHandle<Result<(), LiveError>>,
@@ -293,15 +302,19 @@ struct Parts {
 
 impl Parts {
     /// Waits until one of them ends by itself, which none should.
-    async fn broken(&mut self) -> anyhow::Error {
-        tokio::select! {
+    async fn broken(&mut self, data_dir: &Path) -> CommandError {
+        let error = tokio::select! {
+            ended = &mut self.consumer => match ended {
+                Ok(Err(error)) => return refused_pair(data_dir, error),
+                ended => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
+            },
             ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
-            ended = &mut self.consumer => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
             ended = &mut self.retention => anyhow::anyhow!("retention ended by itself: {ended:?}"),
             ended = &mut self.jobs => anyhow::anyhow!("the jobs ended by themselves: {ended:?}"),
             // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
             Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
-        }
+        };
+        error.into()
     }
 
     /// Waits for all but the edge, which have been told to end. A slice under way is committed or it is not: the next start
@@ -325,12 +338,13 @@ fn url(config: &Config, network: Option<&TcpListener>) -> anyhow::Result<String>
     Ok(config.public_url.clone().unwrap_or_else(|| format!("http://{address}")))
 }
 
-fn edge_options(config: &Config, instance: &str, url: &str) -> GatewayOptions {
+fn edge_options(config: &Config, instance: &str, holder: String, url: &str) -> GatewayOptions {
     GatewayOptions {
         public_url: url.to_owned(),
         allowed_hosts: config.allowed_hosts.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         instance: instance.to_owned(),
+        holder,
         limits: Limits { rates: config.rates.clone(), ..descriptors::edge_limits() },
     }
 }

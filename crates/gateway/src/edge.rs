@@ -42,6 +42,8 @@ pub struct GatewayOptions {
     pub version: String,
     /// Name of the data directory, stable over restarts.
     pub instance: String,
+    /// Under which name this server holds the leases in its database.
+    pub holder: String,
 }
 
 /// What all requests share.

@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::clock;
+use crate::fork;
+use crate::halt::{Halt, RETRY_FIRST, halt, halt_log, jittered};
 use crate::intake::Intake;
 use crate::keep::{Keep, Keeper};
 use crate::meters::{ConsumerState, Meters};
@@ -34,8 +36,11 @@ use crate::recent::Recent;
 /// Settings of the consumer.
 #[derive(Clone, Debug)]
 pub struct ConsumerOptions {
-    /// Who it is: the same after a restart of the same installation, so that it need not wait for its own lease.
+    /// Who it is: the same after a restart of the same installation, so that it need not wait for its own lease; another
+    /// one for a copy of its data directory.
     pub holder: String,
+    /// Others can reach the database too: the lease is renewed while nothing comes, and given back at the end.
+    pub is_shared: bool,
     /// A transaction takes no further read of the log once it has this many rows.
     pub rows_max: usize,
     /// The same for bytes of records.
@@ -63,8 +68,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const BUSY_PER_TICK: u64 = 100;
 /// After a transaction that stopped short the next one has at least so many rows, though not more than twice as many as came through.
 const RUN_MIN: usize = 128;
-/// First pause after a failure; doubles up to `retry_max`.
-const RETRY_FIRST: Duration = Duration::from_millis(100);
+/// Longest wait for the end of the lease at the end of the server.
+const RELEASE_MAX: Duration = Duration::from_millis(500);
 
 /// Why there is no consumer.
 #[derive(Debug, Error)]
@@ -75,6 +80,9 @@ pub enum StartError {
     /// The database and the log do not fit together, and what that means.
     #[error("{0}")]
     Mismatch(String),
+    /// A copy of the log has fed the database.
+    #[error("{0}")]
+    Forked(String),
     /// The log cannot be read.
     #[error("the log cannot be read: {0}")]
     Log(String),
@@ -84,14 +92,7 @@ pub enum StartError {
 enum Elect {
     Store(StoreError),
     Mismatch(String),
-}
-
-/// Why the loop was left.
-enum Halt {
-    Retry(String),
-    /// The database has to be mended by a person; tried again slowly.
-    Blocked(String),
-    Alarm(String),
+    Forked(String),
 }
 
 /// See the module's page.
@@ -125,6 +126,7 @@ impl Consumer {
         let lease = consumer.elect().await.map_err(|error| match error {
             Elect::Store(error) => StartError::Store(error),
             Elect::Mismatch(text) => StartError::Mismatch(text),
+            Elect::Forked(text) => StartError::Forked(text),
         })?;
         consumer.meters.set_applied(lease.applied);
         consumer.recover_ids(lease.applied).await?;
@@ -133,12 +135,16 @@ impl Consumer {
 
     /// Applies until `shutdown`, then what is left in the log, then returns. Whoever cannot wait for the rest
     /// drops the future: a transaction is committed whole or not at all.
-    pub async fn run(mut self, shutdown: CancellationToken) {
+    ///
+    /// # Errors
+    /// At any time: another copy of this log feeds the database, or did. What is accepted from then on would never get there.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StartError> {
         let (mut pause, mut is_blocked) = (RETRY_FIRST, false);
         loop {
             let applied_before = self.meters.applied();
             let Err(halt) = self.follow(&shutdown, is_blocked).await else {
-                return;
+                self.release().await;
+                return Ok(());
             };
             if self.meters.applied() > applied_before {
                 (pause, is_blocked) = (RETRY_FIRST, false);
@@ -149,7 +155,7 @@ impl Consumer {
                     self.meters.asks_database(clock::now());
                     self.meters.set_consumer(ConsumerState::Waiting { reason });
                     tokio::select! {
-                        () = shutdown.cancelled() => return,
+                        () = shutdown.cancelled() => return Ok(()),
                         () = time::sleep(jittered(pause)) => {}
                     }
                     pause = (pause * 2).min(self.options.retry_max);
@@ -161,7 +167,7 @@ impl Consumer {
                     let reason = format!("{reason} (tried again every {retry_s} s)");
                     self.meters.set_consumer(ConsumerState::Stopped { reason });
                     tokio::select! {
-                        () = shutdown.cancelled() => return,
+                        () = shutdown.cancelled() => return Ok(()),
                         () = time::sleep(self.options.refused_retry) => {}
                     }
                     is_blocked = true;
@@ -170,9 +176,20 @@ impl Consumer {
                     error!(%reason, "the consumer has stopped; the log goes on and keeps every event");
                     self.meters.asks_database(clock::now());
                     self.meters.set_consumer(ConsumerState::Stopped { reason });
-                    return shutdown.cancelled().await;
+                    shutdown.cancelled().await;
+                    return Ok(());
                 }
+                Halt::Overtaken(error) => return Err(error),
             }
+        }
+    }
+
+    /// Whoever goes on with this data directory elsewhere need not wait. If it fails, they wait for the time of the lease.
+    async fn release(&self) {
+        if self.options.is_shared
+            && let Ok(Err(error)) = time::timeout(RELEASE_MAX, self.claim_for(Duration::ZERO)).await
+        {
+            info!(%error, "the lease is left to run out");
         }
     }
 
@@ -183,8 +200,10 @@ impl Consumer {
         was_blocked: bool,
     ) -> Result<(), Halt> {
         let mut lease = self.elect().await.map_err(|error| match error {
+            Elect::Store(error @ StoreError::Held { .. }) => Halt::Overtaken(error.into()),
             Elect::Store(error) => halt(error),
             Elect::Mismatch(text) => Halt::Alarm(text),
+            Elect::Forked(text) => Halt::Overtaken(StartError::Forked(text)),
         })?;
         self.publish(lease.applied, None);
         if !was_blocked {
@@ -204,8 +223,9 @@ impl Consumer {
                 let records = tokio::select! {
                     records = reader.next(self.read_bytes()) => records.map_err(halt_log)?,
                     () = shutdown.cancelled(), if !shutdown.is_cancelled() => continue,
-                    () = time::sleep(LOOK_EVERY), if self.keeper.keeps() => {
+                    () = time::sleep(LOOK_EVERY.min(self.options.lease / 4)), if self.options.is_shared => {
                         self.look(lease.applied).await?;
+                        lease = self.renewed(lease).await?;
                         continue;
                     }
                 };
@@ -220,15 +240,7 @@ impl Consumer {
             if events.len() > self.run_max {
                 rest = events.split_off(self.run_max);
             }
-            if lease.until.is_none_or(|until| half_gone(until, self.options.lease)) {
-                let renewed = self.claim().await.map_err(halt)?;
-                // What was read hangs on the old position. To take over the new one would make the fence
-                // check the database against itself.
-                if renewed.applied != lease.applied {
-                    return Err(Halt::Retry("the database moved by itself".to_owned()));
-                }
-                lease = renewed;
-            }
+            lease = self.renewed(lease).await?;
             let through = events.last().map_or(lease.applied, |last| last.seq);
             let n_rows;
             (lease.applied, n_rows) = self.apply(lease.applied, events).await?;
@@ -245,6 +257,20 @@ impl Consumer {
         }
     }
 
+    /// The lease, claimed again where half of its time is gone.
+    async fn renewed(&self, lease: Lease) -> Result<Lease, Halt> {
+        if lease.until.is_some_and(|until| !half_gone(until, self.options.lease)) {
+            return Ok(lease);
+        }
+        let renewed = self.claim().await.map_err(halt)?;
+        // What was read hangs on the old position. To take over the new one would make the fence check the database
+        // against itself.
+        if renewed.applied != lease.applied {
+            return Err(Halt::Retry("the database moved by itself".to_owned()));
+        }
+        Ok(renewed)
+    }
+
     /// While nothing comes: is the database where it was? One that went back in time gets what it lost from the log.
     async fn look(&mut self, applied: Seq) -> Result<(), Halt> {
         let found = self.store.lease().await.map_err(halt)?;
@@ -253,6 +279,9 @@ impl Consumer {
             return Err(Halt::Retry(format!(
                 "the database moved by itself, from {applied} to {found}"
             )));
+        }
+        if found.holder.as_ref() != Some(&self.options.holder) {
+            return Err(Halt::Retry("the lease went to somebody else".to_owned()));
         }
         self.trim(applied).await
     }
@@ -352,14 +381,29 @@ impl Consumer {
             return Err(Elect::Store(StoreError::OtherLog { bound, log }));
         }
         self.check(&lease).map_err(Elect::Mismatch)?;
+        // Whoever feeds the database now goes before the question who fed it.
+        lease.held_by_other(&self.options.holder, clock::now()).map_err(Elect::Store)?;
+        let applied = lease.applied;
+        // Order matters: once the lease is ours, nothing tells any more that it was somebody else's.
+        let forked = fork::find(&*self.queue, &*self.store, applied).await;
+        if let Some(words) = forked.map_err(Elect::Store)? {
+            return Err(Elect::Forked(words));
+        }
         let lease = self.claim().await.map_err(Elect::Store)?;
         self.check(&lease).map_err(Elect::Mismatch)?;
+        if lease.applied != applied {
+            return Err(Elect::Store(StoreError::Fenced { expected: applied }));
+        }
         Ok(lease)
     }
 
     async fn claim(&self) -> Result<Lease, StoreError> {
+        self.claim_for(self.options.lease).await
+    }
+
+    async fn claim_for(&self, time: Duration) -> Result<Lease, StoreError> {
         let now = clock::now();
-        let until = Timestamp::from_micros(now.micros() + self.options.lease.as_micros() as i64);
+        let until = Timestamp::from_micros(now.micros() + time.as_micros() as i64);
         let holder = self.options.holder.clone();
         self.store.claim(Claim { holder, log: self.queue.log(), now, until }).await
     }
@@ -420,35 +464,7 @@ fn decode(records: Vec<Record>) -> Result<Vec<Stored>, Halt> {
     records.into_iter().map(decode).collect()
 }
 
-fn halt(error: StoreError) -> Halt {
-    match error {
-        StoreError::Fenced { .. } | StoreError::Held { .. } | StoreError::Unavailable(_) => {
-            Halt::Retry(error.to_string())
-        }
-        // A server's database can be mended while we run: a password, a right, a restore that is under way.
-        StoreError::Refused { .. }
-        | StoreError::TooManyRefused { .. }
-        | StoreError::Unusable(_) => Halt::Blocked(error.to_string()),
-        StoreError::OtherLog { .. } => Halt::Alarm(error.to_string()),
-    }
-}
-
-fn halt_log(error: QueueError) -> Halt {
-    match error {
-        QueueError::Closed | QueueError::Poisoned(_) | QueueError::Unreadable(_) => {
-            Halt::Retry(error.to_string())
-        }
-        error => Halt::Alarm(error.to_string()),
-    }
-}
-
 fn half_gone(until: Timestamp, lease: Duration) -> bool {
     let left_us = until.micros() - clock::now().micros();
     left_us < lease.as_micros() as i64 / 2
-}
-
-/// Between half the pause and the whole of it, so that nodes which failed together do not return together.
-fn jittered(pause: Duration) -> Duration {
-    let spread = clock::now().micros().rem_euclid(1000) as u32;
-    pause / 2 + pause / 2 * spread / 1000
 }

@@ -39,11 +39,6 @@ impl Keeper {
         Self { queue, keep, seen: None, is_short: false }
     }
 
-    /// Whether the database may go back in time, so that it has to be asked now and then.
-    pub(crate) fn keeps(&self) -> bool {
-        self.keep.is_some()
-    }
-
     /// Whether less is kept than the time asks for, because of the bytes or the disk.
     pub(crate) fn is_short(&self) -> bool {
         self.is_short

@@ -1,6 +1,6 @@
 //! What can go wrong with a store, by what the caller can do about it.
 
-use model::{LogId, Seq};
+use model::{LogId, Seq, Timestamp};
 use thiserror::Error;
 
 /// Variants are decisions.
@@ -13,10 +13,12 @@ pub enum StoreError {
         expected: Seq,
     },
     /// Another process holds the lease.
-    #[error("the lease is held by {holder}")]
+    #[error("the lease is held by {holder} until {until}")]
     Held {
         /// Who holds it.
         holder: String,
+        /// Until when, unless it claims again.
+        until: Timestamp,
     },
     /// The database belongs to another log.
     #[error("the database was fed by log {bound}, not by log {log}")]

@@ -22,10 +22,25 @@ pub struct Lease {
     pub until: Option<Timestamp>,
 }
 
+impl Lease {
+    /// Refuses where somebody other than `holder` has it at `now`.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`]
+    pub fn held_by_other(&self, holder: &str, now: Timestamp) -> Result<(), StoreError> {
+        match (&self.holder, self.until) {
+            (Some(other), Some(until)) if until > now && other != holder => {
+                Err(StoreError::Held { holder: other.clone(), until })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A wish to be the consumer.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// Who asks: unique per process start.
+    /// Who asks: the same for two processes only where one of them must be gone before the other can be there.
     pub holder: String,
     /// The log that it reads.
     pub log: LogId,
@@ -33,6 +48,21 @@ pub struct Claim {
     pub now: Timestamp,
     /// How long the claim holds.
     pub until: Timestamp,
+}
+
+impl Claim {
+    /// Whether a lease that stands like this may become the claimant's.
+    pub(crate) fn check(&self, before: &Lease) -> Result<(), StoreError> {
+        if let Some(bound) = before.log.filter(|&bound| bound != self.log) {
+            return Err(StoreError::OtherLog { bound, log: self.log });
+        }
+        before.held_by_other(&self.holder, self.now)
+    }
+
+    /// The lease that it now is.
+    pub(crate) fn granted(self, applied: Seq) -> Lease {
+        Lease { log: Some(self.log), applied, holder: Some(self.holder), until: Some(self.until) }
+    }
 }
 
 /// An event and where it stands.

@@ -5,6 +5,7 @@
 //! postgres       a cluster of its own: killed, stopped, started again, set back to an earlier state
 //! pooler         pgbouncer in front of a cluster
 //! server         a server that takes connections: databases of its own for each test, SQL by psql
+//! tls            a certificate for such a server, and who made it
 //! ports          ports that stay free over a restart
 //! warden         ends a server whose test process died
 //! ```
@@ -17,6 +18,7 @@ mod pooler;
 mod ports;
 mod postgres;
 mod server;
+pub mod tls;
 mod warden;
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::installation::{Installation, run};
 use crate::ports;
 use crate::server::{Database, Server};
+use crate::tls;
 use crate::warden::Warden;
 
 /// Names a server that tests share; without it a process has one of its own.
@@ -69,15 +70,34 @@ impl Postgres {
         Self::launch(settings).unwrap_or_else(|error| panic!("no PostgreSQL: {error}"))
     }
 
+    /// The same with the certificate of [`tls`](crate::tls), and a rule that lets nobody in without TLS.
+    ///
+    /// # Panics
+    /// As [`Postgres::start`].
+    pub fn start_with_tls() -> Self {
+        let settings = ["ssl=on", "ssl_cert_file=server.pem", "ssl_key_file=server.key"];
+        Self::launch_prepared(&settings, tls::install)
+            .unwrap_or_else(|error| panic!("no PostgreSQL with TLS: {error}"))
+    }
+
     /// The same for a caller that can go on without.
     ///
     /// # Errors
     /// What is missing, or what it said.
     pub fn launch(settings: &[&str]) -> io::Result<Self> {
+        Self::launch_prepared(settings, |_, _| Ok(()))
+    }
+
+    /// `prepare` may change the data folder before the first start.
+    fn launch_prepared(
+        settings: &[&str],
+        prepare: impl FnOnce(&Installation, &Path) -> io::Result<()>,
+    ) -> io::Result<Self> {
         let installation = Installation::find()?;
         let folder = tempfile::Builder::new().prefix("eyas-pg-").tempdir()?;
         installation.own(folder.path())?;
         copy(&installation, &installation.template()?, &folder.path().join("data"))?;
+        prepare(&installation, &folder.path().join("data"))?;
         let warden = Warden::over(folder.path(), "data/postmaster.pid")?;
         let mut cluster = Self {
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),

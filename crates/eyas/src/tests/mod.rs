@@ -10,6 +10,7 @@ mod import;
 mod lines;
 mod live_message;
 mod load;
+mod place;
 mod printable;
 mod query;
 mod sending;

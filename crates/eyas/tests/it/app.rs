@@ -157,6 +157,12 @@ impl Launch {
         launch.env("EYAS_STORE_URL", &database.through(pooler).url())
     }
 
+    /// In a folder of its own, with the database of another one, which keeps it.
+    pub(crate) fn beside_of(launch: &Self) -> Self {
+        let Beside::Postgres(database) = launch.beside() else { panic!("it is on PostgreSQL") };
+        Self::with(|dir| Beside::on(dir, database))
+    }
+
     fn with(database: impl FnOnce(&Path) -> Beside) -> Self {
         let dir = tempfile::Builder::new().prefix("eyas-it-").tempdir().expect("a folder");
         let database = database(dir.path());

@@ -68,6 +68,7 @@ mod tcp;
 mod tokens;
 mod torture;
 mod traces;
+mod two_places;
 mod two_truths;
 mod user_tables;
 mod ways_in;

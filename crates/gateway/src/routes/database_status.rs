@@ -11,11 +11,12 @@ pub(crate) struct DatabaseShown {
     since: String,
     detail: Option<String>,
     version: Option<String>,
+    holder: Option<String>,
 }
 
 impl DatabaseShown {
-    /// The database's words and its version are for those who may read everything.
-    pub(crate) fn of(database: DatabaseState, shows_all: bool) -> Self {
+    /// The database's words, its version and who feeds it are for those who may read everything.
+    pub(crate) fn of(database: DatabaseState, holder: &str, shows_all: bool) -> Self {
         let DatabaseState { kind, is_up, since, detail, version } = database;
         Self {
             kind,
@@ -23,6 +24,7 @@ impl DatabaseShown {
             since: since.to_string(),
             detail: detail.filter(|_| shows_all),
             version: version.filter(|_| shows_all),
+            holder: shows_all.then(|| holder.to_owned()),
         }
     }
 }

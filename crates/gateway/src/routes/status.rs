@@ -268,7 +268,7 @@ pub(crate) async fn status(
         },
         retention: retained(&edge, &principal),
         rate_limited: RateLimited::of(&edge.limiter.tally, shows_all),
-        database: DatabaseShown::of(edge.stores.probe.database(), shows_all),
+        database: DatabaseShown::of(edge.stores.probe.database(), &edge.options.holder, shows_all),
         batches: edge.batches.as_ref().map(|batches| LaneShown::of(batches.standing(), shows_all)),
     })
 }

@@ -122,6 +122,7 @@ pub(crate) async fn gateway(
     let (live, tail) = Live::new(queue, Arc::clone(&store), applied, horizons, LIVE);
     let consumer_options = ConsumerOptions {
         holder: "test".to_owned(),
+        is_shared: false,
         rows_max: 1000,
         bytes_max: 1 << 20,
         yield_max: Duration::from_millis(5),
@@ -155,6 +156,7 @@ pub(crate) async fn gateway(
             limits,
             version: "0.0.0-test".to_owned(),
             instance: "test-instance".to_owned(),
+            holder: "test".to_owned(),
         },
     };
     (Gateway::new(parts), dir, background, meters)

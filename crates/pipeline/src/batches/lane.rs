@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{Seq, Timestamp};
-use queue::{Queue, QueueError};
+use queue::Queue;
 use store::{
     ApplyBatch, Batch, BatchState, BatchStore, BatchVerdict, Claim, LaneStep, Lease, StoreError,
 };
@@ -31,22 +31,14 @@ use crate::batches::registry::{Entry, State};
 use crate::batches::rules::TableRules;
 use crate::clock;
 use crate::consumer::StartError;
+use crate::fork;
+use crate::halt::{Halt, RETRY_FIRST, halt, halt_log, jittered};
 use crate::meters::ConsumerState;
 
-/// First pause after a failure; doubles up to `retry_max`.
-const RETRY_FIRST: Duration = Duration::from_millis(100);
-
+/// Longest wait for the end of the lease at the end of the server.
+const RELEASE_MAX: Duration = Duration::from_millis(500);
 /// Most batches that are over and kept in the log: each is looked at whenever it is trimmed.
 const KEPT_MAX: usize = 100_000;
-
-/// Why the loop was left.
-enum Halt {
-    Retry(String),
-    /// The database has to be mended by a person; tried again slowly.
-    Blocked(String),
-    /// A person has to look, and a start decides.
-    Alarm(String),
-}
 
 /// See the module's page.
 pub struct Lane {
@@ -71,17 +63,34 @@ impl Lane {
         };
         let lease = lane.elect().await.map_err(start_error)?;
         let found = recovery::scan(&*desk.queue, lease.applied).await.map_err(StartError::Log)?;
+        let newest = found.newest_over.clone();
+        lane.refuse_fork(newest, lease.applied).await.map_err(|halt| match halt {
+            Halt::Overtaken(error) => error,
+            Halt::Retry(why) | Halt::Blocked(why) | Halt::Alarm(why) => {
+                StartError::Store(StoreError::Unavailable(why))
+            }
+        })?;
         desk.registry.change(|state| take_over(state, found, lease.applied));
         lane.drop_cut_uploads().await?;
         Ok((Batches { desk }, lane))
     }
 
     /// Works until `shutdown`; what is being applied then goes on until it is over or `stop`. The rest stays in the log.
-    pub async fn run(mut self, shutdown: CancellationToken, stop: CancellationToken) {
+    ///
+    /// # Errors
+    /// As those of [`Consumer::run`](crate::consumer::Consumer::run).
+    pub async fn run(
+        mut self,
+        shutdown: CancellationToken,
+        stop: CancellationToken,
+    ) -> Result<(), StartError> {
         let (mut pause, mut is_blocked) = (RETRY_FIRST, false);
         loop {
             let applied_before = self.desk.registry.with(|state| state.applied);
-            let Err(halt) = self.follow(&shutdown, &stop, is_blocked).await else { return };
+            let Err(halt) = self.follow(&shutdown, &stop, is_blocked).await else {
+                self.release().await;
+                return Ok(());
+            };
             if self.desk.registry.with(|state| state.applied) > applied_before {
                 (pause, is_blocked) = (RETRY_FIRST, false);
             }
@@ -90,7 +99,7 @@ impl Lane {
                     warn!(%reason, retry_ms = pause.as_millis() as u64, "the lane of batches tries again");
                     self.set_state(ConsumerState::Waiting { reason });
                     tokio::select! {
-                        () = shutdown.cancelled() => return,
+                        () = shutdown.cancelled() => return Ok(()),
                         () = time::sleep(jittered(pause)) => {}
                     }
                     pause = (pause * 2).min(self.desk.options.retry_max);
@@ -101,7 +110,7 @@ impl Lane {
                     let reason = format!("{reason} (tried again every {retry_s} s)");
                     self.set_state(ConsumerState::Stopped { reason });
                     tokio::select! {
-                        () = shutdown.cancelled() => return,
+                        () = shutdown.cancelled() => return Ok(()),
                         () = time::sleep(self.desk.options.refused_retry) => {}
                     }
                     is_blocked = true;
@@ -109,8 +118,35 @@ impl Lane {
                 Halt::Alarm(reason) => {
                     error!(%reason, "the lane of batches has stopped; its log goes on and keeps every batch");
                     self.set_state(ConsumerState::Stopped { reason });
-                    return shutdown.cancelled().await;
+                    shutdown.cancelled().await;
+                    return Ok(());
                 }
+                Halt::Overtaken(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whoever goes on with this data directory elsewhere need not wait. If it fails, they wait for the time of the lease.
+    async fn release(&mut self) {
+        if self.is_shared()
+            && let Ok(Err(error)) = time::timeout(RELEASE_MAX, self.claim_for(Duration::ZERO)).await
+        {
+            info!(%error, "the lease of the batches is left to run out");
+        }
+    }
+
+    /// A database that may lose commits is a server, which others reach too.
+    fn is_shared(&self) -> bool {
+        !self.desk.options.keep.is_zero()
+    }
+
+    /// Whether the database has what this log has decided last, of all that it has applied.
+    async fn refuse_fork(&self, newest: Option<(Seq, String)>, applied: Seq) -> Result<(), Halt> {
+        let Some((seq, id)) = newest else { return Ok(()) };
+        match self.desk.store.batch(&id).await.map_err(halt)? {
+            Some(_) => Ok(()),
+            None => {
+                Err(Halt::Overtaken(StartError::Forked(fork::words("batches' ", seq, applied))))
             }
         }
     }
@@ -123,6 +159,7 @@ impl Lane {
         was_blocked: bool,
     ) -> Result<(), Halt> {
         let lease = self.elect().await.map_err(|error| match error {
+            Elect::Store(error @ StoreError::Held { .. }) => Halt::Overtaken(error.into()),
             Elect::Store(error) => halt(error),
             Elect::Mismatch(text) => Halt::Alarm(text),
         })?;
@@ -142,6 +179,9 @@ impl Lane {
                 next = desk.registry.until(look) => next,
                 () = time::sleep(desk.options.look_every) => {
                     self.look().await?;
+                    if self.is_shared() {
+                        self.renew().await?;
+                    }
                     continue;
                 }
             };
@@ -276,6 +316,11 @@ impl Lane {
             let found = recovery::scan(&*self.desk.queue, applied).await.map_err(Halt::Alarm)?;
             self.desk.registry.change(|state| take_over(state, found, applied));
         } else {
+            let decided = |state: &mut State| {
+                let newest = state.decisions.range(..=applied).next_back();
+                newest.map(|(seq, id)| (*seq, id.clone()))
+            };
+            self.refuse_fork(self.desk.registry.with(decided), applied).await?;
             self.desk.registry.change(|state| state.forget_through(applied, clock::now()));
         }
         Ok(())
@@ -284,8 +329,12 @@ impl Lane {
     /// Where no transaction has just said so: is the database where it was? One that went back in time gets what it lost from
     /// the log, so nothing may be trimmed before.
     async fn look(&self) -> Result<(), Halt> {
-        let found = self.desk.store.lane().await.map_err(halt)?.applied;
+        let lease = self.desk.store.lane().await.map_err(halt)?;
+        let (found, holder) = (lease.applied, lease.holder);
         let remembered = self.desk.registry.with(|state| state.applied);
+        if holder.as_ref() != Some(&self.desk.options.holder) {
+            return Err(Halt::Retry("the lease went to somebody else".to_owned()));
+        }
         if found == remembered {
             return Ok(());
         }
@@ -368,8 +417,12 @@ impl Lane {
     }
 
     async fn claim(&mut self) -> Result<Lease, StoreError> {
+        self.claim_for(self.desk.options.lease).await
+    }
+
+    async fn claim_for(&mut self, time: Duration) -> Result<Lease, StoreError> {
         let (now, options) = (clock::now(), &self.desk.options);
-        let until = Timestamp::from_micros(now.micros() + options.lease.as_micros() as i64);
+        let until = Timestamp::from_micros(now.micros() + time.as_micros() as i64);
         let claim =
             Claim { holder: options.holder.clone(), log: self.desk.queue.log(), now, until };
         let lease = self.desk.store.claim_lane(claim).await?;
@@ -428,27 +481,4 @@ fn take_over(state: &mut State, found: Found, applied: Seq) {
     if state.kept.is_empty() {
         state.kept = found.kept;
     }
-}
-
-fn halt(error: StoreError) -> Halt {
-    match error {
-        StoreError::OtherLog { .. } => Halt::Alarm(error.to_string()),
-        StoreError::Unusable(_) => Halt::Blocked(error.to_string()),
-        error => Halt::Retry(error.to_string()),
-    }
-}
-
-fn halt_log(error: QueueError) -> Halt {
-    match error {
-        QueueError::Closed | QueueError::Poisoned(_) | QueueError::Unreadable(_) => {
-            Halt::Retry(error.to_string())
-        }
-        error => Halt::Alarm(error.to_string()),
-    }
-}
-
-/// Between half the pause and the whole of it, so that nodes which failed together do not return together.
-fn jittered(pause: Duration) -> Duration {
-    let spread = clock::now().micros().rem_euclid(1000) as u32;
-    pause / 2 + pause / 2 * spread / 1000
 }

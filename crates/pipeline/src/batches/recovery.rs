@@ -32,6 +32,8 @@ pub(crate) struct Found {
     pub(crate) entries: HashMap<String, Entry>,
     /// Those that are, in the order in which they ended.
     pub(crate) kept: Vec<Kept>,
+    /// The newest decision that the database has passed, and the batch that it was about.
+    pub(crate) newest_over: Option<(Seq, String)>,
     /// Of those whose commit record the database has passed, these turned out to have been passed over: a cancel record that the
     /// database lacks names them. Nearly always none.
     passed_over: HashSet<String>,
@@ -107,6 +109,7 @@ impl Found {
         entry.batch.detail = Some(cancel.why);
         entry.decided = Some(seq);
         if seq <= applied {
+            self.newest_over = Some((seq, cancel.id));
             self.kept.push(Kept { first: entry.first, at });
         } else {
             self.entries.insert(cancel.id, entry);
@@ -167,6 +170,7 @@ impl Found {
         }
         if let Some(entry) = self.entries.remove(&end.id) {
             let at = entry.batch.received_at.unwrap_or(entry.batch.created_at);
+            self.newest_over = Some((seq, end.id.clone()));
             self.kept.push(Kept { first: entry.first, at });
             if self.passed_over.contains(&end.id) {
                 self.passed.insert(end.id, entry);

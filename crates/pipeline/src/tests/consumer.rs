@@ -43,7 +43,7 @@ async fn a_running_consumer_applies_what_comes() {
     }
     assert_eq!(path.meters.consumer(), ConsumerState::Running);
     shutdown.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_stale_consumer_is_fenced_and_catches_up() {
     applied.wait_for(|applied| *applied == seq(2)).await.unwrap();
     assert_eq!(path.stored().await.len(), 2);
     shutdown.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn a_renewed_lease_does_not_take_over_what_the_database_says_meanwhile() {
     assert!(is_stopped(), "the log no longer has 2 and 3, so somebody has to look");
     assert_eq!(path.stored().await.len(), 1, "nothing was applied over the hole");
     shutdown.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -187,6 +187,80 @@ async fn the_alarm_of_a_database_that_refuses_everything_ends_by_itself() {
     applied.wait_for(|applied| *applied == seq(100)).await.unwrap();
     assert_eq!(path.stored().await.len(), 100);
     shutdown.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
     assert_eq!(path.meters.consumer(), ConsumerState::Running);
+}
+
+#[tokio::test]
+async fn a_log_that_parted_from_the_one_that_fed_the_database_is_refused() {
+    let path = Path::new(1 << 20);
+    path.send(&[None; 3], "1", OnConflict::RefuseAll).await.unwrap();
+    path.apply_all().await;
+    // Another copy of the log went on from 3 and fed the database; this one took its own 4 and 5.
+    let database = rusqlite::Connection::open(path.dir.path().join("eyas.db")).unwrap();
+    path.send(&[None; 2], "1", OnConflict::RefuseAll).await.unwrap();
+    path.apply_all().await;
+    database.execute_batch("UPDATE lease SET applied = 3").unwrap();
+    let Path { store, dir, .. } = path;
+    let path = Path::over(MemoryQueue::new(LogId::new(1).unwrap()), store, dir, 1 << 20);
+    path.queue.jump(3);
+    path.send(&[None; 3], "1", OnConflict::RefuseAll).await.unwrap();
+    database.execute_batch("UPDATE lease SET applied = 5").unwrap();
+    let error = Consumer::start(&path.intake, consumer_options()).await.err().unwrap();
+    assert!(
+        matches!(&error, StartError::Forked(text) if text.contains("has applied 5")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_consumer_whose_database_another_feeds_ends_at_once() {
+    let path = Path::new(1 << 20);
+    let options = ConsumerOptions { is_shared: true, ..consumer_options() };
+    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    let running = tokio::spawn(consumer.run(CancellationToken::new()));
+    let mut applied = path.meters.applied_changes();
+    path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
+    applied.wait_for(|applied| *applied == seq(1)).await.unwrap();
+    let us =
+        |hours: i64| model::Timestamp::from_micros(clock::now().micros() + hours * 3_600_000_000);
+    // It was away for so long that another could take its place, and still has it.
+    let (log, until) = (path.queue.log(), us(2));
+    let claim = Claim { holder: "other".to_owned(), log, now: us(1), until };
+    path.store.claim(claim).await.unwrap();
+    path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
+    let error = running.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("held by other until"), "{error}");
+    assert_eq!(path.stored().await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_lease_of_a_shared_database_is_renewed_while_nothing_comes() {
+    let path = Path::new(1 << 20);
+    let lease = Duration::from_millis(200);
+    let options = ConsumerOptions { is_shared: true, lease, ..consumer_options() };
+    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    let first = path.store.lease().await.unwrap().until;
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let renewed = async {
+        while path.store.lease().await.unwrap().until <= first {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), renewed).await.expect("it is renewed");
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_lease_is_given_back_at_the_end() {
+    let path = Path::new(1 << 20);
+    let options = ConsumerOptions { is_shared: true, ..consumer_options() };
+    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    assert!(path.store.lease().await.unwrap().until.unwrap() > clock::now());
+    let shutdown = CancellationToken::new();
+    shutdown.cancel();
+    consumer.run(shutdown).await.unwrap();
+    assert!(path.store.lease().await.unwrap().until.unwrap() <= clock::now());
 }

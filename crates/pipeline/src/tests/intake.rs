@@ -28,6 +28,7 @@ pub(crate) struct Path {
 pub(crate) fn consumer_options() -> ConsumerOptions {
     ConsumerOptions {
         holder: "test".to_owned(),
+        is_shared: false,
         rows_max: 100,
         bytes_max: 1 << 20,
         yield_max: Duration::from_millis(50),
@@ -89,7 +90,7 @@ impl Path {
         let consumer = Consumer::start(&self.intake, consumer_options()).await.unwrap();
         let shutdown = CancellationToken::new();
         shutdown.cancel();
-        consumer.run(shutdown).await;
+        consumer.run(shutdown).await.unwrap();
         assert_eq!(self.meters.applied(), self.queue.bounds().last);
     }
 

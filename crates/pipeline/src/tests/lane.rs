@@ -21,6 +21,7 @@ use crate::batches::rules::{RowFormat, TableRules};
 use crate::batches::upload::Upload;
 use crate::batches::view::{BatchView, Finished, UploadWish};
 use crate::clock;
+use crate::consumer::StartError;
 
 const TABLES: &str = "
     CREATE TABLE ports (code VARCHAR(5) PRIMARY KEY, name TEXT NOT NULL);
@@ -44,7 +45,7 @@ pub(crate) struct Bench {
 pub(crate) struct Running {
     pub(crate) batches: Batches,
     shutdown: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), StartError>>,
 }
 
 pub(crate) fn options() -> LaneOptions {
@@ -126,7 +127,7 @@ impl Bench {
 impl Running {
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
-        self.task.await.unwrap();
+        self.task.await.unwrap().unwrap();
         self.batches.close().await;
     }
 
@@ -260,7 +261,7 @@ async fn the_same_key_means_the_same_batch_once() {
     assert!(third.duplicate && third.batch.batch.id == id, "found in the database");
     assert_eq!(bench.ports().len(), 2);
     shutdown.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -458,7 +459,7 @@ async fn a_database_that_lost_batches_gets_them_again_from_the_kept_log() {
     batches.ended(&two.batch.batch.id, WAIT).await.unwrap();
     assert!(bench.queue.bounds().first == Seq::ZERO.next(), "everything is kept");
     shutdown.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
     // The database goes back to where it was.
     let Bench { queue, store, dir } = bench;
     drop((batches, store));
@@ -475,5 +476,21 @@ async fn a_database_that_lost_batches_gets_them_again_from_the_kept_log() {
     assert_eq!(view.batch.state, BatchState::Committed);
     assert_eq!(bench.ports(), ["CNSGH", "NLRTM", "Z"]);
     shutdown.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_batches_log_that_parted_from_the_one_that_fed_the_database_is_refused() {
+    let bench = Bench::new().await;
+    let (batches, _) = bench.open(options()).await;
+    send(&batches, wish("ports", RowFormat::Ndjson), TWO_PORTS).await.unwrap();
+    batches.close().await;
+    // A copy of the log has fed the database up to the same position, with another batch.
+    let last = bench.queue.bounds().last;
+    let db = rusqlite::Connection::open(bench.dir.path().join("tables.db")).unwrap();
+    db.execute("UPDATE eyas_lease SET applied = ?", [last.get() as i64]).unwrap();
+    let (queue, store) = (Arc::new(bench.queue.clone()), Arc::clone(&bench.store));
+    let rules = bench.rules().await;
+    let error = Lane::open(queue, store, rules, options()).await.err().unwrap();
+    assert!(matches!(&error, StartError::Forked(text) if text.contains("batches' log")), "{error}");
 }

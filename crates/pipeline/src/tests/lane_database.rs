@@ -54,7 +54,7 @@ async fn an_idle_lane_gives_a_database_that_went_back_in_time_what_it_lost() {
     let is_known = || batches.standing().applied == batches.standing().last;
     until("the lane knows it, too", is_known).await;
     shutdown.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]

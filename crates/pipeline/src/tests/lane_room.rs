@@ -184,7 +184,7 @@ async fn an_upload_that_breaks_off_while_the_log_takes_nothing_ends_once_it_does
         let is_done = |state: &mut State| state.decisions.is_empty().then_some(());
         timeout(WAIT, batches.desk.registry.until(is_done)).await.unwrap();
         shutdown.cancel();
-        running.await.unwrap();
+        running.await.unwrap().unwrap();
         assert_eq!(bench.ports().len(), n_batches);
     }
 }

@@ -109,7 +109,7 @@ async fn an_upload_that_is_dropped_while_a_part_is_written_goes_on_behind_that_p
     assert_eq!(view.batch.state, BatchState::Committed, "{:?}", batches.standing().consumer);
     assert_eq!((view.batch.n_rows, bench.ports().len()), (4_000, 4_000));
     shutdown.cancel();
-    running.await.unwrap();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]

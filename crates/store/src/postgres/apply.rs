@@ -23,7 +23,7 @@ use crate::events::{Applied, Apply, IdKey, Stored};
 use crate::postgres::burial::{Dead, Facts, breaker, bury, check_place, conflict, facts};
 use crate::postgres::failure::{deferred, failure};
 use crate::postgres::insert::{has_triggers, try_all};
-use crate::postgres::lease::advance;
+use crate::postgres::lease::EVENTS_LEASE;
 use crate::postgres::lookup::owners;
 use crate::postgres::pool::Client;
 use crate::postgres::windows::note_times;
@@ -36,13 +36,14 @@ const SEARCH_MAX: Duration = Duration::from_secs(1);
 pub(crate) async fn apply(client: &mut Client, apply: &Apply) -> Result<Applied, StoreError> {
     apply.check_order()?;
     crash::at("apply.before_begin");
-    let tx = client
-        .begin_with(async |tx| advance(tx, &apply.holder, apply.expected, apply.applied).await)
-        .await?;
+    let first = async |tx: &Transaction<'_>| {
+        EVENTS_LEASE.step(tx.client(), &apply.holder, apply.expected, apply.applied).await
+    };
+    let tx = client.begin_with(first).await?;
     crash::at("apply.after_lease");
     let applied = Applying::new(&tx, apply).run(apply.applied).await?;
     if applied.through < apply.applied {
-        advance(&tx, &apply.holder, apply.applied, applied.through).await?;
+        EVENTS_LEASE.step(tx.client(), &apply.holder, apply.applied, applied.through).await?;
     }
     let n_applied = apply.events.partition_point(|stored| stored.seq <= applied.through);
     note_times(&tx, &apply.events[..n_applied]).await.map_err(failure)?;

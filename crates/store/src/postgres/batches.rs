@@ -14,25 +14,28 @@ use crate::batches::{
 use crate::error::StoreError;
 use crate::events::{Claim, Lease};
 use crate::postgres::call::{READ_MAX, WRITE_MAX, call};
+use crate::postgres::lease::BATCHES_LEASE;
 use crate::postgres::store::PostgresStore;
-use crate::postgres::{batch_rows, lane, load};
+use crate::postgres::{batch_rows, load};
 
 #[async_trait]
 impl BatchStore for PostgresStore {
     async fn lane(&self) -> Result<Lease, StoreError> {
-        call(&self.pool, READ_MAX, async |client| lane::read(client).await).await
+        call(&self.pool, READ_MAX, async |client| BATCHES_LEASE.read(client).await).await
     }
 
     async fn claim_lane(&self, claim: Claim) -> Result<Lease, StoreError> {
         call(&self.writers, WRITE_MAX, async |client| {
-            lane::claim(client.begin().await?, claim).await
+            BATCHES_LEASE.claim(client.begin().await?, claim).await
         })
         .await
     }
 
     async fn bind_lane(&self, log: LogId) -> Result<Lease, StoreError> {
-        call(&self.writers, WRITE_MAX, async |client| lane::bind(client.begin().await?, log).await)
-            .await
+        call(&self.writers, WRITE_MAX, async |client| {
+            BATCHES_LEASE.bind(client.begin().await?, log).await
+        })
+        .await
     }
 
     async fn apply_batch(&self, apply: ApplyBatch) -> Result<BatchVerdict, StoreError> {

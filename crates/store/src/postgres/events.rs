@@ -12,9 +12,10 @@ use crate::events::{
 };
 use crate::postgres::call::{READ_MAX, WRITE_MAX, call};
 use crate::postgres::failure::failure;
+use crate::postgres::lease::{EVENTS_LEASE, expect_applied};
 use crate::postgres::store::PostgresStore;
 use crate::postgres::turn::take_turn;
-use crate::postgres::{apply, history, lease, lookup, page, session};
+use crate::postgres::{apply, history, lookup, page, session};
 
 #[async_trait]
 impl EventStore for PostgresStore {
@@ -23,7 +24,7 @@ impl EventStore for PostgresStore {
         call(&self.writers, WRITE_MAX, async |client| {
             let tx = client.begin().await?;
             take_turn(&tx).await?;
-            let lease = lease::lease(tx.client()).await?;
+            let lease = EVENTS_LEASE.read(tx.client()).await?;
             tx.rollback().await.map_err(failure)?;
             Ok(lease)
         })
@@ -32,14 +33,16 @@ impl EventStore for PostgresStore {
 
     async fn claim(&self, claim: Claim) -> Result<Lease, StoreError> {
         call(&self.writers, WRITE_MAX, async |client| {
-            lease::claim(client.begin().await?, claim).await
+            EVENTS_LEASE.claim(client.begin().await?, claim).await
         })
         .await
     }
 
     async fn bind(&self, log: LogId) -> Result<Lease, StoreError> {
-        call(&self.writers, WRITE_MAX, async |client| lease::bind(client.begin().await?, log).await)
-            .await
+        call(&self.writers, WRITE_MAX, async |client| {
+            EVENTS_LEASE.bind(client.begin().await?, log).await
+        })
+        .await
     }
 
     async fn apply(&self, apply: Apply) -> Result<Applied, StoreError> {
@@ -61,7 +64,7 @@ impl EventStore for PostgresStore {
     ) -> Result<Page<Stored>, StoreError> {
         call(&self.pool, READ_MAX, async |client| {
             let tx = client.snapshot().await?;
-            lease::expect_applied(&tx, applied).await?;
+            expect_applied(&tx, applied).await?;
             history::history(&tx, &query, bytes_max).await
         })
         .await

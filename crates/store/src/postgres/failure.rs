@@ -3,6 +3,7 @@
 //! Invariant: no text here holds a password; the client never puts one into its errors.
 
 use std::error::Error as _;
+use std::io;
 
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -18,7 +19,10 @@ const PASSING: [&str; 12] =
 /// What an error means that no single record is to blame for.
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 pub(crate) fn failure(error: Error) -> StoreError {
-    if may_pass(&error) {
+    if distrusts(&error) {
+        let fix = "check sslmode and sslrootcert of store.url, and the name of the host in it";
+        StoreError::Unusable(format!("the server is not trusted: {}; {fix}", words(&error)))
+    } else if may_pass(&error) {
         StoreError::Unavailable(words(&error))
     } else {
         StoreError::Unusable(format!("the database cannot be used: {}", words(&error)))
@@ -47,6 +51,23 @@ pub(crate) fn may_pass(error: &Error) -> bool {
         Some(code) => PASSING.iter().any(|start| code.code().starts_with(start)),
         None => !is_ours(error),
     }
+}
+
+/// Whether the server's certificate is none that the address trusts. Trying again changes nothing about that.
+fn distrusts(error: &Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let tls = io.map_or_else(
+            || error.downcast_ref::<rustls::Error>(),
+            |inner| inner.downcast_ref::<rustls::Error>(),
+        );
+        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn is_ours(error: &Error) -> bool {

@@ -23,9 +23,10 @@ use crate::batches::{ApplyBatch, Batch, BatchState, BatchVerdict, LaneStep, RowE
 use crate::error::StoreError;
 use crate::postgres::copy_text::{self, CopyError};
 use crate::postgres::failure::failure;
+use crate::postgres::lease::BATCHES_LEASE;
 use crate::postgres::pool::{Pool, UNBOUNDED};
 use crate::postgres::user_schema::{SETTINGS, qualified, quoted};
-use crate::postgres::{batch_rows, blame, lane};
+use crate::postgres::{batch_rows, blame};
 
 /// A server that waits for rows notices within a minute that the machine they come from is gone, and lets go of the lease
 /// row; by itself it would wait for hours. No time-out of a statement or an idle transaction is about that.
@@ -62,7 +63,7 @@ pub(crate) async fn settle(
 ) -> Result<(), StoreError> {
     let mut client = pool.get().await?;
     let tx = client.begin().await?;
-    lane::step(tx.client(), step).await?;
+    BATCHES_LEASE.step(tx.client(), &step.holder, step.expected, step.applied).await?;
     batch_rows::insert(tx.client(), batch).await?;
     let mut n_errors = 0;
     while let Some(some) = errors.next().await.transpose()? {
@@ -97,7 +98,10 @@ async fn load(pool: &Pool, apply: &ApplyBatch) -> Result<(), CopyError> {
 /// Everything but the commit.
 async fn fill(tx: &Transaction<'_>, apply: &ApplyBatch) -> Result<(), CopyError> {
     let ApplyBatch { step, batch, columns, .. } = apply;
-    lane::step(tx.client(), step).await.map_err(CopyError::Feed)?;
+    BATCHES_LEASE
+        .step(tx.client(), &step.holder, step.expected, step.applied)
+        .await
+        .map_err(CopyError::Feed)?;
     crash::at("batch.after_lease");
     tx.batch_execute(SETTINGS).await?;
     tx.batch_execute(UNBOUNDED).await?;

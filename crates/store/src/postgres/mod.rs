@@ -28,8 +28,6 @@
 //! | [`user_schema`] | where the user's tables stand |
 //! | [`batches`] | `BatchStore`: which room answers which call |
 //! | [`batch_rows`] | batches that are over, as rows |
-//! | [`lane`] | the lease row of the batches lane |
-//! | [`load`] | the transaction of the batches lane |
 //! | [`copy_text`] | rows as the text format of COPY |
 //! | [`blame`] | which row the database refuses, and its words |
 //! | [`explore`] | `ExploreStore`: walks that count |
@@ -69,7 +67,6 @@ mod history;
 mod insert;
 mod jobs;
 pub(crate) mod labels;
-mod lane;
 mod lease;
 mod load;
 pub(crate) mod lookup;

@@ -11,9 +11,10 @@ use crate::events::Lease;
 use crate::postgres::address::Address;
 use crate::postgres::failure::failure;
 use crate::postgres::gate::Gate;
+use crate::postgres::lease::EVENTS_LEASE;
+use crate::postgres::migrations;
 use crate::postgres::pool::Pool;
 use crate::postgres::sql::PostgresSql;
-use crate::postgres::{lease, migrations};
 use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlReader, SqlRows};
 use crate::statement::Statement;
 
@@ -98,7 +99,7 @@ impl PostgresStore {
         let is_there = "SELECT to_regclass('eyas.lease') IS NOT NULL";
         let row = client.query_typed_one(is_there, &[]).await.map_err(failure)?;
         let found = if row.try_get::<_, bool>(0).map_err(failure)? {
-            Some(lease::lease(&client).await?)
+            Some(EVENTS_LEASE.read(&client).await?)
         } else {
             None
         };

@@ -53,22 +53,11 @@ impl LeaseRow {
     pub(crate) fn claim(&self, conn: &mut Connection, claim: Claim) -> Result<Lease, StoreError> {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
         let before = self.read(&tx)?;
-        if let Some(bound) = before.log.filter(|&bound| bound != claim.log) {
-            return Err(StoreError::OtherLog { bound, log: claim.log });
-        }
-        let is_running = before.until.is_some_and(|until| until > claim.now);
-        if let Some(holder) = before.holder.filter(|holder| is_running && *holder != claim.holder) {
-            return Err(StoreError::Held { holder });
-        }
+        claim.check(&before)?;
         let values = params![claim.log.to_string(), claim.holder, claim.until.micros()];
         tx.execute(self.claim, values).map_err(failure)?;
         tx.commit().map_err(failure)?;
-        Ok(Lease {
-            log: Some(claim.log),
-            applied: before.applied,
-            holder: Some(claim.holder),
-            until: Some(claim.until),
-        })
+        Ok(claim.granted(before.applied))
     }
 
     /// Binds the database to another log.

@@ -12,6 +12,7 @@ mod postgres_refusal;
 mod postgres_settled;
 mod postgres_sql;
 mod postgres_tables;
+mod postgres_tls;
 mod sql_plans;
 mod sqlite;
 mod sqlite_files;

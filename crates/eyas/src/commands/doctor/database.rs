@@ -25,8 +25,15 @@ async fn ask(options: &PostgresOptions) -> Finding {
     let fix = "is the server running, and are host, user and password in store.url right? `psql` tells more";
     match tokio::time::timeout(ANSWER_WAIT, PostgresStore::peek(options.clone())).await {
         Ok(Ok(Some(lease))) => {
+            let held = match (&lease.holder, lease.until) {
+                (Some(holder), Some(until)) if until > pipeline::now() => {
+                    format!("; {holder} feeds it, at least until {until}")
+                }
+                (Some(holder), _) => format!("; {holder} fed it last, nobody does now"),
+                (None, _) => String::new(),
+            };
             let applied = lease.applied;
-            Finding::ok(check, format!("PostgreSQL answers; it has the log up to {applied}"))
+            Finding::ok(check, format!("PostgreSQL answers; it has the log up to {applied}{held}"))
         }
         Ok(Ok(None)) => {
             Finding::ok(check, "PostgreSQL answers; a start makes our schema `eyas` there")

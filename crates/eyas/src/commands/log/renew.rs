@@ -33,14 +33,17 @@ pub(crate) enum Task {
     /// A damaged log, whose database it fed.
     Repair,
     /// A log and a database that do not belong together.
-    Adopt,
+    Adopt {
+        /// They have the same name and parted all the same: a copy of the log fed the database.
+        renumbers: bool,
+    },
 }
 
 impl Task {
     const fn name(self) -> &'static str {
         match self {
             Self::Repair => "repair",
-            Self::Adopt => "adopt",
+            Self::Adopt { .. } => "adopt",
         }
     }
 }
@@ -51,6 +54,8 @@ struct Finding {
     verdict: Verdict,
     plan: Plan,
     lost: Vec<Lost>,
+    /// The log has the name that the database is bound to.
+    is_named: bool,
 }
 
 /// Lists what would be lost, and with `is_accepted` does it. Refuses while a server runs.
@@ -61,7 +66,7 @@ pub(crate) async fn run(
     json: bool,
 ) -> Result<(), CommandError> {
     let place = Place::take(config).await?;
-    let finding = find(&place)?;
+    let finding = find(task, &place)?;
     let data_dir = place.config.data_dir.display();
     match (&finding.verdict, task) {
         (Verdict::Opens { .. }, _) => {
@@ -74,7 +79,7 @@ pub(crate) async fn run(
         }
         (Verdict::Damaged(_), Task::Repair) if finding.plan.is_same_log => {}
         // Writing the log anew leaves out what is damaged, so an adoption mends that as well.
-        (Verdict::Apart(_) | Verdict::Damaged(_), Task::Adopt) => {}
+        (Verdict::Apart(_) | Verdict::Damaged(_), Task::Adopt { .. }) => {}
         (Verdict::Refused(why), _) => {
             return Err(CommandError::Damaged(format!("{why}; neither repair nor adopt can help")));
         }
@@ -110,7 +115,7 @@ pub(crate) async fn run(
     say(json, &done, &words)
 }
 
-fn find(place: &Place) -> Result<Finding, CommandError> {
+fn find(task: Task, place: &Place) -> Result<Finding, CommandError> {
     let mut damages = Vec::new();
     let mut n_torn_bytes = 0;
     let survey = place.survey(&mut |found| {
@@ -124,7 +129,10 @@ fn find(place: &Place) -> Result<Finding, CommandError> {
     let applied = place.lease.applied;
     let bound = place.lease.log.map(|id| id.to_string());
     // With all its headers damaged a log does not say whose it is; its numbers are then taken for this database's.
+    let is_named = survey.log_id.map(log_id) == bound;
+    let renumbers = task == Task::Adopt { renumbers: true } && survey.n_records > 0;
     let is_same_log = survey.n_segments > 0
+        && !renumbers
         && survey.log_id.is_none_or(|id| bound.is_none_or(|bound| bound == log_id(id)));
     let mut all_lost = Vec::new();
     if is_same_log && survey.first > applied.get() + 1 {
@@ -133,9 +141,15 @@ fn find(place: &Place) -> Result<Finding, CommandError> {
     // Another log's numbers say nothing about what this database has.
     let known = if is_same_log { applied } else { Seq::ZERO };
     all_lost.extend(damages.iter().flat_map(|damage| lost(damage, known)));
-    let verdict = Verdict::of(&survey, &place.lease, n_torn_bytes, false);
+    let verdict = match Verdict::of(&survey, &place.lease, n_torn_bytes, false) {
+        Verdict::Opens { .. } if renumbers => Verdict::Apart(
+            "where a copy of this log has fed the database; only --renumber says so here"
+                .to_owned(),
+        ),
+        verdict => verdict,
+    };
     let plan = Plan { applied: applied.get(), is_same_log };
-    Ok(Finding { survey, verdict, plan, lost: all_lost })
+    Ok(Finding { survey, verdict, plan, lost: all_lost, is_named })
 }
 
 fn list(place: &Place, finding: &Finding, json: bool) -> Result<(), CommandError> {
@@ -161,7 +175,7 @@ fn list(place: &Place, finding: &Finding, json: bool) -> Result<(), CommandError
             finding.survey.n_records
         ))?;
     }
-    if let Some(bound) = place.lease.log.filter(|_| !is_same_log) {
+    if let Some(bound) = place.lease.log.filter(|_| !is_same_log && !finding.is_named) {
         write(format!(
             "what log {bound} held behind seq {applied} cannot be named: that log is not here"
         ))?;

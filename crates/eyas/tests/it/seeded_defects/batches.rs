@@ -177,7 +177,7 @@ async fn history(defect: Option<Defect>) -> BatchHistory {
     let view = batches.ended(&id, DEADLINE).await.unwrap().unwrap();
     looks.push(see());
     shutdown.cancel();
-    lane.await.unwrap();
+    lane.await.unwrap().unwrap();
     batches.close().await;
     let state = view.batch.state.as_str().to_owned();
     let table = looks.last().unwrap().n_rows.clone().into_iter().collect();

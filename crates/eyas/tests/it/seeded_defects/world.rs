@@ -212,6 +212,7 @@ impl World {
         );
         let options = ConsumerOptions {
             holder: "world".to_owned(),
+            is_shared: false,
             rows_max: 50,
             bytes_max: 256 << 10,
             yield_max: Duration::ZERO,
@@ -235,7 +236,10 @@ impl World {
         let subscription = live.subscribe(since, Filter::default());
         let never = CancellationToken::new();
         let services = vec![
-            tokio::spawn(consumer.run(never.clone())),
+            tokio::spawn({
+                let never = never.clone();
+                async move { drop(consumer.run(never).await) }
+            }),
             tokio::spawn(async move { drop(tail.run(never).await) }),
             tokio::spawn(listen(subscription, Arc::clone(&self.heard))),
         ];

@@ -34,7 +34,7 @@ pub(crate) async fn a_claim_binds_renews_and_runs_out(store: &dyn EventStore) {
     assert_eq!(lease, wanted);
     assert_eq!(store.lease().await.unwrap(), wanted);
     let res = store.claim(wish("two", 9, 19)).await;
-    assert!(matches!(res, Err(StoreError::Held { ref holder }) if holder == "one"), "{res:?}");
+    assert!(matches!(res, Err(StoreError::Held { ref holder, .. }) if holder == "one"), "{res:?}");
     // Renewed by its holder, so it still holds at 15 and is free from 20 on.
     store.claim(wish("one", 9, 20)).await.unwrap();
     assert!(matches!(store.claim(wish("two", 15, 25)).await, Err(StoreError::Held { .. })));

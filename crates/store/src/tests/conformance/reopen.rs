@@ -25,7 +25,7 @@ pub(crate) async fn check(store: &dyn EventStore, lease: Lease) {
     let now = at(NOW_US + 1);
     let other = Claim { holder: "node-2".to_owned(), log: log(), now, until: at(NOW_US + 2) };
     let res = store.claim(other).await;
-    assert!(matches!(res, Err(StoreError::Held { ref holder }) if holder == HOLDER), "{res:?}");
+    assert!(matches!(res, Err(StoreError::Held { ref holder, .. }) if holder == HOLDER), "{res:?}");
     let res = apply(store, vec![stored(lease.applied.next().get(), &draft("one more"))]).await;
     let through = lease.applied.next();
     assert_eq!(res.unwrap(), Applied { through, n_stored: 1, ..Applied::default() });
