@@ -10,6 +10,7 @@
 //! cache = "60s"                           # else clients ask again each time, with the ETag
 //! timeout = "5s"
 //! rows_max = 10000
+//! plan = "generic"                        # PostgreSQL plans it once for any values; else "auto"
 //! description = "…"
 //! ```
 //!
@@ -21,12 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{Queries, QueryAccess, QueryOptions, QueryParam, check_path, parse_kind, read_param};
-use store::{Dialect, STATEMENT_BYTES_MAX, STATEMENT_PARAMS_MAX, SqlLimits, SqlParam, Statement};
+use store::{
+    Dialect, STATEMENT_BYTES_MAX, STATEMENT_PARAMS_MAX, SqlLimits, SqlParam, SqlPlan, Statement,
+};
 
 use crate::spelling::nearest;
 use crate::units;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "path",
     "sqlite",
     "postgres",
@@ -36,6 +39,7 @@ const KEYS: [&str; 10] = [
     "cache",
     "timeout",
     "rows_max",
+    "plan",
     "description",
 ];
 const PARAM_KEYS: [&str; 4] = ["type", "default", "optional", "description"];
@@ -69,6 +73,7 @@ pub(crate) struct ConfiguredQuery {
     cache: Option<Duration>,
     timeout: Duration,
     rows_max: u64,
+    plan: SqlPlan,
     files: BTreeMap<&'static str, QueryFile>,
 }
 
@@ -98,6 +103,7 @@ impl ConfiguredQuery {
             access: self.access,
             cache: self.cache,
             limits: limits(self.timeout, self.rows_max),
+            plan: self.plan,
             statement: Arc::clone(&file.statement),
             sql: file.sql.clone(),
         })
@@ -214,8 +220,8 @@ fn read_one(
     };
     let (path, description) = (text("path"), text("description").unwrap_or_default());
     let files = [(Dialect::Sqlite, text("sqlite")), (Dialect::Postgres, text("postgres"))];
-    let (scope, cache, time, rows_max) =
-        (text("scope"), text("cache"), text("timeout"), text("rows_max"));
+    let (scope, cache, time, rows_max, plan) =
+        (text("scope"), text("cache"), text("timeout"), text("rows_max"), text("plan"));
     let path = path.unwrap_or_default();
     if let Err(words) = check_path(&path) {
         wrong.push(format!("path = {path:?} {words}"));
@@ -233,6 +239,7 @@ fn read_one(
         .transpose()
         .map_err(|words| keep("rows_max", words))
         .ok()?;
+    let plan = plan_of(plan.as_deref()).map_err(|words| keep("plan", words)).ok()?;
     let params = params(table.get("params"), wrong)?;
     let files = statements(files, &params, base, wrong);
     Some(ConfiguredQuery {
@@ -244,6 +251,7 @@ fn read_one(
         cache,
         timeout: timeout.unwrap_or(TIMEOUT),
         rows_max: rows_max.unwrap_or(ROWS),
+        plan,
         files,
     })
 }
@@ -268,6 +276,14 @@ fn access(public: Option<&toml::Value>, scope: Option<&str>) -> Result<QueryAcce
             Err("aside, `scope` must be \"read\" or \"admin\"".to_owned())
         }
         (Some(_), _) => Err("must be true or false".to_owned()),
+    }
+}
+
+fn plan_of(text: Option<&str>) -> Result<SqlPlan, String> {
+    match text {
+        None | Some("auto") => Ok(SqlPlan::Kept),
+        Some("generic") => Ok(SqlPlan::Generic),
+        Some(_) => Err("must be \"auto\" or \"generic\"".to_owned()),
     }
 }
 

@@ -70,7 +70,8 @@ pub use sessions::{
     SIGN_INS_MAX, SIGN_INS_OF_MACHINE_MAX, SIGN_INS_OF_TOKEN_MAX, SecretHash, SessionStore, SignIn,
 };
 pub use sql::{
-    SqlAsk, SqlCell, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlReader, SqlRows, SqlValue,
+    SqlAsk, SqlCell, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlPlan, SqlReader, SqlRows,
+    SqlValue,
 };
 pub use sqlite::{SqliteOptions, SqliteSql, SqliteStore};
 pub use statement::{

@@ -59,8 +59,20 @@ pub struct SqlAsk {
     pub values: Vec<SqlValue>,
     /// What it may cost.
     pub limits: SqlLimits,
-    /// The statement comes again and again, so the database may remember how it runs. Otherwise nothing of it outlives the run.
-    pub is_kept: bool,
+    /// What the database may remember of it.
+    pub plan: SqlPlan,
+}
+
+/// What the database remembers of how a statement runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SqlPlan {
+    /// Nothing of it outlives the run.
+    Once,
+    /// It comes again and again: as much as the database thinks good.
+    #[default]
+    Kept,
+    /// The same, and PostgreSQL makes one plan for any values rather than one for these values at each run. SQLite always does.
+    Generic,
 }
 
 /// A column of an answer.

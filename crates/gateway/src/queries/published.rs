@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use store::{SqlKind, SqlLimits, SqlValue, Statement};
+use store::{SqlKind, SqlLimits, SqlPlan, SqlValue, Statement};
 use tokio::sync::Semaphore;
 
 use crate::auth::principal::Need;
@@ -64,6 +64,8 @@ pub struct QueryOptions {
     pub cache: Option<Duration>,
     /// What one run may cost. `rows_max` is for JSON and CSV; lines have all rows.
     pub limits: SqlLimits,
+    /// What the database may remember of it.
+    pub plan: SqlPlan,
     /// What runs.
     pub statement: Arc<Statement>,
     /// The statement as it stands in its file.

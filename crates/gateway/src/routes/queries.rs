@@ -64,7 +64,8 @@ pub(crate) async fn answer(
     let output = if asked.is_csv { Output::Csv } else { output(asked.headers) };
     let values = from_query(asked.uri.query(), &query.options.params)?;
     let statement = Arc::clone(&query.options.statement);
-    let mut ask = SqlAsk { statement, values, limits: query.options.limits, is_kept: true };
+    let mut ask =
+        SqlAsk { statement, values, limits: query.options.limits, plan: query.options.plan };
     let mut response = if output == Output::Lines {
         let permit = stream_permit(edge, ask.limits.time_max).await?;
         ask.limits = SqlLimits { rows_max: u64::MAX, bytes_max: u64::MAX, ..ask.limits };

@@ -11,7 +11,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use model::json::write_string;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use store::{SqlAsk, SqlKind, SqlLimits, SqlParam, SqlRows, SqlType, SqlValue, Statement};
+use store::{SqlAsk, SqlKind, SqlLimits, SqlParam, SqlPlan, SqlRows, SqlType, SqlValue, Statement};
 
 use crate::auth::principal::Principal;
 use crate::edge::Edge;
@@ -56,7 +56,7 @@ pub(crate) async fn sql(
     let noted: String = sql.chars().take(NOTED_CHARS).collect();
     let detail = serde_json::json!({ "sql": noted }).to_string();
     audit::note(&edge, &principal, "sql.run", "", detail).await?;
-    let ask = SqlAsk { statement: Arc::new(statement), values, limits, is_kept: false };
+    let ask = SqlAsk { statement: Arc::new(statement), values, limits, plan: SqlPlan::Once };
     let begun = Instant::now();
     let rows = edge.stores.sql.read_sql(ask).await.map_err(problem)?;
     let body = table(rows, &limits, begun).await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Dialect, SqlLimits, SqlParam, SqlValue, Statement};
+use store::{Dialect, SqlLimits, SqlParam, SqlPlan, SqlValue, Statement};
 
 use crate::queries::describe::parse_kind;
 use crate::queries::published::{Queries, QueryAccess, QueryOptions, QueryParam};
@@ -56,6 +56,7 @@ fn query(name: &str, sql: &str, params: &[&str], access: QueryAccess) -> QueryOp
             "slow" => SqlLimits { hold_max: Duration::from_mins(5), ..LIMITS },
             _ => LIMITS,
         },
+        plan: SqlPlan::Kept,
         statement: Arc::new(statement),
         sql: sql.to_owned(),
     }

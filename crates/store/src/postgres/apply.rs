@@ -1,7 +1,7 @@
 //! The consumer's transaction: what becomes of each record of a run.
 //!
 //! ```text
-//!   ids, by set ──> decide each ──> insert what wants to be a row, all at once ── taken ──> decide again: nothing new
+//!   ids, by set ──> decide each ──> insert what wants to be a row, all at once ────── taken ──────────┐
 //!                       ^                      │ refused: in halves, a savepoint for each             │
 //!                       └── others may now ────┘                                                      v
 //!                           have the id                          dead letters, times of blocks, commit
@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use model::{ContentHash, Seq};
+use model::{ContentHash, Event, Seq};
 use tokio_postgres::Transaction;
 
 use crate::breaker::Breaker;
@@ -60,6 +60,9 @@ pub(crate) async fn apply(client: &mut Client, apply: &Apply) -> Result<Applied,
 /// What an id is unique within, and the id.
 type Key<'a> = (&'a str, &'a str, &'a str);
 
+/// Where the rows stand that have them, and what they hold.
+type Owners<'a> = HashMap<Key<'a>, (i64, ContentHash)>;
+
 /// What becomes of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
@@ -78,9 +81,13 @@ struct Applying<'a> {
     events: &'a [Stored],
     expected: Seq,
     /// Rows that have ids of these records.
-    owners: HashMap<Key<'a>, (i64, ContentHash)>,
+    owners: Owners<'a>,
     /// What the dead letters say, of those records that were asked about.
     facts: Vec<Option<Facts>>,
+    /// Rows may vanish.
+    has_triggers: bool,
+    /// Also those with ids that were made here.
+    has_all_owners: bool,
     is_row: Vec<bool>,
     /// The database's words.
     refused: BTreeMap<usize, String>,
@@ -97,8 +104,10 @@ impl<'a> Applying<'a> {
             tx,
             events: &apply.events,
             expected: apply.expected,
-            owners: HashMap::new(),
+            owners: Owners::new(),
+            has_triggers: false,
             facts: vec![None; n],
+            has_all_owners: false,
             is_row: vec![false; n],
             refused: BTreeMap::new(),
             breaker: None,
@@ -111,8 +120,11 @@ impl<'a> Applying<'a> {
         if self.events.is_empty() {
             return Ok(applied);
         }
-        let has_triggers = self.load_owners().await?;
-        // Ends: each turn makes a row of at least one more record, or refuses it.
+        // Both go in one message.
+        let (owned, has_triggers) =
+            futures_util::join!(self.owned(Event::id_from_client), has_triggers(self.tx));
+        (self.owners, self.has_triggers) = (owned?, has_triggers?);
+        // Ends: each turn makes a row of at least one more record, or refuses it, or learns once who has which id.
         let outcomes = loop {
             self.load_facts().await?;
             let outcomes = self.decide();
@@ -121,10 +133,7 @@ impl<'a> Applying<'a> {
             if wanted.is_empty() {
                 break outcomes;
             }
-            let n_refused = self.refused.len();
-            self.insert(&wanted, has_triggers).await?;
-            // Everything was taken that should be: there is nothing to decide anew.
-            if self.refused.len() == n_refused && self.events.len() == outcomes.len() {
+            if self.insert(&wanted).await? {
                 break outcomes;
             }
         };
@@ -153,26 +162,23 @@ impl<'a> Applying<'a> {
         Ok(applied)
     }
 
-    /// Looks for the rows that have the ids which clients chose, and whether rows may vanish. Nobody has an id that was made
-    /// here: an index would refuse it if somebody had.
-    async fn load_owners(&mut self) -> Result<bool, StoreError> {
-        let chosen = || self.events.iter().filter(|stored| stored.event.id_from_client());
-        let keys = chosen().map(|stored| IdKey {
+    /// The rows that have ids of these records.
+    async fn owned(&self, asks: fn(&Event) -> bool) -> Result<Owners<'a>, StoreError> {
+        let asked = || self.events.iter().filter(move |stored| asks(&stored.event));
+        let keys = asked().map(|stored| IdKey {
             application: stored.event.application().map(str::to_owned),
             stream: stored.event.stream().to_owned(),
             id: stored.event.id().to_owned(),
         });
         let keys: Vec<IdKey> = keys.collect();
-        let found =
-            async { if keys.is_empty() { Ok(Vec::new()) } else { owners(self.tx, &keys).await } };
-        // Both go in one message.
-        let (found, has_triggers) = futures_util::join!(found, has_triggers(self.tx));
-        for (stored, owner) in chosen().zip(found?) {
-            if let Some((seq, hash)) = owner {
-                self.owners.insert(key(stored), (seq.get() as i64, hash));
-            }
+        if keys.is_empty() {
+            return Ok(Owners::new());
         }
-        has_triggers
+        let found = asked().zip(owners(self.tx, &keys).await?);
+        let owner = |(stored, owner): (&'a Stored, Option<(Seq, ContentHash)>)| {
+            owner.map(|(seq, hash)| (key(stored), (seq.get() as i64, hash)))
+        };
+        Ok(found.filter_map(owner).collect())
     }
 
     /// Asks about the records that may turn out not to be rows: once something was refused, all of them.
@@ -240,12 +246,15 @@ impl<'a> Applying<'a> {
         outcomes
     }
 
-    /// Makes rows of those that the database takes. In halves where it does not, the first half first.
-    async fn insert(&mut self, wanted: &[usize], has_triggers: bool) -> Result<(), StoreError> {
-        let mut parts = vec![wanted];
+    /// Makes rows of those that the database takes. In halves where it does not, the first half first. Whether it took them all,
+    /// so that there is nothing to decide anew.
+    async fn insert(&mut self, wanted: &[usize]) -> Result<bool, StoreError> {
+        let (mut parts, mut is_whole) = (vec![wanted], true);
         while let Some(part) = parts.pop() {
             let records: Vec<&Stored> = part.iter().map(|&at| &self.events[at]).collect();
-            match (try_all(self.tx, &records, has_triggers).await?, part) {
+            let refused = try_all(self.tx, &records, self.has_triggers).await?;
+            is_whole &= refused.is_none();
+            match (refused, part) {
                 (None, _) => {
                     for &at in part {
                         self.is_row[at] = true;
@@ -253,6 +262,13 @@ impl<'a> Applying<'a> {
                             breaker.stored();
                         }
                     }
+                }
+                (Some(_), _) if !self.has_all_owners => {
+                    // Nearly nobody has an id that was made here: a log that is brought into its own database does.
+                    let made_here = self.owned(|event| !event.id_from_client()).await?;
+                    self.owners.extend(made_here);
+                    self.has_all_owners = true;
+                    return Ok(false);
                 }
                 (Some(words), &[at]) => self.refuse(at, words).await?,
                 (Some(_), _) => {
@@ -266,10 +282,10 @@ impl<'a> Applying<'a> {
             {
                 // Nothing is decided yet about those from here on.
                 self.events = &self.events[..next];
-                return Ok(());
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(is_whole)
     }
 
     /// One more refusal, unless it is one too many. Repetitions of what is dead do not count.

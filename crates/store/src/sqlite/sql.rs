@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{timeout, timeout_at};
 
 use crate::error::StoreError;
-use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlPiece, SqlReader, SqlRows};
+use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlPiece, SqlPlan, SqlReader, SqlRows};
 use crate::sqlite::failure::may_pass;
 use crate::sqlite::sql_connections::{Deadline, Fenced, SqlConnections, Watched};
 use crate::sqlite::sql_values::{Kind, bound, push};
@@ -174,7 +174,7 @@ fn read(
 ) -> Result<bool, SqlError> {
     let text = ask.statement.text();
     let (mut kept, mut once);
-    let statement = if ask.is_kept {
+    let statement = if ask.plan != SqlPlan::Once {
         kept = conn.prepare_cached(text).map_err(refused)?;
         &mut *kept
     } else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use testbed::{Database, Postgres};
 
 use crate::postgres::sql::PostgresSql;
-use crate::sql::{SqlAsk, SqlError, SqlLimits, SqlReader as _};
+use crate::sql::{SqlAsk, SqlError, SqlLimits, SqlPlan, SqlReader as _};
 use crate::statement::{Dialect, SqlType};
 use crate::tests::conformance::sql::{self, LIMITS, ask, cells, statement};
 
@@ -99,7 +99,7 @@ async fn lists_are_arrays_and_types_are_told() {
     let statement = statement(POSTGRES, text, &[("n", SqlType::Int, true)]);
     let numbers = [3, 1, 99].map(crate::sql::SqlValue::Int).to_vec();
     let values = vec![crate::sql::SqlValue::List(numbers)];
-    let ask = SqlAsk { statement, values, limits: LIMITS, is_kept: true };
+    let ask = SqlAsk { statement, values, limits: LIMITS, plan: SqlPlan::Kept };
     assert_eq!(cells(reader.read_sql(ask).await).await.unwrap(), ["=1", "=3"]);
 }
 
@@ -117,10 +117,14 @@ async fn nothing_is_written_and_nothing_outlives_a_statement() {
         let found = cells(reader.read_sql(ask(POSTGRES, sql)).await).await;
         assert!(matches!(found, Err(SqlError::Refused(_))), "{sql}: {found:?}");
     }
+    for (plan, wanted) in [(SqlPlan::Generic, "'force_generic_plan"), (SqlPlan::Kept, "'auto")] {
+        let asked = SqlAsk { plan, ..ask(POSTGRES, "SELECT current_setting('plan_cache_mode')") };
+        assert_eq!(cells(reader.read_sql(asked).await).await.unwrap(), [wanted]);
+    }
     // What a statement sets is gone after it, also for the next one on the same connection.
-    for is_kept in [true, false] {
+    for plan in [SqlPlan::Kept, SqlPlan::Generic, SqlPlan::Once] {
         let sets = "SELECT set_config('search_path', 'pg_temp', false), set_config('statement_timeout', '0', false)";
-        let set = SqlAsk { is_kept, ..ask(POSTGRES, sets) };
+        let set = SqlAsk { plan, ..ask(POSTGRES, sets) };
         cells(reader.read_sql(set).await).await.unwrap();
         for _ in 0..3 {
             let found = cells(reader.read_sql(ask(POSTGRES, "SELECT n FROM t")).await).await;
@@ -202,40 +206,4 @@ async fn a_server_that_is_away_is_said_to_be() {
         matches!(&found, Some(SqlError::Unavailable(words)) if words.contains("127.0.0.1:1/x")),
         "{found:?}"
     );
-}
-
-/// All cells by the plan for any values, if they are there in time.
-async fn by_any_plan(reader: &PostgresSql, sql: &str, time_max: Duration) -> Option<Vec<String>> {
-    let end = tokio::time::Instant::now() + LIMITS.time_max;
-    let rows = reader.whole(&ask(POSTGRES, sql), time_max, end).await?;
-    Some(cells(Ok(rows)).await.unwrap())
-}
-
-#[tokio::test]
-async fn a_plan_for_any_values_costs_nobody_an_answer() {
-    let (reader, _database) = fresh();
-    let setting = "SELECT current_setting('plan_cache_mode')";
-    let found = by_any_plan(&reader, setting, LIMITS.time_max).await;
-    assert_eq!(found.unwrap(), ["'force_generic_plan"]);
-    let is_any = "current_setting('plan_cache_mode') = 'force_generic_plan'";
-    // It takes too long, it fails, or it has more than a piece.
-    let slow =
-        format!("SELECT CASE WHEN {is_any} THEN (SELECT 'slow' FROM pg_sleep(60)) ELSE 'good' END");
-    let failing = format!(
-        "SELECT CASE WHEN {is_any} THEN (1 / (length(now()::text) * 0))::text ELSE 'good' END"
-    );
-    let long = format!(
-        "SELECT CASE WHEN {is_any} THEN 'long' ELSE 'good' END \
-         FROM generate_series(1, CASE WHEN {is_any} THEN 50000 ELSE 1 END)"
-    );
-    for (sql, time_max) in
-        [(slow, Duration::from_millis(20)), (failing, LIMITS.time_max), (long, LIMITS.time_max)]
-    {
-        assert_eq!(by_any_plan(&reader, &sql, time_max).await, None, "{sql}");
-        // More than it takes until both plans would have their turns.
-        for _ in 0..50 {
-            let found = cells(reader.read_sql(ask(POSTGRES, &sql)).await).await;
-            assert_eq!(found.unwrap(), ["'good"], "{sql}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::sql::{SqlAsk, SqlCell, SqlError, SqlLimits, SqlReader, SqlRows, SqlValue};
+use crate::sql::{SqlAsk, SqlCell, SqlError, SqlLimits, SqlPlan, SqlReader, SqlRows, SqlValue};
 use crate::statement::{Dialect, SqlKind, SqlParam, SqlType, Statement};
 
 /// Enough for anything that ends.
@@ -36,7 +36,7 @@ pub(crate) fn statement(
 /// A run of a statement without parameters.
 pub(crate) fn ask(dialect: Dialect, sql: &str) -> SqlAsk {
     let statement = statement(dialect, sql, &[]);
-    SqlAsk { statement, values: Vec::new(), limits: LIMITS, is_kept: true }
+    SqlAsk { statement, values: Vec::new(), limits: LIMITS, plan: SqlPlan::Kept }
 }
 
 /// All cells of an answer, a line each: `=` before JSON, `'` before text, `-` for null.
@@ -91,7 +91,7 @@ pub(crate) async fn values_go_in_and_come_out_as_they_are(
             SqlValue::List(vec![text(evil), text("b")]),
         ];
         let statement = statement(dialect, sql, &params);
-        let ask = SqlAsk { statement, values, limits: LIMITS, is_kept: true };
+        let ask = SqlAsk { statement, values, limits: LIMITS, plan: SqlPlan::Kept };
         let found = cells(reader.read_sql(ask).await).await.unwrap();
         let list = serde_json::to_string(&[evil, "b"]).unwrap();
         let is_true = if dialect == Dialect::Sqlite { "=1" } else { "=true" };
