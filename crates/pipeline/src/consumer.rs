@@ -65,7 +65,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// From this many new events a tick on (5,000/s) the intake counts as busy.
 const BUSY_PER_TICK: u64 = 100;
 /// Longest wait for the end of the lease at the end of the server.
-const RELEASE_MAX: Duration = Duration::from_millis(500);
+const RELEASE_MAX: Duration = Duration::from_secs(5);
 /// First pause after a failure; doubles up to `retry_max`.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 

@@ -35,7 +35,7 @@ use crate::fork;
 use crate::meters::ConsumerState;
 
 /// Longest wait for the end of the lease at the end of the server.
-const RELEASE_MAX: Duration = Duration::from_millis(500);
+const RELEASE_MAX: Duration = Duration::from_secs(5);
 /// First pause after a failure; doubles up to `retry_max`.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 
