@@ -15,7 +15,7 @@ import { say } from '../frame/say.js';
 import { count, Time, Untrusted } from '../frame/text.js';
 import { usePolled } from '../health/poll.js';
 import { nowMs } from '../live/live.js';
-import { MOVING_MS, Progress, STILL_MS } from './state.js';
+import { MOVING_MS, Progress, SameAs, STILL_MS } from './state.js';
 import { Errors, FileButton, Uploading } from './upload.js';
 import { goOn, isBusy, upload } from './uploading.js';
 
@@ -61,14 +61,15 @@ function Cancel({ batch, path, again }) {
 
 /** @param {{ batch: Batch, path: string }} props */
 function Whole({ batch, path }) {
-  const [className, glyph] = BATCH_STATES.get(batch.state) ?? ['', ''];
+  const same = batch.same_as;
+  const [className, glyph] = same != null ? ['', '='] : BATCH_STATES.get(batch.state) ?? ['', ''];
   const kind = className === 'ok' || className === 'bad' ? className : 'calm';
   useEffect(() => {
     if (isOver(batch)) say(outcome(batch), { isVisible: false });
   }, [batch.state]);
   const isOurs = upload.value?.id === batch.id;
   return html`
-    <div class=${`sentence sentence-${kind}`} data-test="outcome"><span aria-hidden="true">${glyph}</span> <span class="u">${outcome(batch)}</span>
+    <div class=${`sentence sentence-${kind}`} data-test="outcome"><span aria-hidden="true">${glyph}</span> ${same != null && html`<${SameAs} id=${same} />. `}<span class="u">${outcome(batch)}</span>
       ${batch.detail !== null && html`<p class="batch-detail"><${Untrusted} text=${batch.detail} layout /></p>`}
     </div>
     ${progressOf(batch).share !== null && html`<${Progress} batch=${batch} />`}

@@ -3,7 +3,7 @@
 // A page reads a bounded number of rows of the database, so with a rare filter it may come short; then
 // the next one is asked for, a bounded number of times, and the rest is a step that a person takes.
 
-import { html, useEffect, useState } from '../vendor/preact.js';
+import { html, useLayoutEffect, useState } from '../vendor/preact.js';
 
 import { copyJson } from '../event/facts.js';
 import { request, words } from '../lib/api.js';
@@ -80,8 +80,8 @@ export function focusRow(n) {
  */
 export function Page({ question, page: { answer, failure, isAsking, again }, openId, active, onOpen }) {
   const [n, setN] = useState(0);
-  // Another page begins at its top.
-  useEffect(() => {
+  // Another page begins at its top, before a key can move on it.
+  useLayoutEffect(() => {
     setN(0);
     active.current = -1;
     document.querySelector('.explore .scroller')?.scrollTo({ top: 0 });

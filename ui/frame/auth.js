@@ -54,14 +54,15 @@ export async function refreshSession() {
 /** @param {{ token: string } | { code: string }} proof */
 export async function signIn(proof) {
   signInFault.value = '';
+  let fault = '';
   try {
     await send('POST', '/session', proof);
   } catch (error) {
-    signInFault.value = words(error);
+    fault = words(error);
   }
   await refreshSession();
-  // Whoever is in needs no reason: so it is with a code for a server that asks for none.
-  if (!isOut(session.peek())) signInFault.value = '';
+  // Said last, when the card takes another token. Whoever is in needs no reason: so it is with a code for a server that asks for none.
+  if (isOut(session.peek())) signInFault.value = fault;
 }
 
 export async function signOut() {

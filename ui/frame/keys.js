@@ -13,7 +13,8 @@ import { letterKeys, nextTimeMode } from './settings.js';
 /** How long `g` waits for its second letter. */
 const CHORD_MS_MAX = 1500;
 
-let chordAtMs = 0;
+/** When `g` was pressed, not when a busy page came to hear of it. */
+let chordAtMs = -Infinity;
 
 /** @typedef {Map<string, () => unknown>} Actions */
 
@@ -21,7 +22,6 @@ let chordAtMs = 0;
 const EVERYWHERE = new Map([
   ['?', () => void (helpOpen.value = true)],
   ['t', nextTimeMode],
-  ['g', () => void (chordAtMs = Date.now())],
 ]);
 
 /** @type {Actions} */
@@ -71,8 +71,8 @@ function onKey(event) {
 
 /** @param {KeyboardEvent} event */
 function onLetter(event) {
-  const place = Date.now() - chordAtMs < CHORD_MS_MAX ? PLACES.get(event.key) : undefined;
-  chordAtMs = 0;
+  const place = event.timeStamp - chordAtMs < CHORD_MS_MAX ? PLACES.get(event.key) : undefined;
+  chordAtMs = event.key === 'g' ? event.timeStamp : -Infinity;
   const action = place ?? ofScreen.get(event.key) ?? EVERYWHERE.get(event.key);
   if (action === undefined) return;
   event.preventDefault();

@@ -24,6 +24,7 @@ import { count } from './amount.js';
  * @property {string | null} ended_at
  * @property {string | null} detail
  * @property {number | null} upload_offset
+ * @property {string | null} same_as the batch that has its rows: they came before, under the same key
  */
 /** @typedef {{ row: number, line: number, pointer: string, rule: string, detail: string }} RowError */
 /** @typedef {{ name: string, type: string, declared: string, nullable: boolean, has_default: boolean, generated: boolean }} Column */
@@ -52,8 +53,9 @@ export function progressOf({ state, rows, rows_applied: applied }) {
 export const rowsText = (n) => `${count(n)} ${n === 1 ? 'row' : 'rows'}`;
 
 /** What a batch came to, in one sentence: all of it, or nothing. @param {Batch} batch @returns {string} */
-export function outcome({ state, rows, mode }) {
+export function outcome({ state, rows, mode, same_as: same }) {
   const all = rowsText(rows);
+  if (same != null) return 'They came before: none is lost, and none is stored twice.';
   switch (state) {
     case 'committed': return `Committed: all ${all} stored${mode === 'replace' ? ', in place of those that were there' : ''}.`;
     case 'rejected': return `Rejected: 0 of ${all} stored.`;

@@ -2,7 +2,8 @@
 // while the tab is hidden, and not while a finger or a mouse button is down on a row (else the row
 // would move away between press and release).
 //
-// Data only says `invalidate()`. What people do themselves is drawn in the next frame by `drawSoon()`.
+// Data only says `invalidate()`. What people do themselves is drawn in the next frame by `drawSoon()`. A drawing that must
+// not lag behind another one is drawn in the same frame by `drawNow()`.
 
 /**
  * @param {() => void} draw
@@ -17,12 +18,15 @@ export function createDrawing(draw, intervalMs) {
   let timer;
   let frame = 0;
 
-  const atFrame = () => {
-    frame = 0;
+  const drawNow = () => {
     if (isHeld || document.hidden || !isDirty) return;
     isDirty = false;
     lastMs = performance.now();
     draw();
+  };
+  const atFrame = () => {
+    frame = 0;
+    drawNow();
   };
   const request = () => {
     isDue = false;
@@ -47,6 +51,7 @@ export function createDrawing(draw, intervalMs) {
   return {
     invalidate,
     drawSoon,
+    drawNow,
     /** @param {boolean} held */
     hold(held) {
       isHeld = held;

@@ -37,7 +37,11 @@ export const frame = signal(0);
 export const drawing = createDrawing(() => void (frame.value += 1), () => (calm.matches ? DRAW_MS_CALM : DRAW_MS));
 /** The same for the numbers, which nobody can read ten times a second. */
 export const numbersFrame = signal(0);
-const numbers = createDrawing(() => void (numbersFrame.value += 1), () => (calm.matches ? DRAW_MS_CALM : NUMBERS_MS));
+const numbers = createDrawing(() => batch(() => {
+  // The list with them, unless somebody holds it: the numbers never speak of rows that are not on the screen yet.
+  drawing.drawNow();
+  numbersFrame.value += 1;
+}), () => (calm.matches ? DRAW_MS_CALM : NUMBERS_MS));
 /** The same for the chart, which has one point a second. */
 export const chartFrame = signal(0);
 const chart = createDrawing(() => void (chartFrame.value += 1), () => CHART_MS);

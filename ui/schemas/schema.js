@@ -50,23 +50,25 @@ export function SchemaPage({ of, schema, again }) {
   const [isTurningOff, setIsTurningOff] = useState(false);
   const isFixed = schema?.source === 'config';
 
+  /** The first text; whoever writes already keeps theirs. @param {string} first */
+  const begin = (first) => setText((now) => (now === NOTHING ? first : now));
   const load = async (/** @type {boolean} */ isFirst) => {
     try {
       const list = await readVersions(of);
       setVersions(list);
       setFailure(null);
       const newest = list.find(({ isActive }) => isActive) ?? list.at(-1);
-      if (isFirst && newest !== undefined) setText(newest.text);
-      else if (isFirst && route.peek().query.get('draft') === 'example') setText(EXAMPLE);
-      else if (isFirst && route.peek().query.get('draft') === 'events') await draft();
+      if (isFirst && newest !== undefined) begin(newest.text);
+      else if (isFirst && route.peek().query.get('draft') === 'example') begin(EXAMPLE);
+      else if (isFirst && route.peek().query.get('draft') === 'events') await draft(begin);
     } catch (error) {
       setFailure(failureOf('The versions could not be read.', error));
     }
   };
-  const draft = async () => {
+  const draft = async (/** @type {(drafted: string) => void} */ put) => {
     try {
       const { text: drafted, n } = await draftOf(of);
-      if (n > 0) setText(drafted);
+      if (n > 0) put(drafted);
       say(n > 0 ? `Drafted from ${count(n)} events: read it before you save it.` : 'No event of this kind is stored, so there is nothing to draft from.');
     } catch (error) {
       setFailure(failureOf('The draft could not be made.', error));
@@ -91,7 +93,7 @@ export function SchemaPage({ of, schema, again }) {
     <${Editor} text=${text} onText=${setText} fault=${fault} />
     <p class="actions">
       <${Act} class="primary" disabled=${isFixed || fault !== null} onClick=${() => setIsSaving(true)} data-test="save">Save…<//>
-      <button onClick=${draft} data-test="draft">Draft from the last ${DRAFT_EVENTS} events</button>
+      <button onClick=${() => draft(setText)} data-test="draft">Draft from the last ${DRAFT_EVENTS} events</button>
       <button disabled=${fault !== null} onClick=${() => setText(pretty(text))}>Format</button>
       ${schema !== undefined && schema.mode !== 'off' && html`<${Act} disabled=${isFixed} onClick=${() => setIsTurningOff(true)} data-test="turn-off">Turn off<//>`}
       ${schema !== undefined && html`<${RevalidateButton} filter=${filterOf(of)} />`}

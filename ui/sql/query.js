@@ -1,6 +1,6 @@
 // One published query: its parameters as a form, its answer, and how to ask it from elsewhere. The address has the values.
 
-import { html, useEffect, useRef, useState } from '../vendor/preact.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../vendor/preact.js';
 
 import { request } from '../lib/api.js';
 import { answerOf, askPath, defaultsOf, fieldOf, isList, missing, queryHref, snippets, valuesOf } from '../lib/query.js';
@@ -28,8 +28,8 @@ export function QueryPage({ query }) {
   const [answered, setAnswered] = useState(/** @type {Answered | null} */ (null));
   const [failure, setFailure] = useState(/** @type {import('../frame/failure.js').FailureFacts | null} */ (null));
   const [isBusy, setIsBusy] = useState(false);
-  // Back and forward bring other values.
-  useEffect(() => setValues(given), [asked]);
+  // Back and forward bring other values, before anybody can type over them.
+  useLayoutEffect(() => setValues(given), [asked]);
   useEffect(() => {
     if (!isRun) return;
     const stop = new AbortController();

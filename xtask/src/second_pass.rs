@@ -7,6 +7,10 @@ use std::process::Command;
 
 /// Names of tests as their runners print them, `module::test` or all of a `module::`, and why PostgreSQL gets none of them.
 pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
+    (
+        "batch_crashes::a_batch_that_waits_for_the_database_is_applied_when_it_is_back",
+        "locks a file of SQLite; the torture of PostgreSQL takes the whole database away",
+    ),
     ("checker::", "judges histories, starts no server"),
     ("seeded_defects::", "puts defects into the rooms around SQLite, in its own process"),
     ("cli::", "what clients print; it comes from the same pages"),

@@ -30,6 +30,9 @@ const KEEP: Duration = Duration::from_hours(24);
 const KEEP_OF_LOG: u64 = 2;
 /// An upload without a byte for so long is cancelled.
 const IDLE_MAX: Duration = Duration::from_hours(24);
+/// One that is paused for so long gives its room up where the log has little left. A client that sends part after part
+/// pauses for much less.
+const PAUSE_FREE: Duration = Duration::from_secs(30);
 /// After it was told to stop, a transaction gives up within one block of rows.
 const GIVE_UP_MAX: Duration = Duration::from_secs(10);
 
@@ -74,6 +77,7 @@ impl BatchLane {
             keep,
             keep_bytes_max: config.batches_log_bytes_max / KEEP_OF_LOG,
             idle_max: IDLE_MAX,
+            pause_free: PAUSE_FREE,
             lease: Duration::from_secs(30),
             retry_max: Duration::from_secs(5),
             refused_retry: config.waits.refused_retry,

@@ -62,6 +62,9 @@ pub(crate) struct Facts {
     pub(crate) errors: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) n_errors: Option<u64>,
+    /// What the log says in place of the detail: words that are not for the eyes of whoever asks.
+    #[serde(skip)]
+    pub(crate) logged: Option<String>,
     #[serde(skip)]
     pub(crate) retry_after_s: Option<u16>,
     /// Whether another token would help (401): the answer says how one is sent.
@@ -138,6 +141,7 @@ impl Problem {
             batch: None,
             errors: None,
             n_errors: None,
+            logged: None,
             retry_after_s: None,
             is_challenge: false,
             allow: None,

@@ -76,8 +76,9 @@ where
             let id = request_id.to_str().unwrap_or_default();
             let facts = problem.facts();
             edge.requests.refuse(facts.code);
-            if facts.status >= 500 {
-                tracing::warn!(request_id = id, code = facts.code, "{}", facts.detail);
+            if facts.status >= 500 || facts.logged.is_some() {
+                let words = facts.logged.as_deref().unwrap_or(&facts.detail);
+                tracing::warn!(request_id = id, code = facts.code, "{words}");
             }
             problem.render(id)
         }

@@ -12,6 +12,7 @@
 //! Invariant: progress is the lease row's applied `Seq` and nothing else. After every failure the row is read
 //! again and the log is read again from there, so it does not matter whether a lost answer meant yes or no.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::fork;
+use crate::halt::{Halt, RETRY_FIRST, halt, halt_log, jittered};
 use crate::intake::Intake;
 use crate::keep::{Keep, Keeper};
 use crate::meters::{ConsumerState, Meters};
@@ -64,10 +66,10 @@ const TICK: Duration = Duration::from_millis(20);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// From this many new events a tick on (5,000/s) the intake counts as busy.
 const BUSY_PER_TICK: u64 = 100;
+/// After a transaction that stopped short the next one has at least so many rows, though not more than twice as many as came through.
+const RUN_MIN: usize = 128;
 /// Longest wait for the end of the lease at the end of the server.
 const RELEASE_MAX: Duration = Duration::from_secs(5);
-/// First pause after a failure; doubles up to `retry_max`.
-const RETRY_FIRST: Duration = Duration::from_millis(100);
 
 /// Why there is no consumer.
 #[derive(Debug, Error)]
@@ -95,16 +97,6 @@ enum Elect {
     Forked(String),
 }
 
-/// Why the loop was left.
-enum Halt {
-    Retry(String),
-    /// The database has to be mended by a person; tried again slowly.
-    Blocked(String),
-    Alarm(String),
-    /// Another copy of the data directory feeds the database: nothing more may be accepted here.
-    Overtaken(StartError),
-}
-
 /// See the module's page.
 pub struct Consumer {
     queue: Arc<dyn Queue>,
@@ -115,6 +107,8 @@ pub struct Consumer {
     options: ConsumerOptions,
     /// When the last transaction ended.
     last_apply: Option<Instant>,
+    /// Most rows of the next one.
+    run_max: usize,
 }
 
 impl Consumer {
@@ -129,6 +123,7 @@ impl Consumer {
             keeper: Keeper::new(Arc::clone(&intake.queue), options.keep),
             options,
             last_apply: None,
+            run_max: usize::MAX,
         };
         let lease = consumer.elect().await.map_err(|error| match error {
             Elect::Store(error) => StartError::Store(error),
@@ -218,33 +213,46 @@ impl Consumer {
             self.meters.database_answers();
         }
         let mut reader = self.queue.reader(lease.applied.next());
+        // Read, and too much for the last transaction.
+        let mut rest = Vec::new();
         loop {
-            if shutdown.is_cancelled() && reader.position() > self.queue.bounds().last {
+            let is_done = rest.is_empty() && reader.position() > self.queue.bounds().last;
+            if shutdown.is_cancelled() && is_done {
                 return Ok(());
             }
-            let records = tokio::select! {
-                records = reader.next(self.read_bytes()) => records.map_err(halt_log)?,
-                () = shutdown.cancelled(), if !shutdown.is_cancelled() => continue,
-                () = time::sleep(LOOK_EVERY.min(self.options.lease / 4)), if self.options.is_shared => {
-                    self.look(lease.applied).await?;
-                    lease = self.renewed(lease).await?;
-                    continue;
-                }
-            };
-            let mut events = decode(records)?;
+            let mut events = mem::take(&mut rest);
+            if events.is_empty() {
+                let records = tokio::select! {
+                    records = reader.next(self.read_bytes()) => records.map_err(halt_log)?,
+                    () = shutdown.cancelled(), if !shutdown.is_cancelled() => continue,
+                    () = time::sleep(LOOK_EVERY.min(self.options.lease / 4)), if self.options.is_shared => {
+                        self.look(lease.applied).await?;
+                        lease = self.renewed(lease).await?;
+                        continue;
+                    }
+                };
+                events = decode(records)?;
+            }
             let Some(oldest) = events.first().map(|stored| stored.event.received_at()) else {
                 continue;
             };
             self.meters.set_waiting_since(Some(oldest));
             self.yield_to_intake(oldest, shutdown).await;
             self.fill(&mut events, &mut *reader).await?;
+            if events.len() > self.run_max {
+                rest = events.split_off(self.run_max);
+            }
             lease = self.renewed(lease).await?;
             let through = events.last().map_or(lease.applied, |last| last.seq);
-            lease.applied = self.apply(lease.applied, events).await?;
+            let n_rows;
+            (lease.applied, n_rows) = self.apply(lease.applied, events).await?;
             self.meters.set_consumer(ConsumerState::Running);
+            self.run_max = self.run_max.saturating_mul(2);
             if lease.applied < through {
-                // The store stopped short: what is left of the transaction is read again.
-                reader = self.queue.reader(lease.applied.next());
+                // The store stopped short: what is left of the transaction is read again, and the next one is no longer
+                // than it has time for.
+                (reader, rest) = (self.queue.reader(lease.applied.next()), Vec::new());
+                self.run_max = (2 * n_rows).max(RUN_MIN);
             }
             self.last_apply = Some(Instant::now());
             self.trim(lease.applied).await?;
@@ -330,7 +338,8 @@ impl Consumer {
         Ok(())
     }
 
-    async fn apply(&self, expected: Seq, events: Vec<Stored>) -> Result<Seq, Halt> {
+    /// How far the database came, and how many rows that were.
+    async fn apply(&self, expected: Seq, events: Vec<Stored>) -> Result<(Seq, usize), Halt> {
         let last = events.last().expect("only filled transactions are applied");
         let (applied, youngest) = (last.seq, last.event.received_at());
         let holder = self.options.holder.clone();
@@ -353,7 +362,7 @@ impl Consumer {
         self.meters.dead.fetch_add(outcome.n_dead, Ordering::Relaxed);
         self.meters.database_answers();
         self.publish(through, Some(youngest).filter(|_| through == applied));
-        Ok(through)
+        Ok((through, n_rows as usize))
     }
 
     /// Order matters: readers look at the database once `applied` has moved, and an id may leave the table of
@@ -457,35 +466,7 @@ fn decode(records: Vec<Record>) -> Result<Vec<Stored>, Halt> {
     records.into_iter().map(decode).collect()
 }
 
-fn halt(error: StoreError) -> Halt {
-    match error {
-        StoreError::Fenced { .. } | StoreError::Held { .. } | StoreError::Unavailable(_) => {
-            Halt::Retry(error.to_string())
-        }
-        // A server's database can be mended while we run: a password, a right, a restore that is under way.
-        StoreError::Refused { .. }
-        | StoreError::TooManyRefused { .. }
-        | StoreError::Unusable(_) => Halt::Blocked(error.to_string()),
-        StoreError::OtherLog { .. } => Halt::Alarm(error.to_string()),
-    }
-}
-
-fn halt_log(error: QueueError) -> Halt {
-    match error {
-        QueueError::Closed | QueueError::Poisoned(_) | QueueError::Unreadable(_) => {
-            Halt::Retry(error.to_string())
-        }
-        error => Halt::Alarm(error.to_string()),
-    }
-}
-
 fn half_gone(until: Timestamp, lease: Duration) -> bool {
     let left_us = until.micros() - clock::now().micros();
     left_us < lease.as_micros() as i64 / 2
-}
-
-/// Between half the pause and the whole of it, so that nodes which failed together do not return together.
-pub(crate) fn jittered(pause: Duration) -> Duration {
-    let spread = clock::now().micros().rem_euclid(1000) as u32;
-    pause / 2 + pause / 2 * spread / 1000
 }

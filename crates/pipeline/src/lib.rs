@@ -2,9 +2,9 @@
 //!
 //! [`batch`] turns what the edge parsed into records, by the [`rules`]; [`intake`] appends them, with an [`outcome`];
 //! [`schemas`] is what their data has to look like; [`recent`] remembers the ids that the database does not know yet;
-//! [`consumer`] applies the log to the database; [`fork`] sees whether a copy of the log did; [`retention`] deletes there what is older than it may be; [`jobs`] work over
-//! many events at leisure, such as replays of dead letters; [`queued`] finds an event between the two; [`wait`] tells what
-//! became of one; [`meters`] counts at the seams,
+//! [`consumer`] applies the log to the database, [`halt`] is why it pauses, [`fork`] sees whether a copy of the log did;
+//! [`retention`] deletes there what is older than it may be; [`jobs`] work over many events at leisure, such as replays of
+//! dead letters; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`meters`] counts at the seams,
 //! [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
@@ -12,6 +12,7 @@ mod batches;
 mod clock;
 mod consumer;
 mod fork;
+mod halt;
 mod intake;
 mod jobs;
 mod keep;

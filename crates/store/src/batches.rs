@@ -138,6 +138,8 @@ pub struct Batch {
     pub n_errors: u64,
     /// Why it stands so, where that needs words: the database's own where it refused.
     pub detail: Option<String>,
+    /// Of one that is cancelled: the batch that brought the same rows under the same key before.
+    pub same_as: Option<String>,
 }
 
 /// What is wrong with a row.
@@ -183,8 +185,10 @@ pub struct LaneStep {
 pub struct ApplyBatch {
     /// The lane's compare-and-set.
     pub step: LaneStep,
-    /// The batch as it will stand there if it is committed; its `ended_at` is set by the driver's caller.
+    /// The batch as it will stand there if it is committed, but for its `ended_at`.
     pub batch: Batch,
+    /// Asked for the `ended_at` once: behind the last row, right before the transaction that keeps the batch ends.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// The columns that its rows have, in their order.
     pub columns: Vec<String>,
     /// Its rows.

@@ -46,7 +46,7 @@ pub struct SqlLimits {
     pub hold_max: Duration,
     /// Rows that are read; where there are more, the last piece says so.
     pub rows_max: u64,
-    /// Bytes of all values together.
+    /// Bytes of all values together, each at least 8.
     pub bytes_max: u64,
 }
 
@@ -83,6 +83,9 @@ pub enum SqlCell<'a> {
     /// does not have `NaN`, `Infinity` and `-Infinity`.
     Text(&'a str),
 }
+
+/// What a cell costs beside its text: where it ends, and at least the brackets, commas and quotes around it in an answer.
+const CELL_BYTES: usize = 8;
 
 /// Some rows of an answer: the texts of their cells behind each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -136,9 +139,9 @@ impl SqlPiece {
         self.ends.push((end, mark));
     }
 
-    /// Bytes of its cells.
+    /// Bytes of its cells. Each costs some, whether there is a text in it or not: rows of nulls are rows.
     pub fn size_bytes(&self) -> usize {
-        self.text.len()
+        self.text.len() + self.ends.len() * CELL_BYTES
     }
 
     /// Whether there is no row in it.

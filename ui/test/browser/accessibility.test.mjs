@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { accessibilityFaults, launch, says, Server, watchedPage } from './support.mjs';
+import { accessibilityFaults, launch, says, Server, visit, watchedPage } from './support.mjs';
 import { answers, tell } from './told.mjs';
 
 /** @type {import('playwright-core').Browser} */
@@ -20,7 +20,9 @@ after(async () => {
   await server?.stop();
 });
 
-const SHAPES = /** @type {const} */ ([['light', 1280], ['dark', 1280], ['light', 390]]);
+/** Widths, and the themes in which each screen is looked at there. */
+const SHAPES = /** @type {const} */ ([[1280, ['light', 'dark']], [390, ['light']]]);
+const BACKGROUNDS = { light: 'rgb(255, 255, 255)', dark: 'rgb(18, 20, 23)' };
 
 const INVALID = {
   application: 'web', stream: 'raw', category: 'a', name: 'b', rule: 'enum', pointer: '/data/element', count: 3,
@@ -90,19 +92,31 @@ function sideways(page) {
     .filter((part) => part.scrollWidth > part.clientWidth).map((part) => `${part.tagName} ${part.className}: ${part.scrollWidth} of ${part.clientWidth} px`));
 }
 
+/** The page as it stands, in each theme. @param {Page} page @param {string} name @param {(typeof SHAPES)[number]} shape */
+async function assertNoFault(page, name, [width, schemes]) {
+  for (const colorScheme of schemes) {
+    await page.emulateMedia({ colorScheme });
+    assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor), BACKGROUNDS[colorScheme]);
+    assert.deepEqual(await accessibilityFaults(page), [], `${name}, ${colorScheme}, ${width} px`);
+  }
+  assert.deepEqual(await sideways(page), [], `${name}, ${width} px`);
+}
+
+/** @param {(typeof SHAPES)[number]} shape */
+const pageOf = ([width]) => watchedPage(browser, server, { viewport: { width, height: 844 }, reducedMotion: 'reduce' });
+
 test('no screen has a fault in any theme or width, and none scrolls sideways', async () => {
   const bad = { id: 'bad', category: 'a', name: 'from the future', session_id: 's1', timestamp: new Date(Date.now() + 3_600_000).toISOString() };
   await server.send(bad);
   await server.post('/events', '{"id":"rich","category":"b","name":"x","session_id":"s1","data":{"n":1.0,"w":null,"s":"\u202Ex","a":[1,{"b":[]}],"n":2}}');
   await server.sendMany(40, { session_id: 's1', category: 'a' });
-  for (const [scheme, width] of SHAPES) {
-    const { page, context, assertClean } = await watchedPage(browser, server, { colorScheme: scheme, viewport: { width, height: 844 }, reducedMotion: 'reduce' });
+  for (const shape of SHAPES) {
+    const { page, context, assertClean } = await pageOf(shape);
     for (const [name, path, arrive] of PLACES) {
       await page.goto(server.origin + path);
       await arrive(page);
       await says(page, 'connection', /live$/);
-      assert.deepEqual(await accessibilityFaults(page), [], `${name}, ${scheme}, ${width} px`);
-      assert.deepEqual(await sideways(page), [], `${name}, ${width} px`);
+      await assertNoFault(page, name, shape);
     }
     await assertClean();
     await context.close();
@@ -142,6 +156,7 @@ const ADMIN = [
   ['A batch that waits, and its end', '/ui/batches/b1', (page) => page.click('[data-test=cancel]')],
   ['A batch that is applied', '/ui/batches/b2', (page) => says(page, 'bar-text', '31,200 of 48,210 rows')],
   ['A batch that was rejected', '/ui/batches/b4', (page) => page.waitForSelector('[data-test=row-errors-row]')],
+  ['A batch that came twice', '/ui/batches/b11', (page) => page.waitForSelector('[data-test=same-as]')],
   ['A query and its answer', '/ui/sql/web?p.day=2016-01-01&run=1', (page) => page.waitForSelector('[data-test=answer-row]')],
   ['A query as a chart', '/ui/sql/web?p.day=2016-01-01&run=1', (page) => page.click('[data-test=as-chart]')],
   ['A query as JSON', '/ui/sql/web?p.day=2016-01-01&run=1', (page) => page.click('[data-test=as-json]')],
@@ -153,26 +168,32 @@ const ADMIN = [
 ];
 
 test('the screens that administer have no fault in any theme or width, full or empty', async () => {
-  for (const [scheme, width] of SHAPES) {
-    const { page, context, assertClean } = await watchedPage(browser, server, { colorScheme: scheme, viewport: { width, height: 844 }, reducedMotion: 'reduce' });
-    await tell(page, answers('web', 3));
+  for (const shape of SHAPES) {
+    const { page, context, assertClean } = await pageOf(shape);
+    /** Each screen anew, in the page that is there. @param {string} path */
+    const visitAnew = async (path) => {
+      await visit(page, '/ui/nothing');
+      await page.waitForSelector('[data-test=no-screen]');
+      await visit(page, path);
+    };
+    const told = answers('web', 3);
+    await tell(page, told);
+    await page.goto(`${server.origin}/ui/nothing`);
     for (const [name, path, arrive] of ADMIN) {
-      await page.goto(server.origin + path);
+      await visitAnew(path);
       await arrive(page);
-      assert.deepEqual(await accessibilityFaults(page), [], `${name}, ${scheme}, ${width} px`);
-      assert.deepEqual(await sideways(page), [], `${name}, ${width} px`);
+      await assertNoFault(page, name, shape);
     }
-    await page.unrouteAll({ behavior: 'ignoreErrors' });
-    await tell(page, answers('web', 0));
+    for (const [asked, answer] of answers('web', 0)) told.set(asked, answer);
     for (const path of ['/ui/apps', '/ui/schemas', '/ui/dead', '/ui/apps/none', '/ui/dead?name=none', '/ui/batches', '/ui/sql']) {
-      await page.goto(server.origin + path);
+      await visitAnew(path);
       await page.waitForSelector('[data-test=empty], [data-test=no-app], [data-test=no-letters], [data-test=no-tables]');
-      assert.deepEqual(await accessibilityFaults(page), [], `${path}, ${scheme}, ${width} px`);
+      await assertNoFault(page, path, shape);
     }
-    await tell(page, new Map([['/session', { required: true, signed_in: false, roles: [], actor: null, expires_at: null }]]));
+    told.set('/session', { required: true, signed_in: false, roles: [], actor: null, expires_at: null });
     await page.goto(`${server.origin}/ui/`);
     await page.waitForSelector('[data-test=sign-in]');
-    assert.deepEqual(await accessibilityFaults(page), [], `sign-in, ${scheme}, ${width} px`);
+    await assertNoFault(page, 'sign-in', shape);
     await page.unrouteAll({ behavior: 'ignoreErrors' });
     await assertClean();
     await context.close();

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { eachTestHasAServerAndAPage, says, server, watched } from './support.mjs';
+import { eachTestHasAServerAndAPage, holdLater, says, server, visit, watched } from './support.mjs';
 import { answers, tell } from './told.mjs';
 
 eachTestHasAServerAndAPage();
@@ -26,8 +26,11 @@ test('each screen shows nothing, one and many', async () => {
   const { page } = watched;
   for (const n of [0, 1, 300]) {
     await tell(page, answers('web', n));
+    await page.goto(`${server.origin}/ui/nothing`);
     for (const [screen, , row] of SCREENS) {
-      await page.goto(server.origin + screen);
+      await visit(page, '/ui/nothing');
+      await page.waitForSelector('[data-test=no-screen]');
+      await visit(page, screen);
       await page.waitForSelector(n === 0 ? '[data-test=empty], [data-test=no-letters], [data-test=no-tables]' : `[data-test=${row}]`);
       assert.equal(await page.locator(`[data-test=${row}]`).count(), n, screen);
     }
@@ -38,20 +41,23 @@ test('each screen shows nothing, one and many', async () => {
 
 test('a refusal is told with its status and request id, Retry mends it, and what was shown stays', async () => {
   const { page } = watched;
+  let refused = '';
+  await tell(page, answers('web', 2));
+  await page.route((url) => url.pathname === refused, (route) =>
+    route.fulfill({ status: 500, headers: { 'x-request-id': 'r-17' }, json: { detail: 'The disk is on fire.', code: 'internal' } }));
+  // A screen that asks again by itself would mend itself before the button is pressed.
+  await holdLater(page);
+  await page.goto(`${server.origin}/ui/nothing`);
   for (const [screen, path, row] of SCREENS) {
-    await tell(page, answers('web', 2));
-    const broken = (/** @type {import('playwright-core').Route} */ route) =>
-      route.fulfill({ status: 500, headers: { 'x-request-id': 'r-17' }, json: { detail: 'The disk is on fire.', code: 'internal' } });
-    await page.route((url) => url.pathname === path, broken);
-    await page.goto(server.origin + screen);
+    await visit(page, '/ui/nothing');
+    await page.waitForSelector('[data-test=no-screen]');
+    refused = path;
+    await visit(page, screen);
     await says(page, 'failed', /The disk is on fire\. ?Status 500 · request r-17/);
-    await page.unroute((url) => url.pathname === path, broken);
-    await page.unrouteAll({ behavior: 'ignoreErrors' });
-    await tell(page, answers('web', 2));
+    refused = '';
     await page.click('[data-test=failed] button:text("Retry")');
+    await page.waitForSelector('[data-test=failed]', { state: 'detached' });
     await page.waitForSelector(`[data-test=${row}]`);
-    assert.equal(await page.locator('[data-test=failed]').count(), 0);
-    await page.unrouteAll({ behavior: 'ignoreErrors' });
   }
   await watched.assertClean();
 });

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { eachTestHasAServerAndAPage, says, server, waitFor, watched, SHOW_MS_MAX } from './support.mjs';
+import { chord, eachTestHasAServerAndAPage, says, server, waitFor, watched, SHOW_MS_MAX } from './support.mjs';
 
 eachTestHasAServerAndAPage();
 
@@ -56,8 +56,7 @@ test('from nothing to a signed-in console, by keyboard alone', async () => {
   const { page } = watched;
   await page.goto(`${server.origin}/ui/`);
   await says(page, 'connection', /live$/);
-  await page.keyboard.press('g');
-  await page.keyboard.press('a');
+  await chord(page, 'g', 'a');
   await says(page, 'empty', /Create your first application/);
   await tabTo('[data-test=new-app]');
   await page.keyboard.press('Enter');
@@ -145,6 +144,7 @@ test('what the server refuses is said in the dialog, and nothing that was typed 
   const { page } = watched;
   await signedIn();
   await page.goto(`${server.origin}/ui/apps`);
+  await page.waitForSelector('[data-test=app-list-row]');
   await page.click('[data-test=new-app]');
   await page.fill('[name=name]', 'web');
   await page.click('[data-test=ask] button.primary');

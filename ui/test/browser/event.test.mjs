@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { eachTestHasAServerAndAPage, says, server, watched } from './support.mjs';
+import { chord, eachTestHasAServerAndAPage, says, server, watched } from './support.mjs';
 
 eachTestHasAServerAndAPage();
 
@@ -223,12 +223,10 @@ test('screens by keyboard, and an address that names none', async () => {
   const { page } = watched;
   await page.goto(`${server.origin}/ui/nothing/here`);
   await says(page, 'no-screen', /no such screen/);
-  await page.keyboard.press('g');
-  await page.keyboard.press('h');
+  await chord(page, 'g', 'h');
   await page.waitForSelector('[data-test=health]');
   await page.waitForFunction(() => document.activeElement?.tagName === 'H1');
-  await page.keyboard.press('g');
-  await page.keyboard.press('l');
+  await chord(page, 'g', 'l');
   await says(page, 'connection', /live$/);
   await says(page, 'empty', /Waiting for the first event/);
   assert.equal(new URL(page.url()).pathname, '/ui/');

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { eachTestHasAServerAndAPage, rows, says, server, waitFor, watched } from './support.mjs';
+import { chord, eachTestHasAServerAndAPage, rows, says, server, waitFor, watched } from './support.mjs';
 
 eachTestHasAServerAndAPage();
 
@@ -135,11 +135,9 @@ test('the keyboard alone: filter, list, open, neighbours, close, and the row has
   const page = await openEvents();
   await says(page, 'n-rows', '5 rows');
   const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-n') ?? document.activeElement?.id ?? '');
-  await page.keyboard.press('g');
-  await page.keyboard.press('l');
+  await chord(page, 'g', 'l');
   await says(page, 'matched', '5');
-  await page.keyboard.press('g');
-  await page.keyboard.press('e');
+  await chord(page, 'g', 'e');
   await says(page, 'n-rows', '5 rows');
   await page.keyboard.press('/');
   assert.equal(await focused(), 'filter');
@@ -352,10 +350,10 @@ test('what Live missed or did not show is found in Events', async () => {
   await server.sendMany(5, { category: 'before' });
   await page.goto(`${server.origin}/ui/?category=before&category=missed`);
   await says(page, 'matched', '5');
-  // The socket is held back, so that what is sent meanwhile is missed.
-  await watched.context.setOffline(true);
-  await server.kill('SIGTERM');
+  await server.kill();
   await says(page, 'outage', /Offline/);
+  // The page must not come back before the events are there.
+  await watched.context.setOffline(true);
   await server.start();
   await server.sendMany(7, { category: 'missed' });
   await watched.context.setOffline(false);

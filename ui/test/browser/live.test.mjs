@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { BIN, eachTestHasAServerAndAPage, rows, says, server, waitFor, watched } from './support.mjs';
+import { BIN, eachTestHasAServerAndAPage, holdLater, rows, says, server, waitFor, watched } from './support.mjs';
 
 eachTestHasAServerAndAPage();
 
@@ -311,6 +311,8 @@ test('on a phone nothing scrolls sideways and a row opens as a page', async () =
 
 test('a server fault says what, status and request id, and Retry mends it', async () => {
   const { page } = watched;
+  // The feed tries again by itself, too: here a person shall do it.
+  await holdLater(page);
   await server.sendMany(4);
   await page.route(/\/events\?/, (route) =>
     route.fulfill({

@@ -113,7 +113,7 @@ test('what is stored is judged again when a person asks, from the schema and fro
   assert.equal(await invalid(), 0);
 
   await put(0);
-  await click('three');
+  assert.equal(await verdict(await click('three')), false);
   await page.click('[data-test=revalidate]');
   await page.click('[data-test=revalidate-all]');
   await says(page, 'preview', /^3 events with/);

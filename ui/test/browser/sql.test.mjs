@@ -108,6 +108,7 @@ test('who may only read sees the queries, and that SQL of one’s own is not for
   await page.goto(`${server.origin}/ui/sql`);
   await says(page, 'look-only', /scope admin/);
   assert.equal(await page.isDisabled('[data-test=sql]'), true);
+  await page.waitForSelector('[data-test=query-link]');
   assert.equal(await page.locator('[data-test=query-link]').count(), 2);
 });
 

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -112,15 +113,20 @@ export class Server {
   }
 }
 
-/** @returns {Promise<number>} */
+/**
+ * A port below those that the system gives to whoever connects: while a server is down, nobody else takes it.
+ * @returns {Promise<number>}
+ */
 async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  assert.ok(address !== null && typeof address === 'object');
-  return address.port;
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    const probe = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(probe, 'listening').then(() => true, () => false);
+    if (!isFree) continue;
+    probe.close();
+    await once(probe, 'close');
+    return port;
+  }
 }
 
 /**
@@ -220,8 +226,9 @@ let axeSource;
 export async function accessibilityFaults(page) {
   axeSource ??= await readFile(join(UI, 'node_modules/axe-core/axe.min.js'), 'utf8');
   const debuggerOfPage = await page.context().newCDPSession(page);
-  await debuggerOfPage.send('Runtime.evaluate', { expression: axeSource });
-  const run = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }).then(({ violations }) => JSON.stringify(
+  const { result: has } = await debuggerOfPage.send('Runtime.evaluate', { expression: 'typeof axe' });
+  if (has.value === 'undefined') await debuggerOfPage.send('Runtime.evaluate', { expression: axeSource });
+  const run = `axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }).then(({ violations }) => JSON.stringify(
     violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => [id, String(target), failureSummary]))))`;
   const answer = await debuggerOfPage.send('Runtime.evaluate', { expression: run, awaitPromise: true });
   await debuggerOfPage.detach();
@@ -255,4 +262,42 @@ export function eachTestHasAServerAndAPage(files) {
     await watched?.context.close();
     await server?.stop();
   });
+}
+
+/**
+ * Goes where a link would lead: inside the page that is there, without loading it again, which takes ten times as long where
+ * answers are told in place of the server's: browsers keep no file then.
+ * @param {import('playwright-core').Page} page
+ * @param {string} href
+ */
+export async function visit(page, href) {
+  await page.evaluate((to) => {
+    const link = document.createElement('a');
+    link.href = to;
+    document.body.append(link);
+    link.click();
+    link.remove();
+  }, href);
+}
+
+/** A longer wait than any between two drawings, and not longer than any before something is asked again. */
+const LATER_MS = 500;
+
+/**
+ * Pages that are loaded from now on do nothing later by themselves: they neither poll nor try again. So whatever is mended
+ * was mended by a person.
+ * @param {import('playwright-core').Page} page
+ */
+export function holdLater(page) {
+  return page.addInitScript((laterMs) => {
+    const real = setTimeout;
+    /** @type {any} */ (window).setTimeout = (/** @type {() => void} */ act, ms = 0) => (ms < laterMs ? real(act, ms) : 0);
+    // Nothing is taken off a wait by chance.
+    Math.random = () => 0;
+  }, LATER_MS);
+}
+
+/** Presses keys one behind the other, without waiting for what the page makes of each. @param {import('playwright-core').Page} page @param {string[]} keys */
+export async function chord(page, ...keys) {
+  await Promise.all(keys.map((key) => page.keyboard.press(key)));
 }

@@ -26,8 +26,8 @@ WHERE day >= :day_from AND (:codes IS NULL OR orig_code IN (SELECT value FROM js
 
 eachTestHasAServerAndAPage({ 'eyas.toml': CONFIG, 'migrations/0001_prices.sql': MIGRATION, 'queries/totals.sql': QUERY });
 
-/** @param {number} n @param {number} [wrongAt] */
-const lines = (n, wrongAt = -1) => Array.from({ length: n }, (_, at) => JSON.stringify({ orig_code: `C${at % 7}`, day: `2016-01-0${1 + (at % 5)}`, price: at === wrongAt ? '12,5' : at, note: '<img src=x onerror=window.__pwn=1>'.repeat(3) })).join('\n');
+/** Long rows: parts are counted in bytes, and the debug build judges row by row. @param {number} n @param {number} [wrongAt] */
+const lines = (n, wrongAt = -1) => Array.from({ length: n }, (_, at) => JSON.stringify({ orig_code: `C${at % 7}`, day: `2016-01-0${1 + (at % 5)}`, price: at === wrongAt ? '12,5' : at, note: '<img src=x onerror=window.__pwn=1>'.repeat(30) })).join('\n');
 /** @param {string} name @param {string} text */
 const file = (name, text) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(text) });
 
@@ -42,29 +42,29 @@ test('the empty screens tell what to do, and hold no fault', async () => {
 
 test('checked, uploaded for real in parts, and asked by a query and by SQL of one’s own', async () => {
   const { page } = watched;
-  const text = lines(60_000);
+  const text = lines(6_000);
   await page.goto(`${server.origin}/ui/batches`);
   await page.waitForSelector('[data-test=choose-file]');
   await page.setInputFiles('[data-test=file]', file('prices <b>1</b>.ndjson', text));
   assert.match((await page.locator('[data-test=columns]').textContent()) ?? '', /orig_code text.*needed.*price integer.*needed.*note text.*has a default/i);
   await page.click('[data-test=go]');
-  await says(page, 'verdict', '✓ 60,000 rows checked, and none is wrong. Nothing was stored yet.');
+  await says(page, 'verdict', '✓ 6,000 rows checked, and none is wrong. Nothing was stored yet.');
   assert.equal((await (await fetch(`${server.origin}/batches`)).json()).batches.length, 0);
   await page.click('[data-test=for-real]');
-  await says(page, 'outcome', /✓ Committed: all 60,000 rows stored/);
-  await says(page, 'batch-facts', /tableprices.*rows60,000.*idempotency keyconsole-/);
+  await says(page, 'outcome', /✓ Committed: all 6,000 rows stored/);
+  await says(page, 'batch-facts', /tableprices.*rows6,000.*idempotency keyconsole-/);
   await page.goto(`${server.origin}/ui/sql/totals`);
   await page.fill('[name=codes]', 'C1\nC2');
   await page.click('[data-test=run]');
   await says(page, 'answer-facts', /^5 rows/);
   const cells = await page.locator('[data-test=answer-row] td').allTextContents();
   assert.equal(cells[0], '2016-01-05');
-  assert.match(cells[2] ?? '', /^90071992548[0-9]{5}$/);
+  assert.match(cells[2] ?? '', /^90071992547[0-9]{5}$/);
   await page.goto(`${server.origin}/ui/sql`);
   await page.fill('[data-test=sql]', 'select count(*) as n, 12345678901234567 as big from prices');
   await page.keyboard.press('Control+Enter');
   await says(page, 'answer-facts', /^1 row/);
-  assert.deepEqual(await page.locator('[data-test=answer-row] td').allTextContents(), ['60000', '12345678901234567']);
+  assert.deepEqual(await page.locator('[data-test=answer-row] td').allTextContents(), ['6000', '12345678901234567']);
   await page.fill('[data-test=sql]', 'delete from prices');
   await page.keyboard.press('Control+Enter');
   await says(page, 'refused', /Not run\..+/);
@@ -97,8 +97,8 @@ test('one wrong row: the batch is rejected, and its error is on the page and in 
 
 test('the server is killed in the middle: the upload goes on by itself, and every row is there once', async () => {
   const { page } = watched;
-  const text = lines(110_000);
-  assert.ok(text.length > 12 << 20);
+  const text = lines(8_000);
+  assert.ok(text.length > 8 << 20);
   await page.goto(`${server.origin}/ui/batches`);
   await page.waitForSelector('[data-test=choose-file]');
   await page.setInputFiles('[data-test=file]', file('prices.ndjson', text));
@@ -107,21 +107,21 @@ test('the server is killed in the middle: the upload goes on by itself, and ever
   await page.route(/\/batches\/[^/]+$/, async (route) => {
     if (route.request().method() === 'PATCH' && (nParts += 1) === 2) {
       await server.kill();
-      setTimeout(() => server.start(), 500);
       return route.abort('connectionreset');
     }
     return route.fallback();
   });
   await page.click('[data-test=go]');
   await says(page, 'upload-state', /Trying again/);
-  await says(page, 'outcome', /✓ Committed: all 110,000 rows stored/);
+  await server.start();
+  await says(page, 'outcome', /✓ Committed: all 8,000 rows stored/);
   const { rows } = await (await fetch(`${server.origin}/sql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"sql":"select count(*), count(distinct price) from prices"}' })).json();
-  assert.deepEqual(rows, [[110_000, 110_000]]);
+  assert.deepEqual(rows, [[8_000, 8_000]]);
 });
 
 test('paused, left, gone on with from the batch’s page, and cancelled', async () => {
   const { page } = watched;
-  const text = lines(110_000);
+  const text = lines(8_000);
   await page.goto(`${server.origin}/ui/batches`);
   await page.waitForSelector('[data-test=choose-file]');
   await page.setInputFiles('[data-test=file]', file('prices.ndjson', text));
@@ -145,7 +145,7 @@ test('paused, left, gone on with from the batch’s page, and cancelled', async 
   const offsets = [];
   later.on('request', (request) => request.method() === 'PATCH' && offsets.push(request.headers()['upload-offset'] ?? ''));
   await later.setInputFiles('[data-test=file]', file('prices.ndjson', text));
-  await says(later, 'outcome', /✓ Committed: all 110,000 rows stored/);
+  await says(later, 'outcome', /✓ Committed: all 8,000 rows stored/);
   // A part that was broken off may still have been taken in full.
   assert.ok(Number(offsets[0]) > 0 && Number(offsets[0]) >= batches[0].upload_offset, `${offsets[0]}, ${batches[0].upload_offset}`);
 

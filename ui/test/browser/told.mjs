@@ -24,6 +24,7 @@ export function answers(text, n) {
     ['/batches/b2', batchOf(text, 2)],
     ['/batches/b4/errors', { errors: many(error), next: null }],
     ['/batches/b4', batchOf(text, 4)],
+    ['/batches/b11', batchOf(text, 11)],
     ['/queries', { queries: many(query) }],
     ['/rates', { [text]: Array.from({ length: 3 }, (_, at) => ({ day: `2016-01-0${at + 1}`, price: at })) }],
     ['/sql', { columns: [{ name: text, type: text }, { name: 'n', type: '' }], rows: many((at) => [text, at]), truncated: true, ms: 1.5 }],
@@ -43,14 +44,14 @@ export function answers(text, n) {
 
 const STATES = ['receiving', 'queued', 'applying', 'committed', 'rejected', 'cancelled'];
 
-/** A batch in the state of its number, begun this morning. @param {string} text @param {number} at */
+/** A batch in the state of its number, begun this morning; number 11 came twice. @param {string} text @param {number} at */
 export function batchOf(text, at) {
   const state = STATES[at % STATES.length] ?? 'queued';
   const isOver = at % STATES.length > 2;
   return {
     id: `b${at}`, table: text, mode: 'append', state, application: text, sent_by: text, label: at % 7 === 6 ? null : text, idempotency_key: text, rows: 48_210, bytes: 3_500_000, rows_applied: state === 'applying' ? 31_200 : state === 'committed' ? 48_210 : 0,
     errors: state === 'rejected' ? 12_431 : 0, hash: '0123456789abcdef0123456789abcdef', created_at: AT, received_at: state === 'receiving' ? null : '2026-11-20T10:00:02.000000Z', started_at: at % STATES.length > 1 ? '2026-11-20T10:00:03.000000Z' : null,
-    ended_at: isOver ? '2026-11-20T10:00:08.000000Z' : null, detail: isOver && state !== 'committed' ? text : null, upload_offset: state === 'receiving' ? 1_000_000 : null,
+    ended_at: isOver ? '2026-11-20T10:00:08.000000Z' : null, detail: isOver && state !== 'committed' ? text : null, upload_offset: state === 'receiving' ? 1_000_000 : null, same_as: at === 11 ? text : null,
   };
 }
 

@@ -8,7 +8,7 @@ import { formatOf, isCancellable, isOver, isPacked, labelOf, lastedMs, outcome, 
 /** @param {Partial<import('../../lib/batch.js').Batch>} [more] @returns {import('../../lib/batch.js').Batch} */
 const batch = (more) => ({
   id: 'b', table: 'prices', mode: 'append', state: 'applying', application: null, sent_by: 'local', label: null, idempotency_key: null, rows: 48_210, bytes: 1,
-  rows_applied: 31_200, errors: 0, hash: '', created_at: '2026-11-21T10:00:00Z', received_at: '2026-11-21T10:00:02Z', started_at: '2026-11-21T10:00:05Z', ended_at: null, detail: null, upload_offset: null, ...more,
+  rows_applied: 31_200, errors: 0, hash: '', created_at: '2026-11-21T10:00:00Z', received_at: '2026-11-21T10:00:02Z', started_at: '2026-11-21T10:00:05Z', ended_at: null, detail: null, upload_offset: null, same_as: null, ...more,
 });
 const now = Date.parse('2026-11-21T10:00:15Z');
 
@@ -25,6 +25,7 @@ test('a batch is all there or not there, and says so', () => {
   assert.match(outcome(batch({ state: 'committed', mode: 'replace' })), /in place of those that were there/);
   assert.equal(outcome(batch({ state: 'rejected' })), 'Rejected: 0 of 48,210 rows stored.');
   assert.equal(outcome(batch({ state: 'cancelled', rows: 1 })), 'Cancelled: 0 of 1 row stored.');
+  assert.equal(outcome(batch({ state: 'cancelled', same_as: 'b7' })), 'They came before: none is lost, and none is stored twice.');
   for (const state of /** @type {const} */ (['receiving', 'queued', 'applying'])) {
     assert.equal(isOver({ state }), false);
     assert.equal(isCancellable({ state }), state !== 'applying');

@@ -343,6 +343,7 @@ async fn listed(app: &TestApp) -> Vec<Listed> {
             id: text(one, "id"),
             name: text(one, "label"),
             state: text(one, "state"),
+            same_as: one["same_as"].as_str().map(str::to_owned),
         }));
         let Some(next) = page["next"].as_str() else { return listed };
         after = format!("&after={next}");

@@ -2,11 +2,12 @@
 
 use std::io::Write as _;
 
+use http_body_util::BodyExt as _;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::app::{Launch, TestApp};
-use crate::http::Answer;
+use crate::app::{Launch, TestApp, eventually};
+use crate::http::{Answer, Http};
 
 /// A server with tables of ports and regions, a region possibly below a later one.
 pub(crate) fn launch() -> Launch {
@@ -212,7 +213,9 @@ async fn a_batch_can_be_cancelled_while_it_comes() {
     let gone = check(&app.http.send(Method::DELETE, &path, &[], "").await, 200, "");
     assert_eq!(gone["state"], "cancelled");
     let part = [PART, more, ("upload-offset", "26")];
-    check(&app.http.send(Method::PATCH, &path, &part, "{").await, 409, "upload_over");
+    let said =
+        check(&app.http.send(Method::PATCH, &path, &part, "{").await, 409, "batch_cancelled");
+    assert!(said["detail"].as_str().unwrap().contains("cancelled by "), "{said}");
     check(&app.http.send(Method::DELETE, "/batches/none", &[], "").await, 404, "not_found");
 }
 
@@ -303,4 +306,73 @@ async fn a_token_sends_to_its_tables_and_sees_what_is_its_own() {
     check(&app.http.send(Method::DELETE, &foreign, &[], "").await, 200, "");
     let audit = app.http.get("/audit?limit=1").await.json();
     assert_eq!(audit["audit"][0]["act"], "batch.cancel", "{audit}");
+}
+
+#[tokio::test]
+async fn a_batch_is_one_request_to_the_rate_however_many_rows_it_has() {
+    let limits = ("EYAS_LIMITS_ADDRESS_RATE", "EYAS_LIMITS_ADDRESS_BURST");
+    let app = launch().env(limits.0, "1").env(limits.1, "2").start().await;
+    let rows: String =
+        (0..1_000).map(|n| format!("{{\"slug\":\"s{n}\",\"name\":\"S\"}}\n")).collect();
+    let batch = check(&regions(&app, &[NDJSON], &rows).await, 202, "");
+    // As events they would keep everybody at this address out for a quarter of an hour.
+    let path = format!("/batches/{}", batch["id"].as_str().unwrap());
+    check(&app.http.get(&path).await, 200, "");
+    let limited = eventually("the limit is in force", async || {
+        let answer = app.http.get(&path).await;
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
+    check(&limited, 429, "rate_limited");
+}
+
+#[tokio::test]
+async fn a_list_of_errors_breaks_off_with_the_right_to_it() {
+    let app = launch().start().await;
+    // Twenty errors a row, and more of them than all buffers on the way hold.
+    let member = |n: usize| format!("\"{n}{}\":1", "x".repeat(300));
+    let row = format!("{{{}}}\n", (0..20).map(member).collect::<Vec<_>>().join(","));
+    let said = check(&regions(&app, &[NDJSON], &row.repeat(2_000)).await, 422, "rows_rejected");
+    let path = format!("/batches/{}/errors", said["batch"]["id"].as_str().unwrap());
+    let made = app.http.post("/applications", "application/json", r#"{"name":"shop"}"#).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let token = async |http: &Http| {
+        let wanted = r#"{"application":"shop","scopes":["admin"]}"#;
+        let made = http.post("/tokens", "application/json", wanted).await.json();
+        let text = |key: &str| made[key].as_str().unwrap().to_owned();
+        (text("token"), text("id"))
+    };
+    let (admin, _) = token(&app.http).await;
+    let reader = token(&app.http.another().bearing(&admin)).await;
+    let accept = [("accept", "application/x-ndjson")];
+    let of = |token: &str| app.http.another().bearing(token);
+    let whole = of(&admin).send(Method::GET, &path, &accept, "").await;
+    assert_eq!(whole.text().lines().count(), 40_000);
+    let lines = of(&reader.0).open(Method::GET, &path, &accept, "").await.unwrap();
+    assert_eq!(lines.status(), 200);
+    let gone = of(&admin).send(Method::DELETE, &format!("/tokens/{}", reader.1), &[], "").await;
+    assert_eq!(gone.status, 200, "{gone:?}");
+    assert!(lines.into_body().collect().await.is_err(), "what breaks off is no end");
+}
+
+#[tokio::test]
+async fn a_key_knows_wrong_rows_as_they_were_written() {
+    let app = launch().start().await;
+    let key = [NDJSON, ("idempotency-key", "k")];
+    let wrong = "{\"slug\":\"a\",\"name\":1}";
+    let first = check(&regions(&app, &key, wrong).await, 422, "rows_rejected");
+    let again = check(&regions(&app, &key, wrong).await, 422, "rows_rejected");
+    assert_eq!(first["batch"]["id"], again["batch"]["id"]);
+    let packed = [("content-type", "application/json"), key[1]];
+    let again = check(&regions(&app, &packed, &format!("[{wrong}]")).await, 422, "rows_rejected");
+    assert_eq!(first["batch"]["id"], again["batch"]["id"]);
+    let spelled = wrong.replace(',', ", ");
+    check(&regions(&app, &key, &spelled).await, 409, "idempotency_conflict");
+    // Good rows are the same however they are written.
+    let key = [NDJSON, ("idempotency-key", "good")];
+    let good = "{\"slug\":\"a\",\"name\":\"A\"}";
+    let first = check(&regions(&app, &key, good).await, 202, "");
+    let csv = [CSV, key[1]];
+    let again = check(&regions(&app, &csv, "name,slug\nA,a\n").await, 202, "");
+    assert_eq!(first["id"], again["id"]);
 }

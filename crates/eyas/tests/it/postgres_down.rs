@@ -4,15 +4,17 @@
 //! subscriber sees each event once and in order, and in the end the database holds each once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use hyper::Method;
 use serde_json::json;
 use testbed::{Pooler, Postgres};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::app::{Launch, TestApp, eventually};
+use crate::batch_senders::make_table;
 use crate::follow::{Follower, Way};
 use crate::http::{Http, Row};
 
@@ -22,29 +24,40 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 /// Sends numbers to the stream `raw`, one after the other, until it is stopped. Each must be accepted.
 struct Sender {
     is_over: Arc<AtomicBool>,
-    /// How many it sent.
-    running: JoinHandle<u64>,
+    /// How many were accepted.
+    n_sent: Arc<AtomicU64>,
+    running: JoinHandle<()>,
 }
 
 impl Sender {
     fn start(http: &Http) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let (over, http) = (Arc::clone(&is_over), http.clone());
+        let (is_over, n_sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (over, sent, http) = (Arc::clone(&is_over), Arc::clone(&n_sent), http.clone());
         let running = tokio::spawn(async move {
-            let mut n = 0;
             while !over.load(Ordering::Relaxed) {
+                let n = sent.load(Ordering::Relaxed);
                 let answer = http.post("/streams/raw", "application/json", n.to_string()).await;
                 assert_eq!(answer.status, 202, "number {n}: {answer:?}");
-                n += 1;
+                sent.store(n + 1, Ordering::Relaxed);
             }
-            n
         });
-        Self { is_over, running }
+        Self { is_over, n_sent, running }
     }
 
+    /// Waits until many more are accepted.
+    async fn goes_on(&self) {
+        let n_before = self.n_sent.load(Ordering::Relaxed);
+        eventually("it goes on", async || {
+            (self.n_sent.load(Ordering::Relaxed) > n_before + 50).then_some(())
+        })
+        .await;
+    }
+
+    /// How many it sent.
     async fn stop(self) -> u64 {
         self.is_over.store(true, Ordering::Relaxed);
-        self.running.await.expect("every number is accepted")
+        self.running.await.expect("every number is accepted");
+        self.n_sent.load(Ordering::Relaxed)
     }
 }
 
@@ -107,7 +120,7 @@ async fn while_it_is_away_events_are_taken_and_shown_and_afterwards_stored() {
     let last = app.post_stream("seen", "true").await.accepted()["id"].clone();
     let mut other = app.follow(Way::WebSocket, "since=now&stream=raw").await;
     other.next_event().await;
-    sleep(Duration::from_secs(1)).await;
+    sender.goes_on().await;
 
     cluster.start_again();
     eventually("the server notices", async || {
@@ -217,9 +230,7 @@ async fn a_server_that_has_no_connection_left_is_waited_for() {
         (!is_in).then_some(())
     })
     .await;
-    let n_before = app.get("/status").await.json()["log"]["next"].as_u64();
-    sleep(Duration::from_secs(2)).await;
-    assert!(app.get("/status").await.json()["log"]["next"].as_u64() > n_before, "it goes on");
+    sender.goes_on().await;
     drop(others);
     let n_sent = sender.stop().await;
     assert_eq!(stored(&app, n_sent).await, (0..n_sent).collect::<Vec<_>>());
@@ -236,7 +247,7 @@ async fn killed_backends_cost_nothing() {
     let mut n_ended = 0;
     while n_ended < 20 {
         n_ended += app.beside().column(all)[0].parse::<u64>().unwrap();
-        sleep(Duration::from_millis(100)).await;
+        sender.goes_on().await;
     }
     let n_sent = sender.stop().await;
     assert_eq!(stored(&app, n_sent).await, (0..n_sent).collect::<Vec<_>>());
@@ -301,4 +312,39 @@ async fn everything_works_behind_a_transaction_pooler() {
     let launch = app.terminate().await;
     let app = launch.start().await;
     assert_eq!(app.get("/events").await.status, 401, "the token is kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_comes_again_while_it_is_away_is_the_first_one() {
+    let mut cluster = Postgres::start();
+    let launch = Launch::on(cluster.server());
+    make_table(launch.dir());
+    let app = launch.start().await;
+    let post = async |value: &str, wait: u32| {
+        let (path, prefer) = ("/tables/readings/batches", format!("wait={wait}"));
+        let csv = ("content-type", "text/csv");
+        let headers = [csv, ("idempotency-key", "k"), ("prefer", prefer.as_str())];
+        let rows = format!("batch,n,value\nb,1,{value}\nb,2,{value}\n");
+        app.http.another().send(Method::POST, path, &headers, rows).await
+    };
+    let first = post("same", 30).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    cluster.kill();
+    let unknown = post("same", 0).await.accepted()["id"].as_str().unwrap().to_owned();
+    let other = post("other", 0).await;
+    assert_eq!((other.status, &other.json()["code"]), (409, &json!("idempotency_conflict")));
+    let back = async {
+        eventually("it is queued", async || {
+            let status = app.get("/status").await.json();
+            (status["batches"]["queued"] == 1).then_some(())
+        })
+        .await;
+        cluster.start_again();
+    };
+    let (waited, ()) = tokio::join!(post("same", 60), back);
+    assert_eq!((waited.status, &waited.json()["id"]), (201, &json!(id)), "{waited:?}");
+    let again = app.get(&format!("/batches/{unknown}")).await.json();
+    assert_eq!((&again["state"], &again["same_as"]), (&json!("cancelled"), &json!(id)), "{again}");
+    assert_eq!(app.beside().rows("readings").count_all(), 2, "once");
 }

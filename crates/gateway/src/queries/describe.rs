@@ -96,7 +96,7 @@ fn operation(query: &Query, is_csv: bool) -> Value {
             "304": { "description": "`If-None-Match` names the answer." },
             "400": refusal("`bad_parameter`: the detail names the parameter and what it must be. Parameters that are not described are ignored."),
             "403": { "$ref": "#/components/responses/Foreign" },
-            "422": refusal("`result_too_large`, `query_timeout`: ask for less. `sql_failed`: the database could not answer for these values, in its own words."),
+            "422": refusal("`result_too_large`, `query_timeout`: ask for less. `sql_failed`: the database could not answer for these values; its words are for administrators."),
             "429": { "$ref": "#/components/responses/RateLimited" },
             "503": refusal("`database_unavailable`, `too_many_exports`: ask again in a second. `query_broken`: the database does not take the query."),
         },

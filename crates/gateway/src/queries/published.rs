@@ -17,6 +17,10 @@ const ROOM: usize = 2_048;
 /// An answer shorter than this takes no room.
 pub(crate) const ROOM_BYTES: usize = 64 << 10;
 
+/// Answers of lines under way at once. Each holds one of the database's connections for queries as long as the client takes its
+/// time; SQLite has eight of them and PostgreSQL sixteen, so that half of them at least are left for answers that hold none up.
+pub(crate) const STREAMS_MAX: usize = 4;
+
 /// One parameter of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueryParam {
@@ -104,6 +108,7 @@ pub struct Queries {
     /// How the database's SQL is read.
     pub(crate) dialect: store::Dialect,
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) streams: Arc<Semaphore>,
 }
 
 impl Queries {
@@ -117,8 +122,9 @@ impl Queries {
         let all = all.into_iter().map(|options| {
             Arc::new(Query { options, n_calls: AtomicU64::new(0), took_us: AtomicU64::new(0) })
         });
-        let room = Arc::new(Semaphore::new(ROOM));
-        Self { all: all.collect(), by_path, sql, dialect, room }
+        let (room, streams) =
+            (Arc::new(Semaphore::new(ROOM)), Arc::new(Semaphore::new(STREAMS_MAX)));
+        Self { all: all.collect(), by_path, sql, dialect, room, streams }
     }
 
     /// None, and no SQL of administrators.

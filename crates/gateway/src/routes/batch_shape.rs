@@ -30,6 +30,7 @@ pub(crate) struct Shown {
     started_at: Option<String>,
     ended_at: Option<String>,
     detail: Option<String>,
+    same_as: Option<String>,
     upload_offset: Option<u64>,
 }
 
@@ -56,6 +57,7 @@ impl Shown {
             started_at: at(batch.started_at),
             ended_at: at(batch.ended_at),
             detail: batch.detail,
+            same_as: batch.same_as,
             upload_offset: *upload_offset,
         }
     }

@@ -17,6 +17,7 @@ use serde::Serialize;
 use store::{BatchQuery, BatchState, RowError};
 
 use crate::auth::principal::{Need, Principal};
+use crate::auth::standing;
 use crate::edge::Edge;
 use crate::error::Kind;
 use crate::problem::Problem;
@@ -198,7 +199,7 @@ pub(crate) async fn errors(
     let after = after.unwrap_or(0);
     let accepts = request.headers().get_all(ACCEPT);
     if accepts.iter().any(|accept| wants_lines(accept.as_bytes())) {
-        return lines(&edge, batches, id, after).await;
+        return lines(&edge, principal, batches, id, after).await;
     }
     let limit = limit.unwrap_or(LIMIT);
     let errors = batches.errors(&id, after, limit).await?;
@@ -208,23 +209,33 @@ pub(crate) async fn errors(
     Ok(response)
 }
 
-/// The first page is read before the answer begins, so that what is wrong from the start gets a proper refusal.
-async fn lines(edge: &Edge, batches: Batches, id: String, after: u64) -> Result<Response, Problem> {
+/// The first page is read before the answer begins, so that what is wrong from the start gets a proper refusal. Whoever has lost
+/// the right to them since gets no further page; the connection breaks off, which no client takes for the end.
+async fn lines(
+    edge: &Arc<Edge>,
+    principal: Principal,
+    batches: Batches,
+    id: String,
+    after: u64,
+) -> Result<Response, Problem> {
     let Ok(permit) = Arc::clone(&edge.exports).try_acquire_owned() else {
         return Err(
             Kind::TooManyExports.problem(format!("{EXPORTS_MAX} exports are under way already."))
         );
     };
     let first = batches.errors(&id, after, PAGE_ERRORS).await?;
+    let edge = Arc::clone(edge);
     let state = Some((first, after, permit));
     let pages = stream::try_unfold(state, move |state| {
         let (batches, id) = (batches.clone(), id.clone());
+        let standing = standing::look(&edge, &principal);
         async move {
             let Some((page, after, permit)) = state else { return Ok(None) };
             let bytes = written(&page);
             if page.len() < PAGE_ERRORS {
                 return Ok::<_, io::Error>(Some((bytes, None)));
             }
+            standing.map_err(|_| io::Error::other("the right to it has ended"))?;
             let after = after + page.len() as u64;
             let next = batches.errors(&id, after, PAGE_ERRORS).await.map_err(io::Error::other)?;
             Ok(Some((bytes, Some((next, after, permit)))))

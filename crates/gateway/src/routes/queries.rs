@@ -6,7 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Extension, State};
@@ -21,6 +21,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use store::{SqlAsk, SqlError, SqlLimits, SqlPiece, SqlRows};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use crate::auth::principal::{Need, Principal};
 use crate::auth::standing;
@@ -29,10 +30,9 @@ use crate::encoding::Flow;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::queries::describe::{kind_name, scope_name};
-use crate::queries::published::{Query, QueryAccess, ROOM_BYTES};
+use crate::queries::published::{Query, QueryAccess, ROOM_BYTES, STREAMS_MAX};
 use crate::queries::shape::Shape;
 use crate::queries::values::from_query;
-use crate::routes::export::EXPORTS_MAX;
 use crate::routes::status::json;
 use crate::wire::media::{Output, output};
 
@@ -66,13 +66,23 @@ pub(crate) async fn answer(
     let statement = Arc::clone(&query.options.statement);
     let mut ask = SqlAsk { statement, values, limits: query.options.limits, is_kept: true };
     let mut response = if output == Output::Lines {
-        let permit = Arc::clone(&edge.exports).try_acquire_owned().map_err(|_| busy())?;
+        let permit = stream_permit(edge, ask.limits.time_max).await?;
         ask.limits = SqlLimits { rows_max: u64::MAX, bytes_max: u64::MAX, ..ask.limits };
-        let rows = edge.stores.sql.read_sql(ask).await.map_err(|error| refusal(query, error))?;
+        let rows = edge
+            .stores
+            .sql
+            .read_sql(ask)
+            .await
+            .map_err(|error| refusal(query, principal, error))?;
         lines(edge, query, principal, rows, permit).await?
     } else {
-        let rows = edge.stores.sql.read_sql(ask).await.map_err(|error| refusal(query, error))?;
-        whole(edge, query, output, rows, asked.headers).await?
+        let rows = edge
+            .stores
+            .sql
+            .read_sql(ask)
+            .await
+            .map_err(|error| refusal(query, principal, error))?;
+        whole(edge, query, principal, output, rows, asked.headers).await?
     };
     query.count(begun.elapsed());
     let headers = response.headers_mut();
@@ -85,13 +95,14 @@ pub(crate) async fn answer(
 async fn whole(
     edge: &Edge,
     query: &Query,
+    principal: &Principal,
     output: Output,
     mut rows: SqlRows,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let columns = Arc::clone(&rows.columns);
     let (mut shape, mut out) = Shape::begin(output, &query.options.name, &columns);
-    while let Some(piece) = rows.next().await.map_err(|error| refusal(query, error))? {
+    while let Some(piece) = rows.next().await.map_err(|error| refusal(query, principal, error))? {
         if piece.is_cut {
             let rows_max = query.options.limits.rows_max;
             return Err(
@@ -99,6 +110,7 @@ async fn whole(
             );
         }
         shape.write(&mut out, &piece);
+        fits(&out, &query.options.limits).map_err(|error| refusal(query, principal, error))?;
     }
     shape.end(&mut out);
     let tag = etag(&out);
@@ -122,6 +134,14 @@ async fn whole(
     Ok(response)
 }
 
+/// What the values come to with their names, quotes and escapes. No piece comes to more than a few times what it holds.
+pub(crate) fn fits(out: &[u8], limits: &SqlLimits) -> Result<(), SqlError> {
+    if out.len() as u64 > limits.bytes_max {
+        return Err(SqlError::TooBig(limits.bytes_max));
+    }
+    Ok(())
+}
+
 /// A long answer takes room until the client has it.
 fn held(edge: &Edge, out: Vec<u8>) -> Result<Bytes, Problem> {
     struct Held(
@@ -142,9 +162,17 @@ fn held(edge: &Edge, out: Vec<u8>) -> Result<Bytes, Problem> {
     Ok(Bytes::from_owner(Held(out, permit)))
 }
 
+/// Room for one more answer of lines. Those that wait for it have no connection yet, and stand in nobody's way.
+async fn stream_permit(edge: &Edge, wait_max: Duration) -> Result<OwnedSemaphorePermit, Problem> {
+    let permit = timeout(wait_max, Arc::clone(&edge.queries.streams).acquire_owned()).await;
+    permit.ok().and_then(Result::ok).ok_or_else(|| {
+        Kind::TooManyExports
+            .problem(format!("{STREAMS_MAX} answers of lines are under way already."))
+    })
+}
+
 fn busy() -> Problem {
-    Kind::TooManyExports
-        .problem(format!("{EXPORTS_MAX} exports, or too many long answers, are under way already."))
+    Kind::TooManyExports.problem("Too many long answers are under way already.")
 }
 
 /// The rows as they come. The first piece is read before the answer begins.
@@ -162,8 +190,11 @@ async fn lines(
         shape.write(&mut out, piece);
         Bytes::from(out)
     };
-    let first =
-        rows.next().await.map_err(|error| refusal(query, error))?.map(|piece| write(&piece));
+    let first = rows
+        .next()
+        .await
+        .map_err(|error| refusal(query, principal, error))?
+        .map(|piece| write(&piece));
     let who = (query.need() != Need::Nothing).then(|| principal.clone());
     let state = Some((rows, write, Arc::clone(edge), Arc::clone(query), who, permit));
     let rest = stream::unfold(state, async |state| {
@@ -196,15 +227,27 @@ async fn lines(
     Ok(response)
 }
 
-/// Why a query has no answer.
-fn refusal(query: &Query, error: SqlError) -> Problem {
+/// Why a query has no answer. The database's words name tables, columns, values and hosts: administrators see them, for
+/// everybody else they stand in the log, under the id of the request.
+fn refusal(query: &Query, principal: &Principal, error: SqlError) -> Problem {
+    let name = &query.options.name;
+    let in_the_log = |kind: Kind, detail: &str, words: &str| {
+        let logged = format!("query {name}: {words}");
+        kind.problem(detail).with(|facts| facts.logged = Some(logged))
+    };
+    let is_outsider = principal.check(Need::Admin).is_err();
     match error {
         // Not the client's fault, and not for its eyes.
         SqlError::Refused(words) => {
-            let name = &query.options.name;
             tracing::error!(query = name, "the database does not take the query: {words}");
             Kind::QueryBroken
                 .problem("The database does not take this query; the server's log says why.")
+        }
+        SqlError::Failed(words) if is_outsider => {
+            in_the_log(Kind::SqlFailed, "The database has no answer for these values.", &words)
+        }
+        SqlError::Unavailable(words) if is_outsider => {
+            in_the_log(Kind::DatabaseUnavailable, "The database did not answer.", &words)
         }
         other => problem(other),
     }

@@ -11,7 +11,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use model::json::write_string;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use store::{SqlAsk, SqlKind, SqlParam, SqlRows, SqlType, SqlValue, Statement};
+use store::{SqlAsk, SqlKind, SqlLimits, SqlParam, SqlRows, SqlType, SqlValue, Statement};
 
 use crate::auth::principal::Principal;
 use crate::edge::Edge;
@@ -21,7 +21,7 @@ use crate::queries::shape::write_json;
 use crate::queries::values::LIST_VALUES_MAX;
 use crate::routes::audit;
 use crate::routes::document;
-use crate::routes::queries::problem;
+use crate::routes::queries::{fits, problem};
 
 /// Of the statement, in the audit trail.
 const NOTED_CHARS: usize = 1_000;
@@ -59,14 +59,14 @@ pub(crate) async fn sql(
     let ask = SqlAsk { statement: Arc::new(statement), values, limits, is_kept: false };
     let begun = Instant::now();
     let rows = edge.stores.sql.read_sql(ask).await.map_err(problem)?;
-    let body = table(rows, begun).await?;
+    let body = table(rows, &limits, begun).await?;
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }
 
 /// `{"columns":[…],"rows":[[…],…],"truncated":…,"ms":…}`
-async fn table(mut rows: SqlRows, begun: Instant) -> Result<Vec<u8>, Problem> {
+async fn table(mut rows: SqlRows, limits: &SqlLimits, begun: Instant) -> Result<Vec<u8>, Problem> {
     let columns = Arc::clone(&rows.columns);
     let mut out = b"{\"columns\":[".to_vec();
     for (at, column) in columns.iter().enumerate() {
@@ -89,6 +89,7 @@ async fn table(mut rows: SqlRows, begun: Instant) -> Result<Vec<u8>, Problem> {
             n_cells += 1;
         }
         is_cut |= piece.is_cut;
+        fits(&out, limits).map_err(problem)?;
     }
     if n_cells > 0 {
         out.push(b']');

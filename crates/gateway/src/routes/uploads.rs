@@ -191,6 +191,12 @@ async fn go_on_with(
             }
             return Err(problem);
         }
+        Err(BatchError::NotUploading { state: BatchState::Cancelled }) => {
+            let view = seen(edge, principal, &id).await?;
+            let why = view.batch.detail.as_deref().unwrap_or("somebody ended it");
+            let words = format!("The batch is cancelled: {why}.");
+            return Err(about(Kind::BatchCancelled.problem(words), &view));
+        }
         Err(error @ BatchError::NotUploading { .. }) => {
             return Err(about(error.into(), &seen(edge, principal, &id).await?));
         }
@@ -279,10 +285,16 @@ impl Going<'_> {
         &self,
         Finished { batch, first_errors, .. }: Finished,
     ) -> Result<Response, Problem> {
-        let view = match wait::wanted(&self.parts.headers) {
+        let mut view = match wait::wanted(&self.parts.headers) {
             Some(seconds) if !batch.batch.state.is_over() => self.ended(batch, seconds).await?,
             _ => batch,
         };
+        // Its key could not be looked up when it began: the answer is that of the first after all.
+        if let Some(first) = &view.batch.same_as
+            && let Some(first) = self.batches.batch(first).await?
+        {
+            view = first;
+        }
         let status = match view.batch.state {
             BatchState::Rejected => {
                 let errors = if first_errors.is_empty() {

@@ -34,6 +34,11 @@ pub(crate) fn param(text: &str) -> QueryParam {
     }
 }
 
+/// So many rows of `what`.
+fn series(n: u32, what: &str) -> String {
+    SERIES.replace(":n", &n.to_string()).replace("i, 'x' || i AS t", what)
+}
+
 fn query(name: &str, sql: &str, params: &[&str], access: QueryAccess) -> QueryOptions {
     let params: Vec<_> = params.iter().map(|text| param(text)).collect();
     let declared =
@@ -46,10 +51,10 @@ fn query(name: &str, sql: &str, params: &[&str], access: QueryAccess) -> QueryOp
         params,
         access,
         cache: (name == "series").then(|| Duration::from_mins(1)),
-        limits: if name == "endless" {
-            SqlLimits { time_max: Duration::from_millis(50), ..LIMITS }
-        } else {
-            LIMITS
+        limits: match name {
+            "endless" => SqlLimits { time_max: Duration::from_millis(50), ..LIMITS },
+            "slow" => SqlLimits { hold_max: Duration::from_mins(5), ..LIMITS },
+            _ => LIMITS,
         },
         statement: Arc::new(statement),
         sql: sql.to_owned(),
@@ -76,7 +81,16 @@ pub(crate) fn published() -> Queries {
             &[],
             public,
         ),
+        query("nulls", &series(999, &vec!["NULL"; 200].join(", ")), &[], public),
+        query("names", &series(999, &format!("1 AS \"{}\"", "n".repeat(2_000))), &[], public),
+        query(
+            "escapes",
+            &series(5, "replace(hex(zeroblob(50000)), '00', char(1) || 'xxx')"),
+            &[],
+            public,
+        ),
         query("read", "SELECT 1 AS one", &[], QueryAccess::Read),
+        query("slow", &SERIES.replace(":n", "1000000000"), &[], public),
         query("admin", "SELECT 1 AS one", &[], QueryAccess::Admin),
         query("broken", "SELECT 1 FROM nowhere", &[], public),
     ];

@@ -1,7 +1,11 @@
 //! Published queries and `POST /sql` over HTTP, on SQLite.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
 use crate::queries::paths::check_path;
-use crate::tests::app::App;
+use crate::queries::published::STREAMS_MAX;
+use crate::tests::app::{App, DEADLINE};
 
 #[tokio::test]
 async fn values_are_bound_and_rows_come_in_each_form() {
@@ -46,6 +50,9 @@ async fn bad_requests_are_told_why_and_harm_nobody() {
         ("/my/fails?t=x", 422, "sql_failed"),
         ("/my/series?n=1001", 422, "result_too_large"),
         ("/my/series.csv?n=1001", 422, "result_too_large"),
+        ("/my/nulls", 422, "result_too_large"),
+        ("/my/names", 422, "result_too_large"),
+        ("/my/escapes", 422, "result_too_large"),
         ("/my/broken", 503, "query_broken"),
         ("/my", 404, "no_such_route"),
         ("/my/echo/x", 404, "no_such_route"),
@@ -64,6 +71,21 @@ async fn bad_requests_are_told_why_and_harm_nobody() {
 }
 
 #[tokio::test]
+async fn the_databases_words_are_for_administrators() {
+    let (open, public) = (App::start().await, App::public().await);
+    let of_admin = open.get("/my/fails?t=x").await.json();
+    assert!(of_admin["detail"].as_str().unwrap().contains("malformed JSON"), "{of_admin}");
+    for accept in ["application/json", "text/csv", "application/x-ndjson"] {
+        let accept = format!("Accept: {accept}\r\n");
+        let answer = public.send("GET /my/fails?t=x", &accept, b"").await;
+        let said = answer.json();
+        assert_eq!((answer.status, &said["code"]), (422, &"sql_failed".into()));
+        assert_eq!(said["detail"], "The database has no answer for these values.");
+        assert!(!said["request_id"].as_str().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn lines_have_all_rows() {
     let app = App::start().await;
     let accept = "Accept: application/x-ndjson\r\n";
@@ -74,6 +96,32 @@ async fn lines_have_all_rows() {
     assert_eq!(text.lines().last(), Some(r#"{"i":20000,"t":"x20000"}"#));
     let answer = app.send("GET /my/endless", accept, b"").await;
     assert_eq!(answer.json()["code"], "query_timeout");
+}
+
+#[tokio::test]
+async fn slow_readers_of_lines_stand_in_nobodys_way() {
+    let app = App::start().await;
+    let request =
+        "GET /my/slow HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n";
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..STREAMS_MAX + 4 {
+        let (mut reader, tell) = (app.connect().await, tell.clone());
+        tokio::spawn(async move {
+            reader.write_all(request.as_bytes()).await.unwrap();
+            let mut status = [0; 15];
+            // Whoever has its head has a connection to the database; none of them reads on.
+            reader.read_exact(&mut status).await.unwrap();
+            tell.send((status, reader)).unwrap();
+        });
+    }
+    let mut held = Vec::new();
+    for _ in 0..STREAMS_MAX {
+        let (status, reader) = timeout(DEADLINE, told.recv()).await.unwrap().unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200 OK");
+        held.push(reader);
+    }
+    assert_eq!(app.edge.queries.streams.available_permits(), 0);
+    assert_eq!(app.get("/my/echo?t=x").await.status, 200);
 }
 
 #[tokio::test]

@@ -21,6 +21,9 @@ use crate::clock;
 
 /// Most bodies that are read at once; each holds a chunk and a row in memory.
 pub(crate) const RECEIVING_MAX: usize = 64;
+/// With so many quarters of its room taken the log gets rid of paused uploads. More than what is kept of batches that are
+/// over, for that goes first; and less than all, for whoever comes next is not to be refused.
+const FULL_QUARTERS: u64 = 3;
 
 /// Settings of the lane.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub struct LaneOptions {
     pub keep_bytes_max: u64,
     /// An upload without a byte for so long is cancelled.
     pub idle_max: Duration,
+    /// One that is paused for so long gives its room up where the log has little left.
+    pub pause_free: Duration,
     /// How long a claim of the lease holds.
     pub lease: Duration,
     /// Longest pause between two tries when the database does not answer.
@@ -106,12 +111,13 @@ impl Desk {
         self.registry.until(look).await
     }
 
-    /// Appends records of a batch in one piece, and has the registry learn of it. Needs the [`turn`](Self::turn).
+    /// Appends records of a batch in one piece, and has the registry learn of it, also of a failure, whether anybody still waits
+    /// or not. Needs the [`turn`](Self::turn).
     pub(crate) async fn append(
         self: &Arc<Self>,
         id: &str,
         records: Vec<Bytes>,
-        after: impl FnOnce(&mut State, SeqRange) + Send + 'static,
+        after: impl FnOnce(&mut State, Option<SeqRange>) + Send + 'static,
     ) -> Result<(), BatchError> {
         let (desk, id) = (Arc::clone(self), id.to_owned());
         let task = self.tasks.spawn(async move {
@@ -122,9 +128,7 @@ impl Desk {
                 if let Some(entry) = state.entries.get_mut(&id) {
                     entry.is_writing = false;
                 }
-                if let Ok(range) = &appended {
-                    after(state, *range);
-                }
+                after(state, appended.as_ref().ok().copied());
             });
             appended
         });
@@ -152,7 +156,8 @@ impl Desk {
         let head = CancelHead { id: id.to_owned(), at_us: at.micros(), why: why.clone() };
         crash::at("upload.before_end");
         let owned = id.to_owned();
-        let after = move |state: &mut State, range: SeqRange| {
+        let after = move |state: &mut State, appended: Option<SeqRange>| {
+            let Some(range) = appended else { return };
             state.decide(&owned, range.last, BatchState::Cancelled, |batch| {
                 batch.ended_at = Some(at);
                 batch.detail = Some(why);
@@ -177,25 +182,66 @@ impl Desk {
         }
     }
 
-    /// Cancels the uploads that nobody has sent a byte of for too long.
+    /// Cancels the upload that stands in the way of the log's front, where that log lacks room and nobody sends it. The next one
+    /// follows when the lane has trimmed the log: it may be enough.
+    pub(crate) async fn give_way(self: &Arc<Self>, now: Timestamp) -> Result<(), BatchError> {
+        if self.queue.size_bytes() / FULL_QUARTERS < self.options.log_bytes_max / 4 {
+            return Ok(());
+        }
+        let pause_us = self.options.pause_free.as_micros() as i64;
+        let is_paused = move |entry: &Entry| {
+            entry.batch.state == BatchState::Receiving
+                && !entry.is_attached
+                && now.micros() - entry.left_at.micros() >= pause_us
+        };
+        let front = self.registry.with(|state| {
+            let front = state.front().filter(|entry| is_paused(entry) && !entry.is_writing);
+            front.map(|entry| entry.batch.id.clone())
+        });
+        let Some(id) = front else { return Ok(()) };
+        let why = "it was paused, and the log of batches needed its room".to_owned();
+        self.give_up(&id, why, is_paused).await
+    }
+
+    /// Cancels an upload that nobody sends. Where the log takes not even that word, the upload lets go of its place there all the
+    /// same: else a log that is full would wait for the upload, and the upload for room.
+    async fn give_up(
+        self: &Arc<Self>,
+        id: &str,
+        why: String,
+        may: impl Fn(&Entry) -> bool,
+    ) -> Result<(), BatchError> {
+        match self.cancel(id, why, &may).await {
+            Ok(_) | Err(BatchError::NotCancellable { .. } | BatchError::NoSuchBatch) => Ok(()),
+            Err(BatchError::Full(_)) => {
+                let next = self.queue.bounds().next;
+                self.registry.change(|state| state.let_go(id, next, may));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Cancels the uploads that nobody has sent a byte of for too long, and those that were cut off and nobody can go on with: their
+    /// own end could not be written when they came to it.
     pub(crate) async fn abandon_idle(self: &Arc<Self>, now: Timestamp) -> Result<(), BatchError> {
         let idle_us = self.options.idle_max.as_micros() as i64;
         let is_idle = move |entry: &Entry| {
             entry.batch.state == BatchState::Receiving
                 && !entry.is_attached
-                && now.micros() - entry.progress.at_us >= idle_us
+                && (!entry.is_resumable || now.micros() - entry.progress.at_us >= idle_us)
         };
-        let idle: Vec<String> = self.registry.with(|state| {
+        let idle: Vec<(String, bool)> = self.registry.with(|state| {
             let idle = state.entries.values().filter(|entry| is_idle(entry) && !entry.is_writing);
-            idle.map(|entry| entry.batch.id.clone()).collect()
+            idle.map(|entry| (entry.batch.id.clone(), entry.is_resumable)).collect()
         });
-        for id in idle {
-            let why =
-                format!("no byte of it came for {} h", self.options.idle_max.as_secs() / 3600);
-            match self.cancel(&id, why, is_idle).await {
-                Ok(_) | Err(BatchError::NotCancellable { .. } | BatchError::NoSuchBatch) => {}
-                Err(error) => return Err(error),
-            }
+        for (id, is_resumable) in idle {
+            let why = if is_resumable {
+                format!("no byte of it came for {} h", self.options.idle_max.as_secs() / 3600)
+            } else {
+                "it was left before its end".to_owned()
+            };
+            self.give_up(&id, why, is_idle).await?;
         }
         Ok(())
     }

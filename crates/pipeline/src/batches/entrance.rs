@@ -17,6 +17,8 @@ use crate::batches::view::UploadWish;
 
 /// Most batches that are not over, paused ones and those that wait among them.
 const LIVE_MAX: usize = 10_000;
+/// Most of one application that are being received or paused: nobody takes all places by beginning and going away.
+const OPEN_MAX: usize = 100;
 /// Longest wait for the database when a key is looked up; past it the lane's consumer decides.
 const LOOKUP_WAIT: Duration = Duration::from_secs(2);
 
@@ -59,14 +61,17 @@ impl Desk {
         let upload = Upload::new(desk, rules, entry, Aim::Keep, permit)?;
         let written = self.append(&id, vec![Head::Begin(head).encode(&[])], {
             let id = id.clone();
-            move |state, range| {
-                if let Some(entry) = state.entries.get_mut(&id) {
-                    entry.first = range.first;
+            move |state, appended| match appended {
+                // Nobody may go on with what the log does not know, also where whoever waited for this is gone.
+                None => state.forget(&id),
+                Some(range) => {
+                    if let Some(entry) = state.entries.get_mut(&id) {
+                        entry.first = range.first;
+                    }
                 }
             }
         });
         if let Err(error) = written.await {
-            self.registry.change(|state| state.entries.remove(&id));
             upload.forget();
             return Err(error);
         }
@@ -133,6 +138,11 @@ fn reserve(state: &mut State, entry: Entry) -> Result<(), BatchError> {
         return Err(BatchError::Full(format!("{LIVE_MAX} batches are not over yet")));
     }
     let batch = &entry.batch;
+    if state.n_open(batch.application.as_deref()) >= OPEN_MAX {
+        return Err(BatchError::Full(format!(
+            "{OPEN_MAX} uploads of this application are not whole yet: finish or cancel some"
+        )));
+    }
     if let Some(key) = &batch.key
         && let Some(first) = state.with_key(batch.application.as_deref(), &batch.table, key)
     {

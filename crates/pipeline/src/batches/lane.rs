@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{Seq, Timestamp};
-use queue::{Queue, QueueError};
+use queue::Queue;
 use store::{
     ApplyBatch, Batch, BatchState, BatchStore, BatchVerdict, Claim, LaneStep, Lease, StoreError,
 };
@@ -30,25 +30,15 @@ use crate::batches::recovery::{self, Found};
 use crate::batches::registry::{Entry, State};
 use crate::batches::rules::TableRules;
 use crate::clock;
-use crate::consumer::{StartError, jittered};
+use crate::consumer::StartError;
 use crate::fork;
+use crate::halt::{Halt, RETRY_FIRST, halt, halt_log, jittered};
 use crate::meters::ConsumerState;
 
 /// Longest wait for the end of the lease at the end of the server.
 const RELEASE_MAX: Duration = Duration::from_secs(5);
-/// First pause after a failure; doubles up to `retry_max`.
-const RETRY_FIRST: Duration = Duration::from_millis(100);
-
-/// Why the loop was left.
-enum Halt {
-    Retry(String),
-    /// The database has to be mended by a person; tried again slowly.
-    Blocked(String),
-    /// A person has to look, and a start decides.
-    Alarm(String),
-    /// Another copy of the data directory feeds the database: nothing more may be accepted here.
-    Overtaken(StartError),
-}
+/// Most batches that are over and kept in the log: each is looked at whenever it is trimmed.
+const KEPT_MAX: usize = 100_000;
 
 /// See the module's page.
 pub struct Lane {
@@ -179,6 +169,8 @@ impl Lane {
         }
         let desk = Arc::clone(&self.desk);
         loop {
+            // Also where the lane has no rest: an idle one is not the only one that has to get rid of what nobody goes on with.
+            self.abandon().await?;
             self.trim().await?;
             let look = |state: &mut State| state.take_decision(clock::now());
             let (seq, entry) = tokio::select! {
@@ -186,7 +178,6 @@ impl Lane {
                 () = shutdown.cancelled() => return Ok(()),
                 next = desk.registry.until(look) => next,
                 () = time::sleep(desk.options.look_every) => {
-                    self.abandon().await?;
                     self.look().await?;
                     if self.is_shared() {
                         self.renew().await?;
@@ -269,11 +260,8 @@ impl Lane {
         }
         let apply = ApplyBatch {
             step,
-            batch: Batch {
-                state: BatchState::Committed,
-                ended_at: Some(clock::now()),
-                ..entry.batch.clone()
-            },
+            batch: Batch { state: BatchState::Committed, ..entry.batch.clone() },
+            clock: Arc::new(clock::now),
             columns: entry.progress.columns.clone(),
             rows: Arc::new(self.parts(entry)),
             progress: Arc::clone(&entry.rows_applied),
@@ -300,9 +288,10 @@ impl Lane {
             let detail = format!("its key names batch {}, whose rows are others", first.id);
             (BatchState::Rejected, detail)
         };
+        let (detail, same_as) = (Some(detail), is_same.then_some(first.id));
         let ended_at = Some(clock::now());
         // Without its key, which is that of the first.
-        Ok(Some(Batch { state, ended_at, key: None, detail: Some(detail), ..batch.clone() }))
+        Ok(Some(Batch { state, ended_at, key: None, detail, same_as, ..batch.clone() }))
     }
 
     async fn settle(&self, step: LaneStep, entry: &Entry, batch: Batch) -> Result<(), Halt> {
@@ -361,10 +350,13 @@ impl Lane {
             let is_large = self.desk.queue.size_bytes() > keep_bytes_max;
             let (before, has_kept) = self.desk.registry.with(|state| {
                 state.kept.retain(|kept| kept.at.micros() > oldest_us);
-                if is_large && !state.kept.is_empty() {
+                let n_more = state.kept.len().saturating_sub(KEPT_MAX);
+                state.kept.drain(..n_more);
+                // It gives room only where nothing else holds the log's front.
+                if is_large && state.begins_with_kept() {
                     state.kept.remove(0);
                 }
-                (state.needed_from(), !state.kept.is_empty())
+                (state.needed_from(), state.begins_with_kept())
             });
             crash::at("lane.before_trim");
             self.desk.queue.trim(before).await.map_err(halt_log)?;
@@ -374,8 +366,14 @@ impl Lane {
         }
     }
 
+    /// Ends the uploads that nobody goes on with: after a long time, and sooner where they hold room that others need.
     async fn abandon(&self) -> Result<(), Halt> {
-        match self.desk.abandon_idle(clock::now()).await {
+        let now = clock::now();
+        let abandoned = async {
+            self.desk.abandon_idle(now).await?;
+            self.desk.give_way(now).await
+        };
+        match abandoned.await {
             Ok(()) => Ok(()),
             Err(BatchError::Store(error)) => Err(halt(error)),
             Err(error) => Err(Halt::Retry(error.to_string())),
@@ -392,8 +390,11 @@ impl Lane {
         });
         for id in cut {
             let why = "the server ended while it was being received".to_owned();
-            let cancelled = self.desk.cancel(&id, why, is_cut).await;
-            cancelled.map_err(|error| StartError::Log(error.to_string()))?;
+            match self.desk.cancel(&id, why, is_cut).await {
+                // Of a log without room, or a disk: the lane does it once there is some.
+                Ok(_) | Err(BatchError::Full(_)) => {}
+                Err(error) => return Err(StartError::Log(error.to_string())),
+            }
         }
         Ok(())
     }
@@ -466,7 +467,9 @@ enum Elect {
 /// Has the registry know what was found in the log. What it knows already is newer.
 fn take_over(state: &mut State, found: Found, applied: Seq) {
     state.applied = applied;
-    for (id, entry) in found.entries {
+    for (id, mut entry) in found.entries {
+        // Whoever sends it may be about to go on: that nobody could while there was no server is not his fault.
+        entry.left_at = clock::now();
         let is_news = !state.entries.contains_key(&id);
         let is_wanted = entry.decided.is_some() || entry.batch.state == BatchState::Receiving;
         if is_news && is_wanted {
@@ -478,22 +481,5 @@ fn take_over(state: &mut State, found: Found, applied: Seq) {
     }
     if state.kept.is_empty() {
         state.kept = found.kept;
-    }
-}
-
-fn halt(error: StoreError) -> Halt {
-    match error {
-        StoreError::OtherLog { .. } => Halt::Alarm(error.to_string()),
-        StoreError::Unusable(_) => Halt::Blocked(error.to_string()),
-        error => Halt::Retry(error.to_string()),
-    }
-}
-
-fn halt_log(error: QueueError) -> Halt {
-    match error {
-        QueueError::Closed | QueueError::Poisoned(_) | QueueError::Unreadable(_) => {
-            Halt::Retry(error.to_string())
-        }
-        error => Halt::Alarm(error.to_string()),
     }
 }

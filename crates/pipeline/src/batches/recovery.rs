@@ -1,8 +1,12 @@
 //! What the log knows of batches that the database does not have: one pass over all that is kept, before anything is applied.
 //!
 //! Because the pass comes first, a cancel record is known before the commit record that it stands behind is carried out.
+//! Rows are read, since they stand between the records, and not looked at: a gigabyte takes a few seconds.
+//!
+//! Invariant: memory grows with the batches that are not over. Of those that are, however many a log keeps, it holds two numbers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -11,7 +15,9 @@ use model::{ContentHash, Seq, Timestamp};
 use queue::{Queue, Record};
 use store::{Batch, BatchState, TableMode};
 
-use crate::batches::records::{BeginHead, EndHead, Head, PartHead, Progress, decode_errors};
+use crate::batches::records::{
+    BeginHead, CancelHead, EndHead, Head, PartHead, Progress, decode_errors,
+};
 use crate::batches::registry::{Entry, Kept};
 use crate::batches::rules::RowFormat;
 use crate::batches::view::FIRST_ERRORS_MAX;
@@ -28,14 +34,29 @@ pub(crate) struct Found {
     pub(crate) kept: Vec<Kept>,
     /// The newest decision that the database has passed, and the batch that it was about.
     pub(crate) newest_over: Option<(Seq, String)>,
-    /// Those whose commit record the database has passed; a later cancel record may say that it was passed over.
+    /// Of those whose commit record the database has passed, these turned out to have been passed over: a cancel record that the
+    /// database lacks names them. Nearly always none.
+    passed_over: HashSet<String>,
     passed: HashMap<String, Entry>,
 }
 
 /// Reads everything that is kept. `applied` is how far the database came. The error is for people, and means that a batch which the
 /// database has to get cannot be read any more.
 pub(crate) async fn scan(queue: &dyn Queue, applied: Seq) -> Result<Found, String> {
-    let mut found = Found::default();
+    let mut found = pass(queue, applied, HashSet::new()).await?;
+    if !found.passed_over.is_empty() {
+        // Now that they are known. All that are over would be too many to remember for that.
+        found = pass(queue, applied, mem::take(&mut found.passed_over)).await?;
+    }
+    Ok(found)
+}
+
+async fn pass(
+    queue: &dyn Queue,
+    applied: Seq,
+    passed_over: HashSet<String>,
+) -> Result<Found, String> {
+    let mut found = Found { passed_over, ..Found::default() };
     let bounds = queue.bounds();
     let mut reader = queue.reader(bounds.first);
     while reader.position() <= bounds.last {
@@ -59,33 +80,40 @@ impl Found {
             }
             Head::Rows(part) => drop(self.part(seq, part)),
             Head::Errors(part) => {
-                let errors =
-                    decode_errors(body).map_err(|error| format!("record {seq}: {error}"))?;
-                if let Some(entry) = self.part(seq, part) {
-                    let room = FIRST_ERRORS_MAX - entry.first_errors.len();
+                let room = |entry: &Entry| FIRST_ERRORS_MAX - entry.first_errors.len();
+                if let Some(entry) = self.part(seq, part).filter(|entry| room(entry) > 0) {
+                    let errors =
+                        decode_errors(body).map_err(|error| format!("record {seq}: {error}"))?;
+                    let room = room(entry);
                     entry.first_errors.extend(errors.into_iter().take(room));
                 }
             }
             Head::Commit(end) => self.end(seq, end, BatchState::Queued, applied)?,
             Head::Reject(end) => self.end(seq, end, BatchState::Rejected, applied)?,
-            Head::Cancel(cancel) => {
-                let passed = self.passed.remove(&cancel.id);
-                if let Some(mut entry) = self.entries.remove(&cancel.id).or(passed) {
-                    let at = Timestamp::from_micros(cancel.at_us);
-                    entry.batch.state = BatchState::Cancelled;
-                    entry.batch.ended_at = Some(at);
-                    entry.batch.detail = Some(cancel.why);
-                    entry.decided = Some(seq);
-                    if seq <= applied {
-                        self.newest_over = Some((seq, cancel.id));
-                        self.kept.push(Kept { first: entry.first, at });
-                    } else {
-                        self.entries.insert(cancel.id, entry);
-                    }
-                }
-            }
+            Head::Cancel(cancel) => self.cancel(seq, cancel, applied),
         }
         Ok(())
+    }
+
+    fn cancel(&mut self, seq: Seq, cancel: CancelHead, applied: Seq) {
+        let passed = self.passed.remove(&cancel.id);
+        let Some(mut entry) = self.entries.remove(&cancel.id).or(passed) else {
+            if seq > applied {
+                self.passed_over.insert(cancel.id);
+            }
+            return;
+        };
+        let at = Timestamp::from_micros(cancel.at_us);
+        entry.batch.state = BatchState::Cancelled;
+        entry.batch.ended_at = Some(at);
+        entry.batch.detail = Some(cancel.why);
+        entry.decided = Some(seq);
+        if seq <= applied {
+            self.newest_over = Some((seq, cancel.id));
+            self.kept.push(Kept { first: entry.first, at });
+        } else {
+            self.entries.insert(cancel.id, entry);
+        }
     }
 
     /// The batch that the part belongs to. `None`: that is over, was cancelled while the part was on its way, or the part does
@@ -144,7 +172,9 @@ impl Found {
             let at = entry.batch.received_at.unwrap_or(entry.batch.created_at);
             self.newest_over = Some((seq, end.id.clone()));
             self.kept.push(Kept { first: entry.first, at });
-            self.passed.insert(end.id, entry);
+            if self.passed_over.contains(&end.id) {
+                self.passed.insert(end.id, entry);
+            }
         }
         Ok(())
     }
@@ -189,6 +219,7 @@ pub(crate) fn begun(begin: BeginHead, first: Seq) -> Result<Entry, String> {
             ended_at: None,
             n_errors: 0,
             detail: None,
+            same_as: None,
         },
         format,
         is_resumable: begin.resumable,
@@ -197,6 +228,7 @@ pub(crate) fn begun(begin: BeginHead, first: Seq) -> Result<Entry, String> {
         progress: Progress::nothing(ContentHash(0), begin.at_us),
         first_errors: Vec::new(),
         is_attached: false,
+        left_at: created_at,
         n_attached: 0,
         is_writing: false,
         decided: None,

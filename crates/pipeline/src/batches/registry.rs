@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) first_errors: Vec<RowError>,
     /// Somebody is sending its bytes.
     pub(crate) is_attached: bool,
+    /// Since when nobody does, as far as this process knows.
+    pub(crate) left_at: Timestamp,
     /// Which of those who did so, one after the other, is the one that counts.
     pub(crate) n_attached: u32,
     /// A record of it is on its way into the log.
@@ -178,10 +180,28 @@ impl State {
     }
 
     /// Whoever was the n-th to send the bytes of a batch sends no more.
-    pub(crate) fn detach(&mut self, id: &str, n_attached: u32) {
+    pub(crate) fn detach(&mut self, id: &str, n_attached: u32, now: Timestamp) {
         let entry = self.entries.get_mut(id);
         if let Some(entry) = entry.filter(|entry| entry.n_attached == n_attached) {
-            entry.is_attached = false;
+            (entry.is_attached, entry.left_at) = (false, now);
+        }
+    }
+
+    /// The records of an upload are needed no more, though none says that it is over: from now on nobody can go on with it, and a
+    /// start that finds no beginning passes over the rest.
+    pub(crate) fn let_go(&mut self, id: &str, next: Seq, may: impl Fn(&Entry) -> bool) {
+        let entry = self.entries.get_mut(id);
+        if let Some(entry) = entry.filter(|entry| !entry.is_writing && may(entry)) {
+            (entry.first, entry.is_resumable) = (next, false);
+        }
+    }
+
+    /// Nothing of the batch came into the log.
+    pub(crate) fn forget(&mut self, id: &str) {
+        if let Some(entry) = self.entries.remove(id)
+            && let Some(seq) = entry.decided
+        {
+            self.decisions.remove(&seq);
         }
     }
 
@@ -215,6 +235,27 @@ impl State {
         let kept = self.kept.iter().map(|kept| kept.first);
         let appends = self.floors.iter().map(|(floor, _)| *floor);
         live.chain(kept).chain(appends).fold(self.applied.next(), Seq::min)
+    }
+
+    /// The batch whose first record is the oldest that is needed, if it is one that is not over.
+    pub(crate) fn front(&self) -> Option<&Entry> {
+        let needed_from = self.needed_from();
+        self.entries.values().find(|entry| entry.first == needed_from)
+    }
+
+    /// Whether something that is only kept is what the log still has to begin with.
+    pub(crate) fn begins_with_kept(&self) -> bool {
+        let needed_from = self.needed_from();
+        self.kept.iter().any(|kept| kept.first == needed_from)
+    }
+
+    /// How many batches of an application are still being received, or are paused.
+    pub(crate) fn n_open(&self, application: Option<&str>) -> usize {
+        let is_open = |entry: &&Entry| {
+            entry.batch.state == BatchState::Receiving
+                && entry.batch.application.as_deref() == application
+        };
+        self.entries.values().filter(is_open).count()
     }
 
     /// Those that a query wants, newest first.

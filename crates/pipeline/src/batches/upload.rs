@@ -86,7 +86,7 @@ impl Upload {
         let id = entry.batch.id.clone();
         let progress = &entry.progress;
         let Some(receiver) = Receiver::new(rules, progress, entry.first_errors.clone()) else {
-            desk.registry.change(|state| state.detach(&id, entry.n_attached));
+            desk.registry.change(|state| state.detach(&id, entry.n_attached, clock::now()));
             return Err(BatchError::TableChanged);
         };
         let from = GoOn {
@@ -159,7 +159,7 @@ impl Upload {
         inner.flush(true).await?;
         let (desk, id, n) = (Arc::clone(&inner.desk), self.id.clone(), inner.entry.n_attached);
         self.inner = None;
-        desk.registry.change(|state| state.detach(&id, n));
+        desk.registry.change(|state| state.detach(&id, n, clock::now()));
         desk.view(&id).await?.ok_or(BatchError::NoSuchBatch)
     }
 
@@ -255,7 +255,8 @@ impl Inner {
         crash::at("upload.before_rows");
         let (id, first_errors) = (self.entry.batch.id.clone(), self.first_errors());
         let n_rows = progress.rows;
-        let after = move |state: &mut State, range: SeqRange| {
+        let after = move |state: &mut State, appended: Option<SeqRange>| {
+            let Some(range) = appended else { return };
             state.add_parts(&id, range, 1, progress);
             if let Some(entry) = state.entries.get_mut(&id) {
                 entry.first_errors = first_errors;
@@ -345,7 +346,8 @@ impl Inner {
         let first_errors = self.first_errors();
         let mut view = BatchView { batch, rows_applied: 0, upload_offset: None };
         let (id, whole, errors) = (view.batch.id.clone(), view.batch.clone(), first_errors.clone());
-        let after = move |state: &mut State, range: SeqRange| {
+        let after = move |state: &mut State, appended: Option<SeqRange>| {
+            let Some(range) = appended else { return };
             state.add_parts(&id, range, n_before as u64, progress);
             state.counts.rows_received += whole.n_rows;
             if let Some(entry) = state.entries.get_mut(&id) {
@@ -382,14 +384,14 @@ impl Inner {
         }
         let id = self.entry.batch.id.clone();
         let left = if self.entry.is_resumable {
-            let flushed = if self.has_failed { Ok(()) } else { self.flush(true).await };
-            self.desk.registry.change(|state| state.detach(&id, self.entry.n_attached));
-            flushed
+            if self.has_failed { Ok(()) } else { self.flush(true).await }
         } else {
             let is_ours = |entry: &Entry| entry.batch.state == BatchState::Receiving;
             let why = "its sender went away before its end".to_owned();
             self.desk.cancel(&id, why, is_ours).await.map(drop)
         };
+        let n_attached = self.entry.n_attached;
+        self.desk.registry.change(|state| state.detach(&id, n_attached, clock::now()));
         match left {
             Ok(())
             | Err(
@@ -399,7 +401,7 @@ impl Inner {
                 | BatchError::NotCancellable { .. }
                 | BatchError::NoSuchBatch,
             ) => {}
-            // The next start finds it unfinished, and does the same.
+            // The lane does it as soon as the log takes something again, or the next start.
             Err(error) => {
                 warn!(batch = %id, %error, "an upload was left, and the log cannot be told");
             }

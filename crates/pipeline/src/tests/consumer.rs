@@ -154,13 +154,13 @@ async fn a_transaction_that_stops_short_is_gone_on_with() {
     let sql = "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN new.seq % 7 = 0 \
                BEGIN SELECT raise(ROLLBACK, 'not this one'); END";
     database.execute_batch(sql).unwrap();
-    path.send(&[None; 60], "1", OnConflict::RefuseAll).await.unwrap();
+    path.send(&[None; 600], "1", OnConflict::RefuseAll).await.unwrap();
     path.apply_all().await;
     let seqs: Vec<u64> = path.stored().await.into_iter().map(|(seq, _)| seq).collect();
-    assert_eq!(seqs, (1..=60).filter(|seq| seq % 7 != 0).collect::<Vec<_>>());
+    assert_eq!(seqs, (1..=600).filter(|seq| seq % 7 != 0).collect::<Vec<_>>());
     let counts = path.meters.counts();
-    assert_eq!((counts.accepted, counts.stored, counts.dead), (60, 52, 8));
-    assert_eq!(path.queue.bounds().first, seq(61), "the log is trimmed behind dead letters, too");
+    assert_eq!((counts.accepted, counts.stored, counts.dead), (600, 515, 85));
+    assert_eq!(path.queue.bounds().first, seq(601), "the log is trimmed behind dead letters, too");
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ pub(crate) fn options() -> LaneOptions {
         keep: Duration::ZERO,
         keep_bytes_max: 0,
         idle_max: Duration::from_hours(24),
+        pause_free: Duration::from_secs(30),
         lease: Duration::from_secs(30),
         retry_max: Duration::from_millis(200),
         refused_retry: Duration::from_millis(50),
@@ -100,7 +101,11 @@ impl Bench {
     }
 
     pub(crate) async fn run(&self) -> Running {
-        let (batches, lane) = self.open(options()).await;
+        self.run_with(options()).await
+    }
+
+    pub(crate) async fn run_with(&self, options: LaneOptions) -> Running {
+        let (batches, lane) = self.open(options).await;
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(lane.run(shutdown.clone(), CancellationToken::new()));
         Running { batches, shutdown, task }

@@ -151,3 +151,26 @@ async fn after_a_start_an_upload_goes_on_where_parts_follow_each_other() {
         assert!(recovery::scan(&queue, Seq::ZERO).await.is_ok());
     }
 }
+
+#[tokio::test]
+async fn a_batch_whose_beginning_the_log_refused_is_forgotten_also_where_nobody_waits() {
+    let mut bench = Bench::new().await;
+    bench.queue = MemoryQueue::with_bytes_max(LogId::new(7).unwrap(), 10);
+    let gated = Gated { queue: bench.queue.clone(), open: Semaphore::new(0), came: Notify::new() };
+    let gated = Arc::new(gated);
+    let store = Arc::clone(&bench.store) as Arc<dyn BatchStore>;
+    let queue = Arc::clone(&gated) as Arc<dyn Queue>;
+    let (batches, _lane) = Lane::open(queue, store, bench.rules().await, options()).await.unwrap();
+    let wish = UploadWish { resumable: true, ..wish("ports", RowFormat::Ndjson) };
+    tokio::select! {
+        biased;
+        begun = begin(&batches, wish) => panic!("{:?}", begun.err()),
+        () = gated.came.notified() => {}
+    }
+    let registry = &batches.desk.registry;
+    assert_eq!(registry.with(|state| state.entries.len()), 1);
+    gated.open.add_permits(1);
+    // Whoever went on with it would be promised a batch whose beginning no start finds.
+    let gone = registry.until(|state| state.entries.is_empty().then_some(()));
+    tokio::time::timeout(WAIT, gone).await.unwrap();
+}

@@ -36,8 +36,10 @@ const SEARCH_MAX: Duration = Duration::from_secs(1);
 pub(crate) async fn apply(client: &mut Client, apply: &Apply) -> Result<Applied, StoreError> {
     apply.check_order()?;
     crash::at("apply.before_begin");
-    let tx = client.begin().await?;
-    EVENTS_LEASE.step(tx.client(), &apply.holder, apply.expected, apply.applied).await?;
+    let first = async |tx: &Transaction<'_>| {
+        EVENTS_LEASE.step(tx.client(), &apply.holder, apply.expected, apply.applied).await
+    };
+    let tx = client.begin_with(first).await?;
     crash::at("apply.after_lease");
     let applied = Applying::new(&tx, apply).run(apply.applied).await?;
     if applied.through < apply.applied {
@@ -109,8 +111,7 @@ impl<'a> Applying<'a> {
         if self.events.is_empty() {
             return Ok(applied);
         }
-        self.load_owners().await?;
-        let has_triggers = has_triggers(self.tx).await?;
+        let has_triggers = self.load_owners().await?;
         // Ends: each turn makes a row of at least one more record, or refuses it.
         let outcomes = loop {
             self.load_facts().await?;
@@ -120,7 +121,12 @@ impl<'a> Applying<'a> {
             if wanted.is_empty() {
                 break outcomes;
             }
+            let n_refused = self.refused.len();
             self.insert(&wanted, has_triggers).await?;
+            // Everything was taken that should be: there is nothing to decide anew.
+            if self.refused.len() == n_refused && self.events.len() == outcomes.len() {
+                break outcomes;
+            }
         };
         if let Some(last) = self.events.last().filter(|_| self.events.len() < self.is_row.len()) {
             applied.through = last.seq;
@@ -147,20 +153,26 @@ impl<'a> Applying<'a> {
         Ok(applied)
     }
 
-    async fn load_owners(&mut self) -> Result<(), StoreError> {
-        let keys = self.events.iter().map(|stored| IdKey {
+    /// Looks for the rows that have the ids which clients chose, and whether rows may vanish. Nobody has an id that was made
+    /// here: an index would refuse it if somebody had.
+    async fn load_owners(&mut self) -> Result<bool, StoreError> {
+        let chosen = || self.events.iter().filter(|stored| stored.event.id_from_client());
+        let keys = chosen().map(|stored| IdKey {
             application: stored.event.application().map(str::to_owned),
             stream: stored.event.stream().to_owned(),
             id: stored.event.id().to_owned(),
         });
         let keys: Vec<IdKey> = keys.collect();
-        let found = owners(self.tx, &keys).await?;
-        for (stored, owner) in self.events.iter().zip(found) {
+        let found =
+            async { if keys.is_empty() { Ok(Vec::new()) } else { owners(self.tx, &keys).await } };
+        // Both go in one message.
+        let (found, has_triggers) = futures_util::join!(found, has_triggers(self.tx));
+        for (stored, owner) in chosen().zip(found?) {
             if let Some((seq, hash)) = owner {
                 self.owners.insert(key(stored), (seq.get() as i64, hash));
             }
         }
-        Ok(())
+        has_triggers
     }
 
     /// Asks about the records that may turn out not to be rows: once something was refused, all of them.

@@ -3,6 +3,7 @@
 //! The columns go as arrays. Invariant: what was not taken leaves nothing behind; and a row is there, not only counted: a
 //! trigger can take one away without a word.
 
+use futures_util::FutureExt as _;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Transaction};
 
@@ -89,11 +90,13 @@ pub(crate) async fn try_all(
         }
         Ok(_) => None,
     };
-    let end = match words {
-        None => "RELEASE SAVEPOINT records",
-        Some(_) => "ROLLBACK TO SAVEPOINT records; RELEASE SAVEPOINT records",
-    };
-    tx.batch_execute(end).await.map_err(failure)?;
+    if words.is_some() {
+        let undo = "ROLLBACK TO SAVEPOINT records; RELEASE SAVEPOINT records";
+        tx.batch_execute(undo).await.map_err(failure)?;
+    } else {
+        // Sent by the first poll. Nobody waits for it: if it failed, so would everything after it, COMMIT too.
+        let _ = tx.batch_execute("RELEASE SAVEPOINT records").now_or_never();
+    }
     Ok(words)
 }
 

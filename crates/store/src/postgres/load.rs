@@ -1,9 +1,9 @@
 //! The transactions of the batches lane: all rows of a batch and its state, or its state and what is wrong with it.
 //!
 //! ```text
-//!   BEGIN ─ lease ─ batch ─ (old rows go) ─ COPY ─ constraints ─ COMMIT ──────────────────────> committed
-//!                                             │        │
-//!                                             v        v
+//!   BEGIN ─ lease ─ (old rows go) ─ COPY ─ constraints ─ batch ─ COMMIT ──────────────────────> committed
+//!                                    │        │
+//!                                    v        v
 //!                       ROLLBACK ─ BEGIN ─ staged rows, each foreign key ─ ROLLBACK     which rows
 //!                                ─ BEGIN ─ lease ─ batch, errors ─ COMMIT ────────────────────> rejected
 //! ```
@@ -46,6 +46,7 @@ pub(crate) async fn apply(pool: &Pool, apply: &ApplyBatch) -> Result<BatchVerdic
         state: BatchState::Rejected,
         n_errors: errors.len() as u64,
         detail: Some(detail),
+        ended_at: Some((apply.clock)()),
         ..apply.batch.clone()
     };
     let errors = stream::iter([Ok(errors)]).boxed();
@@ -102,7 +103,6 @@ async fn fill(tx: &Transaction<'_>, apply: &ApplyBatch) -> Result<(), CopyError>
         .await
         .map_err(CopyError::Feed)?;
     crash::at("batch.after_lease");
-    batch_rows::insert(tx.client(), batch).await.map_err(CopyError::Feed)?;
     tx.batch_execute(SETTINGS).await?;
     tx.batch_execute(UNBOUNDED).await?;
     tx.batch_execute(DEAD_CLIENT).await?;
@@ -119,7 +119,9 @@ async fn fill(tx: &Transaction<'_>, apply: &ApplyBatch) -> Result<(), CopyError>
     .await?;
     // So that a deferred constraint speaks before COMMIT, whose own failure means that its answer was lost.
     tx.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
-    Ok(())
+    // Behind the rows, whose time is the batch's.
+    let batch = Batch { ended_at: Some((apply.clock)()), ..batch.clone() };
+    batch_rows::insert(tx.client(), &batch).await.map_err(CopyError::Feed)
 }
 
 /// The answer of `work`, unless the server ends before: then it is dropped where it stands, and the server of the database

@@ -127,26 +127,38 @@ impl Client {
     /// A transaction that writes: durable when its commit has returned, and never left alone. Dropped without a commit it
     /// is rolled back.
     pub(crate) async fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
-        self.start(IsolationLevel::ReadCommitted, false, WRITING).await
+        self.begin_with(async |_| Ok(())).await
+    }
+
+    /// The same with its first statement, which is on its way before the settings are answered.
+    pub(crate) async fn begin_with(
+        &mut self,
+        first: impl AsyncFnOnce(&Transaction<'_>) -> Result<(), StoreError>,
+    ) -> Result<Transaction<'_>, StoreError> {
+        let tx = self.start(IsolationLevel::ReadCommitted, false).await?;
+        // Order matters: what is polled first goes out first.
+        let (set, first) = futures_util::join!(tx.batch_execute(WRITING), first(&tx));
+        set.map_err(failure)?;
+        first?;
+        Ok(tx)
     }
 
     /// A transaction that only reads: all its statements see the same moment.
     pub(crate) async fn snapshot(&mut self) -> Result<Transaction<'_>, StoreError> {
-        self.start(IsolationLevel::RepeatableRead, true, READING).await
+        let tx = self.start(IsolationLevel::RepeatableRead, true).await?;
+        tx.batch_execute(READING).await.map_err(failure)?;
+        Ok(tx)
     }
 
     async fn start(
         &mut self,
         level: IsolationLevel,
         reads_only: bool,
-        settings: &str,
     ) -> Result<Transaction<'_>, StoreError> {
         // Not the pool's own kind of transaction: that one prepares statements under names.
         let raw: &mut Raw = &mut self.object;
         let begin = raw.build_transaction().isolation_level(level).read_only(reads_only);
-        let tx = begin.start().await.map_err(failure)?;
-        tx.batch_execute(settings).await.map_err(failure)?;
-        Ok(tx)
+        begin.start().await.map_err(failure)
     }
 
     /// Lets go of the connection and of everything that the server keeps for it.

@@ -13,6 +13,7 @@ use tokio_postgres::{Column, Row};
 use crate::error::StoreError;
 use crate::postgres::address::Address;
 use crate::postgres::sql_connections::{Running, SqlConnections, refusal};
+use crate::postgres::sql_plans::Plan;
 use crate::postgres::sql_values::{Raw, has_form, push};
 use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlReader, SqlRows};
 use crate::statement::Statement;
@@ -60,6 +61,11 @@ impl SqlReader for PostgresSql {
         let end = Instant::now() + ask.limits.time_max;
         let limits = ask.limits;
         let named = |error| named(error, &limits);
+        if let Plan::Any { time_max } = self.connections.choose(&ask)
+            && let Some(rows) = self.whole(&ask, time_max, end).await
+        {
+            return Ok(rows);
+        }
         let mut n_tries = 0;
         let (reading, first) = loop {
             let running = self.connections.begin(&ask, end).await.map_err(named)?;
@@ -71,10 +77,10 @@ impl SqlReader for PostgresSql {
                 first => break (reading, first.map_err(named)?),
             }
         };
+        self.connections.note(&ask, Plan::Chosen, Some(reading.begun.elapsed()));
         let columns = reading.columns();
         if reading.running.is_none() {
-            let pieces = stream::iter(first.map(Ok));
-            return Ok(SqlRows::new(columns, Box::pin(pieces)));
+            return Ok(one_piece(columns, first));
         }
         let rest = stream::unfold(Some(reading), move |reading: Option<Reading>| async move {
             let mut reading = reading?;
@@ -86,6 +92,39 @@ impl SqlReader for PostgresSql {
         });
         Ok(SqlRows::new(columns, Box::pin(stream::iter(first.map(Ok)).chain(rest))))
     }
+}
+
+impl PostgresSql {
+    /// All rows by the plan for any values; `None` where they are not there in this time or are more than a piece, or where
+    /// anything fails. Nothing was handed out then.
+    pub(crate) async fn whole(
+        &self,
+        ask: &SqlAsk,
+        time_max: Duration,
+        end: Instant,
+    ) -> Option<SqlRows> {
+        let plan = Plan::Any { time_max };
+        let lent = self.connections.get(end, ask.is_kept).await.ok()?;
+        let read = async {
+            let running = self.connections.begin_on(lent, ask, plan, end).await.ok()?;
+            let mut reading = Reading::new(running, ask.limits, end);
+            let first = reading.next().await.ok()?;
+            Some((reading, first))
+        };
+        let Ok(read) = timeout(time_max, read).await else {
+            self.connections.note(ask, plan, None);
+            return None;
+        };
+        let (reading, first) = read?;
+        let is_whole =
+            reading.running.is_none() && first.as_ref().is_none_or(|first| !first.is_cut);
+        self.connections.note(ask, plan, is_whole.then(|| reading.begun.elapsed()));
+        is_whole.then(|| one_piece(reading.columns(), first))
+    }
+}
+
+fn one_piece(columns: Arc<[SqlColumn]>, piece: Option<SqlPiece>) -> SqlRows {
+    SqlRows::new(columns, Box::pin(stream::iter(piece.map(Ok))))
 }
 
 /// With the time that the statement had.
@@ -112,6 +151,8 @@ struct Reading {
     /// When the last piece was handed out.
     handed_at: Instant,
     is_first: bool,
+    /// Since when it runs.
+    begun: Instant,
 }
 
 impl Reading {
@@ -128,6 +169,7 @@ impl Reading {
             hold_left: limits.hold_max,
             handed_at: Instant::now(),
             is_first: true,
+            begun: running.begun,
         };
         if let Some(prepared) = &running.prepared {
             reading.learn(prepared.columns());

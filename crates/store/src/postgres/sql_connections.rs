@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::error::StoreError;
 use crate::postgres::address::Address;
 use crate::postgres::failure::{may_pass, words};
+use crate::postgres::sql_plans::{Plan, Plans};
 use crate::postgres::sql_values::{Bound, type_of};
 use crate::postgres::tls;
 use crate::sql::{SqlAsk, SqlError};
@@ -46,6 +47,8 @@ pub(crate) struct SqlConnections {
     shown: String,
     /// Statements are prepared under names. False from the first time on that a pooler in between has lost one.
     are_named: AtomicBool,
+    /// Which plans they run with.
+    plans: Plans,
     /// Requests to end a statement.
     cancels: TaskTracker,
 }
@@ -56,6 +59,8 @@ pub(crate) struct Running {
     /// Its columns, where the statement was prepared before.
     pub(crate) prepared: Option<Prepared>,
     pub(crate) lent: Lent,
+    /// Since when.
+    pub(crate) begun: Instant,
 }
 
 /// A connection on loan. Dropped before its statement was over, it ends that on the server, and itself.
@@ -108,7 +113,8 @@ impl SqlConnections {
             .build()
             .map_err(|error| StoreError::Unusable(error.to_string()))?;
         let (are_named, cancels) = (AtomicBool::new(true), TaskTracker::new());
-        Ok(Self { pool, tls, shown: address.shown(), are_named, cancels })
+        let plans = Plans::default();
+        Ok(Self { pool, tls, shown: address.shown(), are_named, plans, cancels })
     }
 
     /// No more connections.
@@ -152,7 +158,7 @@ impl SqlConnections {
         let mut last = String::new();
         for _ in 0..TRIES_MAX {
             let lent = self.get(end, ask.is_kept).await?;
-            let begun = timeout_at(end + SLACK, self.begin_on(lent, ask, end)).await;
+            let begun = timeout_at(end + SLACK, self.begin_on(lent, ask, Plan::Chosen, end)).await;
             let error = match begun {
                 Err(_) => return Err(SqlError::Timeout(ask.limits.time_max)),
                 Ok(Ok(running)) => return Ok(running),
@@ -172,7 +178,31 @@ impl SqlConnections {
         Err(SqlError::Unavailable(format!("PostgreSQL at {}: {last}", self.shown)))
     }
 
-    async fn begin_on(&self, lent: Lent, ask: &SqlAsk, end: Instant) -> Result<Running, Error> {
+    /// What the next run of a statement begins with.
+    pub(crate) fn choose(&self, ask: &SqlAsk) -> Plan {
+        if ask.is_kept && self.are_named.load(Ordering::Relaxed) {
+            self.plans.choose(ask.statement.text())
+        } else {
+            Plan::Chosen
+        }
+    }
+
+    /// How long it took until the first piece of its rows was there; `None`: it was not whole in time.
+    pub(crate) fn note(&self, ask: &SqlAsk, plan: Plan, took: Option<Duration>) {
+        if ask.is_kept {
+            self.plans.note(ask.statement.text(), plan, took);
+        }
+    }
+
+    /// Lets a statement begin on this connection.
+    pub(crate) async fn begin_on(
+        &self,
+        lent: Lent,
+        ask: &SqlAsk,
+        plan: Plan,
+        end: Instant,
+    ) -> Result<Running, Error> {
+        let begun = Instant::now();
         let client = lent.client();
         let statement = &ask.statement;
         let types = types(statement);
@@ -182,8 +212,9 @@ impl SqlConnections {
         } else {
             None
         };
-        let left = end.saturating_duration_since(Instant::now());
+        let left = end.saturating_duration_since(begun);
         let head = begin_sql(
+            plan,
             left + if ask.limits.bytes_max == u64::MAX {
                 ask.limits.hold_max
             } else {
@@ -221,7 +252,7 @@ impl SqlConnections {
             rows
         };
         match rows {
-            Ok(rows) => Ok(Running { rows: Box::pin(rows), prepared, lent }),
+            Ok(rows) => Ok(Running { rows: Box::pin(rows), prepared, lent, begun }),
             Err(error) => {
                 // It has said why, and nothing is left of it.
                 if !is_broken(&error) && !is_lost_name(&error) && !is_old_plan(&error) {
@@ -238,9 +269,13 @@ fn types(statement: &Statement) -> Vec<Type> {
 }
 
 /// The user's tables stand in `public`, ours in `eyas`. JIT takes longer than any query that is asked often.
-fn begin_sql(time_max: Duration) -> String {
+fn begin_sql(plan: Plan, time_max: Duration) -> String {
+    let plan = match plan {
+        Plan::Chosen => "",
+        Plan::Any { .. } => "; SET LOCAL plan_cache_mode = force_generic_plan",
+    };
     format!(
-        "BEGIN READ ONLY; SET LOCAL statement_timeout = {}; SET LOCAL search_path = public, eyas; SET LOCAL jit = off",
+        "BEGIN READ ONLY; SET LOCAL statement_timeout = {}; SET LOCAL search_path = public, eyas; SET LOCAL jit = off{plan}",
         time_max.as_millis().max(1)
     )
 }

@@ -7,11 +7,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use crate::batches::{Batch, BatchQuery, BatchState, RowError, TableMode};
 
 const COLUMNS: &str = "id, table_name, mode, application, sent_by, label, idempotency_key, state, n_rows, n_bytes, hash, \
-    created_at_us, received_at_us, started_at_us, ended_at_us, n_errors, detail";
+    created_at_us, received_at_us, started_at_us, ended_at_us, n_errors, detail, same_as";
 
 /// Keeps a batch as it ended.
 pub(crate) fn insert(conn: &Connection, batch: &Batch) -> rusqlite::Result<()> {
-    let sql = format!("INSERT INTO eyas_batches ({COLUMNS}) VALUES (?{})", ", ?".repeat(16));
+    let sql = format!("INSERT INTO eyas_batches ({COLUMNS}) VALUES (?{})", ", ?".repeat(17));
     let us = |at: Option<Timestamp>| at.map(Timestamp::micros);
     conn.prepare_cached(&sql)?.execute(params![
         batch.id,
@@ -31,6 +31,7 @@ pub(crate) fn insert(conn: &Connection, batch: &Batch) -> rusqlite::Result<()> {
         us(batch.ended_at),
         batch.n_errors as i64,
         batch.detail,
+        batch.same_as,
     ])?;
     Ok(())
 }
@@ -135,5 +136,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Batch> {
         ended_at: at(14)?,
         n_errors: row.get::<_, i64>(15)? as u64,
         detail: row.get(16)?,
+        same_as: row.get(17)?,
     })
 }

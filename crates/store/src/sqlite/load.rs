@@ -1,9 +1,9 @@
 //! The transactions of the batches lane: all rows of a batch and its state, or its state and what is wrong with it.
 //!
 //! ```text
-//!   BEGIN ─ lease ─ batch ─ (old rows go) ─ rows ─ COMMIT ──────────────────────────────> committed
-//!                                            │       │ a foreign key leads nowhere: its rows are looked up
-//!                                            v       v
+//!   BEGIN ─ lease ─ (old rows go) ─ rows ─ batch ─ COMMIT ──────────────────────────────> committed
+//!                                    │               │ a foreign key leads nowhere: its rows are looked up
+//!                                    v               v
 //!                                   what is wrong, ROLLBACK ─ BEGIN ─ lease ─ batch, errors ─ COMMIT ─> rejected
 //! ```
 //!
@@ -43,6 +43,7 @@ pub(crate) fn apply(
         state: BatchState::Rejected,
         n_errors: errors.len() as u64,
         detail: Some(detail),
+        ended_at: Some((apply.clock)()),
         ..apply.batch.clone()
     };
     let errors = stream::iter([Ok(errors)]).boxed();
@@ -84,7 +85,6 @@ fn load(
     BATCHES_LEASE.step(&tx, &step.holder, step.expected, step.applied)?;
     crash::at("batch.after_lease");
     tx.execute_batch("PRAGMA defer_foreign_keys = ON").map_err(failure)?;
-    batch_rows::insert(&tx, batch).map_err(failure)?;
     let kinds = kinds(&tx, apply).map_err(failure)?;
     let mut blame = Blame::default();
     if batch.mode == TableMode::Replace
@@ -100,6 +100,9 @@ fn load(
     if blame.is_any() {
         return Ok(Some(blame));
     }
+    // Behind the rows, whose time is the batch's.
+    let batch = Batch { ended_at: Some((apply.clock)()), ..batch.clone() };
+    batch_rows::insert(&tx, &batch).map_err(failure)?;
     crash::at("batch.before_commit");
     // Not by the guard: where a deferred foreign key refuses the commit, the transaction is still there to be looked into.
     if let Err(error) = tx.execute_batch("COMMIT") {

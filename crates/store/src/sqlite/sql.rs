@@ -10,7 +10,7 @@ use futures_util::stream;
 use rusqlite::{Connection, ErrorCode, params_from_iter};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use crate::error::StoreError;
 use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlPiece, SqlReader, SqlRows};
@@ -23,6 +23,9 @@ use crate::statement::Statement;
 const PIECE_BYTES: usize = 64 << 10;
 /// Pieces that wait for the client.
 const PIECES_WAITING: usize = 2;
+/// The machine looks at the clock often enough to end a statement within this; if not, the answer does not wait for it, and its
+/// connection comes back when it can.
+const SLACK: Duration = Duration::from_secs(1);
 /// A look at a statement takes no time worth mentioning, unless another process holds the file.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -72,8 +75,13 @@ impl SqlReader for SqliteSql {
             };
             run(fenced, &ask, left, out);
         };
+        let end = tokio::time::Instant::now() + time_max + SLACK;
         let running = self.connections.lend(time_max, job).await?;
-        let Ok(begun) = told.await else {
+        // Where one step of the machine takes long, or many do that it does not look up between, nobody waits for them.
+        let Ok(told) = timeout_at(end, told).await else {
+            return Err(SqlError::Timeout(time_max));
+        };
+        let Ok(begun) = told else {
             // It ended before it began: no connection, or a panic.
             let ended = running.await.map_err(broke)?;
             return Err(unavailable(ended.err().unwrap_or_else(|| {
@@ -81,20 +89,34 @@ impl SqlReader for SqliteSql {
             })));
         };
         let (columns, watched) = begun?;
-        let pieces = stream::unfold(Some((received, watched)), async |state| {
-            let (mut received, watched) = state?;
-            match received.recv().await {
-                Some(Ok(Some(piece))) => Some((Ok(piece), Some((received, watched)))),
-                Some(Ok(None)) => None,
-                Some(Err(error)) => Some((Err(error), None)),
-                // What breaks off must not look like an end.
-                None => Some((
-                    Err(SqlError::Failed("the answer was not taken in time".to_owned())),
-                    None,
-                )),
-            }
-        });
+        let begun = Some((received, watched));
+        let pieces = stream::unfold(begun, move |state| next_piece(state, time_max));
         Ok(SqlRows::new(columns, Box::pin(pieces)))
+    }
+}
+
+/// An answer under way; `None` when it is over.
+type Going = Option<(mpsc::Receiver<Result<Option<SqlPiece>, SqlError>>, Watched)>;
+
+async fn next_piece(
+    state: Going,
+    time_max: Duration,
+) -> Option<(Result<SqlPiece, SqlError>, Going)> {
+    let (mut received, watched) = state?;
+    let piece = loop {
+        match timeout(watched.deadline.left() + SLACK, received.recv()).await {
+            Ok(piece) => break piece,
+            // It stood still until the client had taken the piece before, and has more left by now.
+            Err(_) if !watched.deadline.left().is_zero() => {}
+            Err(_) => return Some((Err(SqlError::Timeout(time_max)), None)),
+        }
+    };
+    match piece {
+        Some(Ok(Some(piece))) => Some((Ok(piece), Some((received, watched)))),
+        Some(Ok(None)) => None,
+        Some(Err(error)) => Some((Err(error), None)),
+        // What breaks off must not look like an end.
+        None => Some((Err(SqlError::Failed("the answer was not taken in time".to_owned())), None)),
     }
 }
 
@@ -163,6 +185,8 @@ fn read(
         return Err(SqlError::Refused("only reading is allowed".to_owned()));
     }
     let (columns, kinds) = columns(statement);
+    // Each row is written with its names, and there is no limit to the length of one.
+    let names_bytes: usize = columns.iter().map(|column| column.name.len()).sum();
     if let (Some(tell), Some(watched)) = (out.tell.take(), out.watched.take())
         && tell.send(Ok((columns.into(), watched))).is_err()
     {
@@ -171,7 +195,7 @@ fn read(
     let limits = ask.limits;
     let mut rows =
         statement.query(params_from_iter(ask.values.iter().map(bound))).map_err(failed)?;
-    let (mut piece, mut n_rows, mut n_bytes) = (SqlPiece::default(), 0, 0);
+    let (mut piece, mut n_rows, mut n_bytes, mut n_piece_bytes) = (SqlPiece::default(), 0, 0, 0);
     while let Some(row) = rows.next().map_err(failed)? {
         if n_rows == limits.rows_max {
             piece.is_cut = true;
@@ -182,14 +206,17 @@ fn read(
         for (at, kind) in kinds.iter().enumerate() {
             push(&mut piece, row.get_ref(at).map_err(failed)?, *kind);
         }
-        n_bytes += (piece.size_bytes() - n_before) as u64;
+        let n_row_bytes = piece.size_bytes() - n_before + names_bytes;
+        n_bytes += n_row_bytes as u64;
+        n_piece_bytes += n_row_bytes;
         if n_bytes > limits.bytes_max {
             return Err(SqlError::TooBig(limits.bytes_max));
         }
-        if piece.size_bytes() >= PIECE_BYTES
-            && !out.send(Ok(Some(std::mem::take(&mut piece))), deadline)
-        {
-            return Ok(false);
+        if n_piece_bytes >= PIECE_BYTES {
+            n_piece_bytes = 0;
+            if !out.send(Ok(Some(std::mem::take(&mut piece))), deadline) {
+                return Ok(false);
+            }
         }
     }
     let is_worth_it = !piece.is_empty() || piece.is_cut;
@@ -209,6 +236,11 @@ fn columns(statement: &rusqlite::Statement<'_>) -> (Vec<SqlColumn>, Vec<Kind>) {
 /// An error before the first row.
 fn refused(error: rusqlite::Error) -> SqlError {
     match failed(error) {
+        SqlError::Failed(words) if words.contains("not authorized to use function") => {
+            SqlError::Refused(format!(
+                "{words}: it is not available here, or the statement has too many calls"
+            ))
+        }
         SqlError::Failed(words) if words.contains("not authorized") => {
             SqlError::Refused(format!("{words}: only reading is allowed"))
         }
@@ -217,16 +249,23 @@ fn refused(error: rusqlite::Error) -> SqlError {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 fn failed(error: rusqlite::Error) -> SqlError {
     match error.sqlite_error_code() {
         // `run` knows how long it might have taken.
         Some(ErrorCode::OperationInterrupted) => SqlError::Timeout(Duration::ZERO),
+        // Of the memory that SQLite is given here; the machine has more.
+        Some(ErrorCode::OutOfMemory) => {
+            SqlError::Failed("it needs more memory than a statement has".to_owned())
+        }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             SqlError::Unavailable(error.to_string())
         }
         _ if may_pass(&error) => SqlError::Unavailable(error.to_string()),
-        _ => SqlError::Failed(error.to_string()),
+        _ => SqlError::Failed(match error {
+            // Its own words repeat the statement, all of it.
+            rusqlite::Error::SqlInputError { msg, .. } => msg,
+            other => other.to_string(),
+        }),
     }
 }
 

@@ -2,10 +2,12 @@
 //! threads. `tables.db` is the main database, the events stand in the schema `eyas`; `control.db` is not there.
 //!
 //! Fenced four times over: the files are opened read-only, `query_only` is on, the authorizer lets nothing through but
-//! reading, and the progress handler ends what takes too long, or what nobody waits for any more.
+//! reading, and the progress handler ends what takes too long, or what nobody waits for any more. That is asked between steps
+//! only, so limits keep each step short, and the built-in functions that are slow on purpose-made texts are replaced
+//! ([`sql_functions`]).
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,26 +21,42 @@ use tokio::time::timeout;
 use crate::error::StoreError;
 use crate::sql::SqlError;
 use crate::sqlite::connection::opening;
+use crate::sqlite::sql_functions;
 use crate::statement::{STATEMENT_BYTES_MAX, STATEMENT_PARAMS_MAX};
 
 /// Statements at a time. Each takes a blocking thread.
 const N_CONNECTIONS: usize = 8;
 /// Statements that a connection remembers.
 const STATEMENTS_KEPT: usize = 64;
-/// Steps of SQLite's machine between two looks at the clock: some ten microseconds.
-const STEPS: i32 = 2_000;
+/// Steps of SQLite's machine between two looks at the clock: about a microsecond of small ones. One step may be a call over texts
+/// of [`VALUE_BYTES_MAX`], some milliseconds long, so there are few between two looks. (It looks where the program jumps; on
+/// the straight way there are [`CALLS_MAX`] calls at most.)
+const STEPS: i32 = 100;
+/// Calls of functions that are written in one statement.
+const CALLS_MAX: u32 = 200;
+/// Longest text, blob or row: an event's data and a row of a table have at most 1 MiB, which fits also in hexadecimal digits.
+pub(crate) const VALUE_BYTES_MAX: usize = (2 << 20) + (64 << 10);
+/// SQLite's memory in this process, all connections together. A statement that wants more ends; so does what the server itself
+/// does then, which it tries again. Far above what the caches of all connections come to.
+const HEAP_BYTES_MAX: usize = 512 << 20;
 
-/// What a statement may use, beside what its caller says.
-const LIMITS: [(Limit, i32); 8] = [
-    (Limit::SQLITE_LIMIT_LENGTH, 16 << 20),
+/// What a statement may use, beside what its caller says. The clock is only looked at between steps, so no step may last: a
+/// pattern is compared with each place of a text, and a function may look through a text once for each argument.
+const LIMITS: [(Limit, i32); 10] = [
+    (Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX as i32),
     (Limit::SQLITE_LIMIT_SQL_LENGTH, STATEMENT_BYTES_MAX as i32 * 2),
-    (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
+    (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
     (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 100),
-    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
+    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100),
+    (Limit::SQLITE_LIMIT_FUNCTION_ARG, 64),
+    (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
     (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, STATEMENT_PARAMS_MAX as i32),
     (Limit::SQLITE_LIMIT_ATTACHED, 1),
     (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
 ];
+/// Functions that do more than to read, or whose one call lasts for seconds and takes memory without a bound.
+const FUNCTIONS_DENIED: [&str; 5] =
+    ["load_extension", "fts3_tokenizer", "json_patch", "jsonb_patch", "json_pretty"];
 /// Pragmas that only describe.
 const PRAGMAS: [&str; 8] = [
     "table_info",
@@ -74,17 +92,26 @@ pub(crate) struct Deadline {
     run: AtomicU64,
     /// The statement that nobody waits for any more.
     left_alone: AtomicU64,
+    /// Calls of functions that the statement has, as far as it is read.
+    n_calls: AtomicU32,
 }
 
 impl Deadline {
     fn new() -> Self {
         let number = || AtomicU64::new(0);
-        Self { begun: Instant::now(), at_us: number(), run: number(), left_alone: number() }
+        Self {
+            begun: Instant::now(),
+            at_us: number(),
+            run: number(),
+            left_alone: number(),
+            n_calls: AtomicU32::new(0),
+        }
     }
 
     /// Another statement begins; its number.
     pub(crate) fn begin(&self, left: Duration) -> u64 {
         self.set(left);
+        self.n_calls.store(0, Ordering::Relaxed);
         self.run.fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -171,7 +198,11 @@ impl Fenced {
             // An attached database is opened with the flags of the main one: for reading.
             let name = events.to_string_lossy();
             conn.execute("ATTACH DATABASE ?1 AS eyas", [&*name])?;
-            conn.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;")?;
+            conn.execute_batch(&format!(
+                "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;
+                 PRAGMA hard_heap_limit = {HEAP_BYTES_MAX};"
+            ))?;
+            sql_functions::install(&conn)?;
             for (limit, most) in LIMITS {
                 conn.set_limit(limit, most)?;
             }
@@ -180,7 +211,8 @@ impl Fenced {
             let looked_at = Arc::clone(&deadline);
             conn.progress_handler(STEPS, Some(move || looked_at.is_over()))?;
             // Order matters: from here on nothing can be set any more.
-            conn.authorizer(Some(authorize))?;
+            let counted = Arc::clone(&deadline);
+            conn.authorizer(Some(move |context: AuthContext<'_>| authorize(context, &counted)))?;
             Ok(Self { conn, deadline })
         };
         open().map_err(|error| opening(tables, error))
@@ -188,11 +220,12 @@ impl Fenced {
 }
 
 /// Only what reads.
-fn authorize(context: AuthContext<'_>) -> Authorization {
+fn authorize(context: AuthContext<'_>, deadline: &Deadline) -> Authorization {
     let is_allowed = match context.action {
         AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => true,
         AuthAction::Function { function_name } => {
-            !function_name.eq_ignore_ascii_case("load_extension")
+            deadline.n_calls.fetch_add(1, Ordering::Relaxed) < CALLS_MAX
+                && !FUNCTIONS_DENIED.iter().any(|denied| denied.eq_ignore_ascii_case(function_name))
         }
         AuthAction::Pragma { pragma_name, .. } => {
             PRAGMAS.iter().any(|known| known.eq_ignore_ascii_case(pragma_name))

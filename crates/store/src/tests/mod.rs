@@ -13,6 +13,7 @@ mod postgres_settled;
 mod postgres_sql;
 mod postgres_tables;
 mod postgres_tls;
+mod sql_plans;
 mod sqlite;
 mod sqlite_files;
 mod sqlite_refusal;

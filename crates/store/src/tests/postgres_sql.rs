@@ -203,3 +203,39 @@ async fn a_server_that_is_away_is_said_to_be() {
         "{found:?}"
     );
 }
+
+/// All cells by the plan for any values, if they are there in time.
+async fn by_any_plan(reader: &PostgresSql, sql: &str, time_max: Duration) -> Option<Vec<String>> {
+    let end = tokio::time::Instant::now() + LIMITS.time_max;
+    let rows = reader.whole(&ask(POSTGRES, sql), time_max, end).await?;
+    Some(cells(Ok(rows)).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_plan_for_any_values_costs_nobody_an_answer() {
+    let (reader, _database) = fresh();
+    let setting = "SELECT current_setting('plan_cache_mode')";
+    let found = by_any_plan(&reader, setting, LIMITS.time_max).await;
+    assert_eq!(found.unwrap(), ["'force_generic_plan"]);
+    let is_any = "current_setting('plan_cache_mode') = 'force_generic_plan'";
+    // It takes too long, it fails, or it has more than a piece.
+    let slow =
+        format!("SELECT CASE WHEN {is_any} THEN (SELECT 'slow' FROM pg_sleep(60)) ELSE 'good' END");
+    let failing = format!(
+        "SELECT CASE WHEN {is_any} THEN (1 / (length(now()::text) * 0))::text ELSE 'good' END"
+    );
+    let long = format!(
+        "SELECT CASE WHEN {is_any} THEN 'long' ELSE 'good' END \
+         FROM generate_series(1, CASE WHEN {is_any} THEN 50000 ELSE 1 END)"
+    );
+    for (sql, time_max) in
+        [(slow, Duration::from_millis(20)), (failing, LIMITS.time_max), (long, LIMITS.time_max)]
+    {
+        assert_eq!(by_any_plan(&reader, &sql, time_max).await, None, "{sql}");
+        // More than it takes until both plans would have their turns.
+        for _ in 0..50 {
+            let found = cells(reader.read_sql(ask(POSTGRES, &sql)).await).await;
+            assert_eq!(found.unwrap(), ["'good"], "{sql}");
+        }
+    }
+}

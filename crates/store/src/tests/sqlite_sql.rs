@@ -1,5 +1,9 @@
 //! `SqlReader` on SQLite: the promises of every driver, and its own fences.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use crate::events::EventStore as _;
 use crate::sql::{SqlError, SqlReader as _};
 use crate::statement::Dialect;
@@ -68,4 +72,118 @@ async fn values_are_told_with_all_their_digits() {
         "=2", "=2", "-", "=1.5", "=1861.0", "-", "-",
     ];
     assert_eq!(found, expected);
+}
+
+/// One call each over texts as long as they may be, of the kind that SQLite works at for minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_single_call_outlasts_the_time_limit() {
+    let (store, _dir) = fresh();
+    let zeros = "hex(zeroblob(1000000))";
+    let half = "hex(zeroblob(500000))";
+    for (sql, expected) in [
+        (format!("SELECT instr({zeros}, {half} || '1')"), Ok("=0")),
+        (format!("SELECT length(replace({zeros}, {half} || '1', 'x'))"), Ok("=2000000")),
+        (format!("SELECT length(rtrim({zeros}, printf('%.*c', 150000, 'x') || '0'))"), Ok("=0")),
+        (format!("SELECT length(replace({zeros}, '0', {half}))"), Err("string or blob too big")),
+        ("SELECT hex(zeroblob(8000000))".to_owned(), Err("string or blob too big")),
+        ("SELECT printf('%.*c', 100000000, 'x')".to_owned(), Err("string or blob too big")),
+        (format!("SELECT {zeros} LIKE '%{}1%'", "0".repeat(99)), Err("pattern too complex")),
+        (format!("SELECT {zeros} GLOB '*{}1*'", "0".repeat(99)), Err("pattern too complex")),
+        (format!("SELECT concat(x{}) FROM (SELECT {zeros} x)", ", x".repeat(64)), Err("too many")),
+        (format!("SELECT 1{}", ", length('x')".repeat(201)), Err("too many calls")),
+        (format!("SELECT unhex({zeros}, {half})"), Err("not available here")),
+        (format!("SELECT json_patch({zeros}, '1')"), Err("not available here")),
+        ("SELECT json_pretty('[[1]]', printf('%.*c', 2000, 'x'))".to_owned(), Err("not available")),
+    ] {
+        let asked = async { cells(store.read_sql(ask(SQLITE, &sql)).await).await };
+        let found = timeout(Duration::from_mins(1), asked).await.expect("it lasts");
+        let is_expected = match (&found, expected) {
+            (Ok(cells), Ok(cell)) => cells[..] == [cell],
+            (Err(SqlError::Failed(words) | SqlError::Refused(words)), Err(part)) => {
+                words.contains(part)
+            }
+            _ => false,
+        };
+        assert!(is_expected, "{}: {found:?}", &sql[..sql.len().min(80)]);
+    }
+}
+
+#[tokio::test]
+async fn a_row_as_wide_as_memory_is_refused() {
+    let (store, _dir) = fresh();
+    let wide: String = (0..700).map(|n| format!(", hex(zeroblob(1000000 - {n}))")).collect();
+    let found = cells(store.read_sql(ask(SQLITE, &format!("SELECT 1{wide}"))).await).await;
+    assert!(matches!(found, Err(SqlError::Failed(_) | SqlError::Refused(_))), "{found:?}");
+    let found = cells(store.read_sql(ask(SQLITE, "SELECT 1 AS one")).await).await;
+    assert_eq!(found, Ok(vec!["=1".to_owned()]));
+}
+
+#[tokio::test]
+async fn what_may_be_stored_can_be_read() {
+    let (store, dir) = fresh();
+    let text = "CREATE TABLE t (j JSON, x BLOB);
+        INSERT INTO t VALUES ('\"' || hex(zeroblob(524287)) || '\"', x'00'), (NULL, zeroblob(1 << 20));";
+    beside(&dir).execute_batch(text).unwrap();
+    let sql = "SELECT * FROM eyas.t";
+    let found = cells(store.read_sql(ask(SQLITE, sql)).await).await.unwrap();
+    assert_eq!((found[0].len(), found[3].len()), (1 + (1 << 20), 3 + (2 << 20)));
+    let found = cells(store.read_sql(ask(SQLITE, "SELECT hex(x) AS x FROM eyas.t")).await).await;
+    assert_eq!(found.unwrap()[1].len(), 1 + (2 << 20));
+}
+
+/// The functions that stand in the place of SQLite's own give the same answers.
+#[tokio::test]
+async fn replaced_functions_answer_as_sqlites_own() {
+    let (store, _dir) = fresh();
+    let own = rusqlite::Connection::open_in_memory().unwrap();
+    let values = [
+        "NULL",
+        "''",
+        "'a'",
+        "'aäa'",
+        "'xxaäbaxx'",
+        "'ä'",
+        "'b'",
+        "'xa'",
+        "' a '",
+        "x'61'",
+        "x'c3a461'",
+        "x''",
+        "1",
+        "-12",
+        "9007199254740993",
+        "1.5",
+        "0.1",
+        "-0.0",
+        "100.0",
+        "1e15",
+        "1e16",
+        "123456789012345678.0",
+        "1e17",
+        "1e300",
+        "-1e-7",
+        "0.0001",
+        "0.00001234",
+        "1e999",
+        "-1e999",
+        "'1'",
+        "'.'",
+        "'0'",
+    ];
+    let mut calls = Vec::new();
+    for a in values {
+        for b in values {
+            calls.extend(
+                ["instr", "trim", "ltrim", "rtrim"].map(|name| format!("{name}({a}, {b})")),
+            );
+            calls.push(format!("replace({a}, {b}, 'ö1')"));
+            calls.push(format!("replace('x1a', {b}, {a})"));
+        }
+    }
+    for call in calls {
+        let sql = format!("SELECT typeof({call}) || ' ' || coalesce({call}, '') AS told");
+        let expected: String = own.query_row(&sql, [], |row| row.get(0)).unwrap();
+        let found = cells(store.read_sql(ask(SQLITE, &sql)).await).await;
+        assert_eq!(found, Ok(vec![format!("'{expected}")]), "{call}");
+    }
 }

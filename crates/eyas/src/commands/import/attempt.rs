@@ -90,6 +90,11 @@ pub(crate) async fn run(
     if waits && !batch.state.is_over() {
         batch = decided(server, patience, batch, bar).await?;
     }
+    // The server could not look the key up when it began.
+    if let Some(first) = &batch.same_as {
+        batch = server.batch(patience, first).await?;
+        is_repeated = batch.state == State::Committed;
+    }
     Ok(Outcome { table: wanted.table, batch, is_repeated })
 }
 

@@ -78,6 +78,8 @@ pub(crate) struct Batch {
     pub(crate) errors: u64,
     /// Why it stands so.
     pub(crate) detail: Option<String>,
+    /// The batch that brought the same rows before.
+    pub(crate) same_as: Option<String>,
     /// Where its upload goes on.
     pub(crate) upload_offset: Option<u64>,
 }

@@ -143,7 +143,9 @@ fn taken(answer: &Answer) -> Taken {
             Taken::Whole(read::<Rejected>(&answer.body).map(|rejected| rejected.batch))
         }
         // Where it came to its end another way, a look at it tells.
-        "wrong_offset" | "upload_busy" | "upload_over" => Taken::Elsewhere(Failure::busy(&problem)),
+        "wrong_offset" | "upload_busy" | "upload_over" | "batch_cancelled" => {
+            Taken::Elsewhere(Failure::busy(&problem))
+        }
         _ => Taken::Whole(good(answer).and_then(|answer| read(&answer.body))),
     }
 }

@@ -6,6 +6,8 @@
 //! | that is good and was cancelled | no row | no row, cancelled |
 //! | of which a row is wrong | no row | no row, rejected |
 //! | whose body never came to its end | no row | no row |
+//!
+//! While the database cannot be asked, an answer may name another id; that one is cancelled as the same as the first.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -43,6 +45,8 @@ pub(crate) struct Listed {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) state: String,
+    /// The batch that came before it with the same key and rows.
+    pub(crate) same_as: Option<String>,
 }
 
 /// Everything about one run.
@@ -125,7 +129,11 @@ fn judge_identity(batch: &Sent, listed: &[Listed]) -> Option<Broken> {
         Wanted::Rejected => "rejected",
         Wanted::Nothing => return None,
     };
-    let mut ids = batch.ids.clone();
+    let first = |id: &String| {
+        let one = listed.iter().find(|one| one.id == *id && one.state == "cancelled");
+        one.and_then(|one| one.same_as.clone()).unwrap_or_else(|| id.clone())
+    };
+    let mut ids: Vec<String> = batch.ids.iter().map(first).collect();
     // An attempt that was cut off is listed as cancelled, and is no second batch.
     let of_it = |one: &&Listed| one.name == batch.name;
     let its: Vec<&Listed> = listed
@@ -163,6 +171,7 @@ mod tests {
             id: format!("id-{name}"),
             name: name.to_owned(),
             state: state.to_owned(),
+            same_as: None,
         };
         let names = ["a", "b", "c", "d"].map(str::to_owned);
         let look = |n_rows| Look { asked: names.to_vec(), n_rows };
@@ -200,6 +209,18 @@ mod tests {
     #[test]
     fn a_true_history_of_batches_passes() {
         assert_eq!(check(&true_history()), []);
+    }
+
+    #[test]
+    fn one_that_came_again_in_an_outage_is_the_first() {
+        let mut history = true_history();
+        "again".clone_into(&mut history.sent[0].ids[1]);
+        let (name, state) = ("a".to_owned(), "cancelled".to_owned());
+        let same_as = Some("id-a".to_owned());
+        history.listed.push(Listed { id: "again".to_owned(), name, state, same_as });
+        assert_eq!(check(&history), []);
+        history.listed[4].same_as = Some("id-b".to_owned());
+        assert!(matches!(&check(&history)[..], [Broken::Ids { .. }]));
     }
 
     #[test]

@@ -182,7 +182,7 @@ async fn history(defect: Option<Defect>) -> BatchHistory {
     let state = view.batch.state.as_str().to_owned();
     let table = looks.last().unwrap().n_rows.clone().into_iter().collect();
     let name = asked[0].clone();
-    let listed = vec![Listed { id: id.clone(), name: name.clone(), state }];
+    let listed = vec![Listed { id: id.clone(), name: name.clone(), state, same_as: None }];
     let sent = Sent { name, n_rows: N_ROWS, wanted: Wanted::Committed, ids: vec![id] };
     BatchHistory { sent: vec![sent], looks, listed, table }
 }
@@ -194,6 +194,7 @@ fn lane_options() -> LaneOptions {
         keep: Duration::ZERO,
         keep_bytes_max: 0,
         idle_max: Duration::from_hours(24),
+        pause_free: Duration::from_secs(30),
         lease: Duration::from_secs(30),
         retry_max: Duration::from_millis(200),
         refused_retry: Duration::from_millis(50),

@@ -26,7 +26,8 @@ CREATE TABLE eyas.batches (
     started_at_us   bigint,
     ended_at_us     bigint,
     n_errors        bigint NOT NULL,
-    detail          text
+    detail          text,
+    same_as         text COLLATE "C"  -- the batch that had the same key and rows before
 );
 CREATE INDEX batches_key ON eyas.batches (idempotency_key, table_name) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX batches_table ON eyas.batches (table_name, id);

@@ -116,6 +116,7 @@ pub(crate) fn batch(id: &str, table: &str, n_rows: u64) -> Batch {
         ended_at: Some(at(NOW_US + 3)),
         n_errors: 0,
         detail: None,
+        same_as: None,
     }
 }
 
@@ -147,6 +148,7 @@ pub(crate) fn apply_of(
     ApplyBatch {
         step,
         batch,
+        clock: Arc::new(|| at(NOW_US + 3)),
         columns: columns.split(',').map(str::to_owned).collect(),
         rows,
         progress: Arc::new(AtomicU64::new(77)),

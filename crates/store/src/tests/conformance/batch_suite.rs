@@ -6,6 +6,7 @@ macro_rules! every_batch_promise {
     ($fresh:path) => {
         every_batch_promise! { @each $fresh,
             batches::a_batch_is_there_whole,
+            batches::a_batch_ends_behind_its_last_row,
             batches::rows_may_refer_to_later_ones,
             batches::an_unknown_key_names_its_row,
             batches::replace_leaves_only_the_new_rows,

@@ -9,6 +9,7 @@ use crate::tables::TableStore;
 use crate::tests::conformance::batch_sample::{
     Feed, Row, apply_of, batch, fields, load, loaded, prepare, refused, rows, step,
 };
+use crate::tests::conformance::sample::at;
 
 const PORTS: &str = "code,name";
 const PRICES: &str = "orig,dest,day,price";
@@ -24,6 +25,24 @@ pub(crate) async fn a_batch_is_there_whole<S: BatchStore + TableStore>(store: &S
     // The rows are really there: prices may refer to them.
     let prices = ["CNSGH,NOOSL,2016-01-01,100", "GBLON,DEHAM,2016-01-02,1"];
     loaded(store, batch("b2", "prices", 2), PRICES, &prices).await;
+}
+
+pub(crate) async fn a_batch_ends_behind_its_last_row<S: BatchStore + TableStore>(store: &S) {
+    prepare(store).await;
+    // A clock that says how many rows the database has been handed.
+    let ended = async |id: &str, ports: &[&str]| {
+        let batch = Batch { ended_at: None, ..batch(id, "ports", ports.len() as u64) };
+        let mut apply = apply_of(step(store).await, batch, PORTS, rows(ports));
+        let handed = Arc::clone(&apply.progress);
+        apply.clock = Arc::new(move || at(handed.load(Ordering::Relaxed) as i64));
+        store.apply_batch(apply).await.unwrap();
+        store.batch(id).await.unwrap().unwrap().ended_at
+    };
+    let ports =
+        ["CNSGH,Shanghai", "NOOSL,Oslo", "GBLON,London", "DEHAM,Hamburg", "NLRTM,Rotterdam"];
+    assert_eq!(ended("b1", &ports).await, Some(at(5)));
+    // One that is refused ends, too.
+    assert!(ended("b2", &ports).await.is_some());
 }
 
 pub(crate) async fn rows_may_refer_to_later_ones<S: BatchStore + TableStore>(store: &S) {

@@ -40,6 +40,23 @@ pub(crate) async fn equal_events_are_dropped_and_others_become_dead_letters(
     assert_eq!(store.lease().await.unwrap().applied, seq(8));
 }
 
+/// Whoever has an id that was made here, nothing is lost and nothing stored twice.
+pub(crate) async fn ids_that_were_made_here_end_in_one_place(store: &dyn EventStore) {
+    claim(store).await;
+    let made = |position: u64, id: &str, content: u128| {
+        let hash = ContentHash(content);
+        stored(position, &Draft { hash, id_from_client: false, ..draft(id) })
+    };
+    apply(store, vec![sent(1, "a", 1), made(2, "b", 1)]).await.unwrap();
+    // A client guessed one, and another one says again what it was told.
+    let events = vec![made(3, "c", 1), made(4, "a", 2), made(5, "d", 1), sent(6, "b", 1)];
+    let res = apply(store, events).await.unwrap();
+    let counts = Applied { through: seq(6), n_stored: 2, n_invalid: 0, n_duplicate: 1, n_dead: 1 };
+    assert_eq!(res, counts);
+    assert_eq!(rows(store).await, [1, 2, 3, 5]);
+    assert!(store.holds(seq(4)).await.unwrap());
+}
+
 pub(crate) async fn an_id_is_unique_per_application_and_stream(store: &dyn EventStore) {
     claim(store).await;
     let events = vec![

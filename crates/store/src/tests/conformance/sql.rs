@@ -11,7 +11,7 @@ pub(crate) const LIMITS: SqlLimits = SqlLimits {
     time_max: Duration::from_secs(20),
     hold_max: Duration::from_secs(20),
     rows_max: 1_000_000,
-    bytes_max: 64 << 20,
+    bytes_max: 256 << 20,
 };
 
 /// Never ends by itself.
@@ -161,9 +161,17 @@ pub(crate) async fn rows_and_bytes_are_limited(reader: &dyn SqlReader, dialect: 
         }
         assert_eq!((n_rows, was_cut), (rows_max, is_cut));
     }
-    let limits = SqlLimits { bytes_max: 100_000, ..LIMITS };
-    let found = cells(reader.read_sql(SqlAsk { limits, ..ask(dialect, LONG) }).await).await;
-    assert_eq!(found, Err(SqlError::TooBig(100_000)));
+    // Nothing is not for nothing.
+    let nulls = LONG.replace("SELECT i FROM n", "SELECT NULL AS a, '' AS b FROM n");
+    for sql in [LONG, &nulls] {
+        let limits = SqlLimits { bytes_max: 100_000, ..LIMITS };
+        let found = cells(reader.read_sql(SqlAsk { limits, ..ask(dialect, sql) }).await).await;
+        assert_eq!(found, Err(SqlError::TooBig(100_000)));
+    }
+    let mut rows = reader.read_sql(ask(dialect, &nulls)).await.unwrap();
+    while let Some(piece) = rows.next().await.unwrap() {
+        assert!(piece.cells().count() <= 16 << 10, "a piece is a piece, whatever is in it");
+    }
     works(reader, dialect).await;
 }
 

@@ -6,6 +6,7 @@ macro_rules! every_promise {
         every_promise! { @each $fresh,
             ids::equal_events_are_dropped_and_others_become_dead_letters,
             ids::an_id_is_unique_per_application_and_stream,
+            ids::ids_that_were_made_here_end_in_one_place,
             ids::a_dead_letter_does_not_own_its_id,
             ids::a_conflict_that_comes_again_is_one_dead_letter,
             ids::history_has_dead_letters_in_their_places,

@@ -28,7 +28,8 @@ CREATE TABLE eyas_batches (
     started_at_us   INTEGER,
     ended_at_us     INTEGER,
     n_errors        INTEGER NOT NULL,
-    detail          TEXT
+    detail          TEXT,
+    same_as         TEXT  -- the batch that had the same key and rows before
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX eyas_batches_key ON eyas_batches (idempotency_key, table_name) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX eyas_batches_table ON eyas_batches (table_name, id);

@@ -1,0 +1,53 @@
+//! Why a consumer leaves its loop, and how soon it tries again. The same for events and for batches.
+
+use std::time::Duration;
+
+use queue::QueueError;
+use store::StoreError;
+
+use crate::clock;
+use crate::consumer::StartError;
+
+/// First pause after a failure; doubles up to `retry_max`.
+pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(100);
+
+/// Why the loop was left.
+pub(crate) enum Halt {
+    Retry(String),
+    /// The database has to be mended by a person; tried again slowly.
+    Blocked(String),
+    /// A person has to look, and a start decides.
+    Alarm(String),
+    /// Another copy of the data directory feeds the database: nothing more may be accepted here.
+    Overtaken(StartError),
+}
+
+/// What the database's answer means.
+pub(crate) fn halt(error: StoreError) -> Halt {
+    match error {
+        StoreError::Fenced { .. } | StoreError::Held { .. } | StoreError::Unavailable(_) => {
+            Halt::Retry(error.to_string())
+        }
+        // A server's database can be mended while we run: a password, a right, a restore that is under way.
+        StoreError::Refused { .. }
+        | StoreError::TooManyRefused { .. }
+        | StoreError::Unusable(_) => Halt::Blocked(error.to_string()),
+        StoreError::OtherLog { .. } => Halt::Alarm(error.to_string()),
+    }
+}
+
+/// What the log's answer means.
+pub(crate) fn halt_log(error: QueueError) -> Halt {
+    match error {
+        QueueError::Closed | QueueError::Poisoned(_) | QueueError::Unreadable(_) => {
+            Halt::Retry(error.to_string())
+        }
+        error => Halt::Alarm(error.to_string()),
+    }
+}
+
+/// Between half the pause and the whole of it, so that nodes which failed together do not return together.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    let spread = clock::now().micros().rem_euclid(1000) as u32;
+    pause / 2 + pause / 2 * spread / 1000
+}
