@@ -19,6 +19,7 @@ use tracing::info;
 
 use crate::config::Config;
 use crate::exit::CommandError;
+use crate::log_lane::LogLane;
 use crate::refusals::{poison, refused_log, refused_pair};
 use crate::tables_config::ConfiguredTable;
 use crate::wiring;
@@ -67,7 +68,7 @@ impl BatchLane {
         let queue = spawn_blocking(move || wiring::open_batches_queue(&settings, applied))
             .await
             .context("opening the log of the batches panicked")?
-            .map_err(|error| refused_log(&config.data_dir, error))?;
+            .map_err(|error| refused_log(&config.data_dir, LogLane::Batches, error))?;
         let rules = tables.into_iter().map(rules).collect::<anyhow::Result<_>>()?;
         let keep = if config.store.dialect() == Dialect::Postgres { KEEP } else { Duration::ZERO };
         let options = LaneOptions {
@@ -84,7 +85,8 @@ impl BatchLane {
         };
         let store = Arc::clone(&stores.batches);
         let opened = Lane::open(Arc::clone(&queue), store, rules, options).await;
-        let (batches, lane) = opened.map_err(|error| refused_pair(&config.data_dir, error))?;
+        let (batches, lane) =
+            opened.map_err(|error| refused_pair(&config.data_dir, LogLane::Batches, error))?;
         Ok(Some(Self { queue, batches, lane }))
     }
 
@@ -109,7 +111,7 @@ impl RunningLane {
         tokio::select! {
             _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => poison(),
             ended = &mut self.task => match ended {
-                Ok(Err(error)) => refused_pair(data_dir, error),
+                Ok(Err(error)) => refused_pair(data_dir, LogLane::Batches, error),
                 ended => anyhow::anyhow!("the lane of batches ended by itself: {ended:?}").into(),
             },
         }

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use crate::cli_admin::AdminCommand;
 use crate::cli_import::ImportArgs;
 use crate::cli_query::QueryCommand;
+use crate::log_lane::LogLane;
 use crate::units;
 
 /// One binary that takes JSON events over HTTP, never loses one, keeps them in a database that people can
@@ -139,15 +140,15 @@ pub(crate) enum Command {
 pub(crate) enum LogCommand {
     /// Show segments, positions, and what a start would do
     #[command(after_help = "Changes nothing, works while a server runs, and on a damaged log.\n\n\
-        Examples:\n  eyas log inspect\n  eyas log inspect --data-dir /var/lib/eyas --json")]
-    Inspect(DirArgs),
+        Examples:\n  eyas log inspect\n  eyas log inspect --lane batches      also lists each batch that stands there\n  eyas log inspect --data-dir /var/lib/eyas --json")]
+    Inspect(LogArgs),
     /// Read and check every frame, and compare with the database
     #[command(
         after_help = "Changes nothing and works while a server runs. Each damaged place is named with file and offset.\n\n\
         Exit codes: 0 all good · 65 something is not; the message names the command that helps.\n\n\
         Example:\n  eyas log verify --data-dir /var/lib/eyas"
     )]
-    Verify(DirArgs),
+    Verify(LogArgs),
     /// Make a damaged log open again, without what is damaged
     #[command(
         after_help = "First restore log and database together from a backup, if there is one. Without one:\n  \
@@ -157,6 +158,8 @@ pub(crate) enum LogCommand {
         The old log stays beside the new one (log/events.repair-<time>), and so does the list of what was lost\n\
         (….jsonl). It needs as much free space as the log is large. The log gets a new id and its next seq jumps past\n\
         everything ever used: readers with older cursors are told of a gap.\n\n\
+        With --lane batches the new log is empty: a batch is nothing without all its rows. Those that the database does\n\
+        not have are listed, to be uploaded again.\n\n\
         Exit codes: 0 done, or nothing to repair · 65 nothing was changed · 75 stop the server first.\n\n\
         Example:\n  eyas log repair --data-dir /var/lib/eyas"
     )]
@@ -194,11 +197,22 @@ impl DirArgs {
     }
 }
 
+/// Where the log is, and which of the two.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogArgs {
+    #[command(flatten)]
+    pub(crate) dir: DirArgs,
+
+    /// The log of the events, or that of the batches for tables
+    #[arg(long, value_enum, default_value = "events", value_name = "LANE")]
+    pub(crate) lane: LogLane,
+}
+
 /// Where the log is, and whether to go ahead.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RenewArgs {
     #[command(flatten)]
-    pub(crate) dir: DirArgs,
+    pub(crate) at: LogArgs,
 
     /// Do it. Without this, it only says what would be lost
     #[arg(long)]

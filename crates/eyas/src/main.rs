@@ -45,6 +45,7 @@ mod exit;
 mod handover;
 mod listen;
 mod lock;
+mod log_lane;
 mod logging;
 mod notify;
 mod otlp;
@@ -91,7 +92,7 @@ use crate::commands::import::command as import;
 use crate::commands::load::command as load;
 use crate::commands::log::renew::Task;
 use crate::commands::log::{inspect, renew, verify};
-use crate::commands::{queries, restart, send, serve, settings, tail};
+use crate::commands::{published, queries, restart, send, serve, settings, tail};
 use crate::config::{Config, Survey};
 use crate::exit::CommandError;
 
@@ -170,6 +171,12 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
             let config = configured(cli, &flags.or(&cli.serve.overrides))?;
             queries::run(&config, cli.json).await
         }
+        Some(Command::Query(QueryCommand::List { url })) => {
+            published::list(&server(cli, url.as_deref())?, cli.json).await
+        }
+        Some(Command::Query(QueryCommand::Run(args))) => {
+            published::run(args, &server(cli, args.url.as_deref())?, cli.json).await
+        }
         Some(Command::Admin(command)) => administer(cli, command).await,
     }
 }
@@ -194,14 +201,16 @@ async fn administer(cli: &Cli, command: &AdminCommand) -> Result<(), CommandErro
 async fn log(cli: &Cli, command: &LogCommand) -> Result<(), CommandError> {
     let config = |dir: &DirArgs| configured(cli, &dir.overrides().or(&cli.serve.overrides));
     match command {
-        LogCommand::Inspect(dir) => inspect::run(config(dir)?, cli.json).await,
-        LogCommand::Verify(dir) => verify::run(config(dir)?, cli.json).await,
+        LogCommand::Inspect(at) => inspect::run(config(&at.dir)?, at.lane, cli.json).await,
+        LogCommand::Verify(at) => verify::run(config(&at.dir)?, at.lane, cli.json).await,
         LogCommand::Repair(args) => {
-            renew::run(Task::Repair, config(&args.dir)?, args.accept_loss, cli.json).await
+            let config = config(&args.at.dir)?;
+            renew::run(Task::Repair, config, args.at.lane, args.accept_loss, cli.json).await
         }
         LogCommand::Adopt(args) => {
             let (task, args) = (Task::Adopt { renumbers: args.renumber }, &args.renew);
-            renew::run(task, config(&args.dir)?, args.accept_loss, cli.json).await
+            let config = config(&args.at.dir)?;
+            renew::run(task, config, args.at.lane, args.accept_loss, cli.json).await
         }
     }
 }

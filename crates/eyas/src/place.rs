@@ -44,8 +44,8 @@ pub(crate) fn named(instance: &str, host: &str, boot: &str, data_dir: &Path) -> 
     let folder = fs::metadata(data_dir)?;
     let place = format!("{boot} {} {}", folder.dev(), folder.ino());
     let hash = Sha256::digest(place.as_bytes());
-    let hash: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{instance}@{host}/{hash}"))
+    let hash = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+    Ok(format!("{instance}@{host}/{hash:08x}"))
 }
 
 /// Where the system does not say which boot this is, no restart can be told from a copy.

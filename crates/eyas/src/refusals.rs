@@ -9,6 +9,7 @@ use queue::QueueError;
 use store::StoreError;
 
 use crate::exit::CommandError;
+use crate::log_lane::LogLane;
 
 /// Whoever reaches a public address needs a token, and there is none.
 pub(crate) fn no_token(data_dir: &Path, address: SocketAddr) -> CommandError {
@@ -34,11 +35,11 @@ pub(crate) fn refused_store(error: StoreError) -> CommandError {
 }
 
 /// Why the log was not opened, and the command that helps.
-pub(crate) fn refused_log(data_dir: &Path, error: QueueError) -> CommandError {
+pub(crate) fn refused_log(data_dir: &Path, lane: LogLane, error: QueueError) -> CommandError {
     match error {
-        QueueError::Corrupt(text) => CommandError::Damaged(advice(data_dir, &text, "repair")),
+        QueueError::Corrupt(text) => CommandError::Damaged(advice(data_dir, lane, &text, "repair")),
         QueueError::Behind(text) => {
-            let advice = advice(data_dir, &text, "adopt");
+            let advice = advice(data_dir, lane, &text, "adopt");
             CommandError::Damaged(format!(
                 "{advice}.\n  Where a copy of this data directory has run on that database, say `adopt --renumber`: nothing of \
                 this log is left out then"
@@ -49,13 +50,13 @@ pub(crate) fn refused_log(data_dir: &Path, error: QueueError) -> CommandError {
 }
 
 /// Why log and database do not work together, and the command that helps.
-pub(crate) fn refused_pair(data_dir: &Path, error: StartError) -> CommandError {
+pub(crate) fn refused_pair(data_dir: &Path, lane: LogLane, error: StartError) -> CommandError {
     match error {
-        StartError::Mismatch(text) => CommandError::Damaged(advice(data_dir, &text, "adopt")),
+        StartError::Mismatch(text) => CommandError::Damaged(advice(data_dir, lane, &text, "adopt")),
         StartError::Store(error @ StoreError::OtherLog { .. }) => {
-            CommandError::Damaged(advice(data_dir, &error.to_string(), "adopt"))
+            CommandError::Damaged(advice(data_dir, lane, &error.to_string(), "adopt"))
         }
-        StartError::Forked(text) => forked(data_dir, &text),
+        StartError::Forked(text) => forked(data_dir, lane, &text),
         StartError::Store(StoreError::Held { holder, until }) => held(&holder, until),
         error => CommandError::Failed(error.into()),
     }
@@ -72,17 +73,27 @@ pub(crate) fn held(holder: &str, until: Timestamp) -> CommandError {
 }
 
 /// A copy of the log has fed the database.
-fn forked(data_dir: &Path, text: &str) -> CommandError {
+fn forked(data_dir: &Path, lane: LogLane, text: &str) -> CommandError {
+    let flag = lane.flag();
     let data_dir = data_dir.display();
+    let what = match lane {
+        LogLane::Events => {
+            "brings all that this log holds into the database, under new numbers;\n  what the database has already is \
+            known by its id and stays there once"
+        }
+        LogLane::Batches => {
+            "lists the batches that have to be uploaded again, and begins a new log"
+        }
+    };
     CommandError::Damaged(format!(
-        "{text}\n  nothing was changed. `eyas log adopt --renumber --data-dir {data_dir}` brings all that this log holds into \
-        the database, under new numbers;\n  what the database has already is known by its id and stays there once. Without \
-        --accept-loss it only says what it would do"
+        "{text}\n  nothing was changed. `eyas log adopt{flag} --renumber --data-dir {data_dir}` {what}. \
+        Without --accept-loss it only says what it would do"
     ))
 }
 
 /// A refusal, and what a person can do about it.
-fn advice(data_dir: &Path, text: &str, command: &str) -> String {
+fn advice(data_dir: &Path, lane: LogLane, text: &str, command: &str) -> String {
+    let flag = lane.flag();
     let data_dir = data_dir.display();
     let what = match command {
         "repair" => "lists what would be lost, and changes nothing until you accept it",
@@ -92,7 +103,7 @@ fn advice(data_dir: &Path, text: &str, command: &str) -> String {
     };
     format!(
         "{text}\n  nothing was changed. Restore log and database together from a backup; or, without one,\n  \
-        `eyas log {command} --data-dir {data_dir}` {what}"
+        `eyas log {command}{flag} --data-dir {data_dir}` {what}"
     )
 }
 

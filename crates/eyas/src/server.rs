@@ -29,6 +29,7 @@ use crate::admin_socket::Name;
 use crate::batch_lane::{BatchLane, RunningLane};
 use crate::config::Config;
 use crate::exit::CommandError;
+use crate::log_lane::LogLane;
 use crate::otlp::Exporter;
 use crate::refusals::{no_token, not_sealed, poison, refused_log, refused_pair, refused_store};
 use crate::signals::Wanted;
@@ -105,7 +106,7 @@ impl Server {
             tokio::task::spawn_blocking(move || wiring::open_events_queue(&settings, applied))
                 .await
                 .context("opening the log panicked")?
-                .map_err(|error| refused_log(&config.data_dir, error))?;
+                .map_err(|error| refused_log(&config.data_dir, LogLane::Events, error))?;
         let (traces, exporter) = match &config.otlp {
             Some(options) => Some(Exporter::start(options, &instance)).unzip(),
             None => (None, None),
@@ -120,19 +121,10 @@ impl Server {
             &INTAKE,
         );
         let intake = intake.with_schemas(open_schemas(&config, &stores).await?);
-        let options = ConsumerOptions {
-            holder: holder.clone(),
-            is_shared: config.store.dialect() == Dialect::Postgres,
-            rows_max: 20_000,
-            bytes_max: wiring::transaction_bytes_max(&config, 8 << 20),
-            yield_max: Duration::from_secs(1),
-            lease: Duration::from_secs(30),
-            retry_max: Duration::from_secs(5),
-            refused_retry: config.waits.refused_retry,
-            keep: config.keep,
-        };
+        let options = consumer_options(&config, &holder);
         let consumer = Consumer::start(&intake, options).await;
-        let consumer = consumer.map_err(|error| refused_pair(&config.data_dir, error))?;
+        let consumer =
+            consumer.map_err(|error| refused_pair(&config.data_dir, LogLane::Events, error))?;
         let (store, rules) = (Arc::clone(&stores.retention), config.retention.clone());
         let retention = Retention::open(store, Arc::clone(&meters), rules).await;
         let retention = retention.map_err(anyhow::Error::from)?;
@@ -305,7 +297,7 @@ impl Parts {
     async fn broken(&mut self, data_dir: &Path) -> CommandError {
         let error = tokio::select! {
             ended = &mut self.consumer => match ended {
-                Ok(Err(error)) => return refused_pair(data_dir, error),
+                Ok(Err(error)) => return refused_pair(data_dir, LogLane::Events, error),
                 ended => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
             },
             ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
@@ -328,6 +320,21 @@ impl Parts {
         if !self.tail.is_finished() {
             let _ = time::timeout(STOP_APPLY_MAX, self.tail).await;
         }
+    }
+}
+
+/// How the log of the events is applied, by `holder`.
+fn consumer_options(config: &Config, holder: &str) -> ConsumerOptions {
+    ConsumerOptions {
+        holder: holder.to_owned(),
+        is_shared: config.store.dialect() == Dialect::Postgres,
+        rows_max: 20_000,
+        bytes_max: wiring::transaction_bytes_max(config, 8 << 20),
+        yield_max: Duration::from_secs(1),
+        lease: Duration::from_secs(30),
+        retry_max: Duration::from_secs(5),
+        refused_retry: config.waits.refused_retry,
+        keep: config.keep,
     }
 }
 

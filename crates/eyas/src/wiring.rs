@@ -15,6 +15,7 @@ use store::{
 };
 
 use crate::config::Config;
+use crate::log_lane::LogLane;
 use crate::notify;
 use crate::store_config::StoreConfig;
 
@@ -136,11 +137,20 @@ pub(crate) fn open_batches_queue(
     Ok(Arc::new(EmbeddedQueue::open(EmbeddedOptions { dir, applied, reserve_bytes_max })?))
 }
 
-/// How far the configured database came and which log feeds it, without opening it for writing. `None`: there is no
-/// database.
-pub(crate) async fn peek_lease(config: &Config) -> Result<Option<Lease>, StoreError> {
-    match &config.store {
-        StoreConfig::Sqlite(file) => SqliteStore::peek(&config.data_dir, file),
-        StoreConfig::Postgres(options) => PostgresStore::peek(options.clone()).await,
+/// How far the configured database came with a lane and which log feeds it, without opening it for writing. `None`: there
+/// is no database.
+pub(crate) async fn peek_lease(
+    config: &Config,
+    lane: LogLane,
+) -> Result<Option<Lease>, StoreError> {
+    match (&config.store, lane) {
+        (StoreConfig::Sqlite(file), LogLane::Events) => SqliteStore::peek(&config.data_dir, file),
+        (StoreConfig::Sqlite(_), LogLane::Batches) => SqliteStore::peek_lane(&config.data_dir),
+        (StoreConfig::Postgres(options), LogLane::Events) => {
+            PostgresStore::peek(options.clone()).await
+        }
+        (StoreConfig::Postgres(options), LogLane::Batches) => {
+            PostgresStore::peek_lane(options.clone()).await
+        }
     }
 }

@@ -69,7 +69,7 @@ const BUSY_PER_TICK: u64 = 100;
 /// After a transaction that stopped short the next one has at least so many rows, though not more than twice as many as came through.
 const RUN_MIN: usize = 128;
 /// Longest wait for the end of the lease at the end of the server.
-const RELEASE_MAX: Duration = Duration::from_millis(500);
+const RELEASE_MAX: Duration = Duration::from_secs(5);
 
 /// Why there is no consumer.
 #[derive(Debug, Error)]

@@ -36,6 +36,7 @@ pub use batches::face::{Batches, Begin};
 pub use batches::lane::Lane;
 pub use batches::parse::rows::ROW_BYTES_MAX;
 pub use batches::rules::{RowFormat, TableRules};
+pub use batches::told::BatchRecord;
 pub use batches::upload::Upload;
 pub use batches::view::{
     ApplyingNow, BatchView, FIRST_ERRORS_MAX, Finished, LaneCounts, LaneStanding, UploadWish,

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod backoff;
+pub(crate) mod csv_text;
 pub(crate) mod delivery;
 pub(crate) mod doctor;
 pub(crate) mod import;
@@ -10,6 +11,7 @@ pub(crate) mod live_message;
 pub(crate) mod load;
 pub(crate) mod log;
 pub(crate) mod progress;
+pub(crate) mod published;
 pub(crate) mod queries;
 pub(crate) mod query;
 pub(crate) mod receipt;

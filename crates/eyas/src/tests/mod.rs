@@ -3,6 +3,7 @@
 mod admin;
 mod client;
 mod config;
+mod csv_text;
 mod delivery;
 mod descriptors;
 mod doctor;

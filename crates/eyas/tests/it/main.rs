@@ -46,6 +46,7 @@ mod live_many;
 mod live_pause;
 mod load;
 mod log_commands;
+mod log_lanes;
 mod logs;
 mod make_token;
 mod malformed;

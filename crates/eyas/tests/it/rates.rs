@@ -177,3 +177,48 @@ async fn every_query_is_checked_against_the_database() {
     is_healthy(&app).await;
     app.terminate().await;
 }
+
+#[tokio::test]
+async fn a_query_is_listed_and_run_by_its_name_from_the_command_line() {
+    let app = filled().await;
+    let eyas = async |arguments: &[&str]| {
+        run_eyas(&[&["query"], arguments, &["--url", &app.url]].concat()).await
+    };
+    let listed = eyas(&["list"]).await;
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(
+        listed.stdout.contains("/rates") && listed.stdout.contains("date_from=date"),
+        "{listed:?}"
+    );
+    let good: Vec<&str> = GOOD.split_once('?').unwrap().1.split('&').collect();
+    let params: Vec<&str> = good.iter().flat_map(|pair| ["--param", pair]).collect();
+    let run = async |format: &str, accept: &str| {
+        let said = eyas(&[&["run", "rates", "--format", format], &params[..]].concat()).await;
+        assert_eq!(said.code, 0, "{said:?}");
+        let answer = app.http.get_as(GOOD, accept).await;
+        (said.stdout, answer.text().to_owned())
+    };
+    for (format, accept) in [("csv", "text/csv"), ("ndjson", "application/x-ndjson")] {
+        let (said, answer) = run(format, accept).await;
+        assert_eq!(said, answer);
+    }
+    let (said, answer) = run("json", "application/json").await;
+    assert_eq!(said.trim_end(), answer);
+    let (said, answer) = run("table", "text/csv").await;
+    let heading = answer.lines().next().unwrap().replace(',', " ");
+    assert_eq!(
+        said.lines().next().unwrap().split_whitespace().collect::<Vec<_>>().join(" "),
+        heading
+    );
+    assert!(said.ends_with("(2 rows)\n"), "{said}");
+
+    let wrong = eyas(&["run", "rates", "--param", "date_from=never"]).await;
+    assert_eq!(wrong.code, 3, "{wrong:?}");
+    assert!(wrong.stderr.contains("rates takes date_from=date"), "{wrong:?}");
+    let nobody = eyas(&["run", "nobody"]).await;
+    assert!(
+        nobody.code == 3 && nobody.stderr.contains("there are endless, fails, rates"),
+        "{nobody:?}"
+    );
+    assert_eq!(eyas(&["run", "rates", "--param", "x"]).await.code, 2);
+}

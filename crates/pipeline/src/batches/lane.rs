@@ -36,7 +36,7 @@ use crate::halt::{Halt, RETRY_FIRST, halt, halt_log, jittered};
 use crate::meters::ConsumerState;
 
 /// Longest wait for the end of the lease at the end of the server.
-const RELEASE_MAX: Duration = Duration::from_millis(500);
+const RELEASE_MAX: Duration = Duration::from_secs(5);
 /// Most batches that are over and kept in the log: each is looked at whenever it is trimmed.
 const KEPT_MAX: usize = 100_000;
 

@@ -42,5 +42,6 @@ pub(crate) mod records;
 pub(crate) mod recovery;
 pub(crate) mod registry;
 pub(crate) mod rules;
+pub(crate) mod told;
 pub(crate) mod upload;
 pub(crate) mod view;

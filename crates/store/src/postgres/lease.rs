@@ -24,6 +24,13 @@ pub(crate) struct LeaseRow {
 }
 
 impl LeaseRow {
+    /// Whether its table is there.
+    pub(crate) async fn exists(&self, client: &Client) -> Result<bool, StoreError> {
+        let sql = format!("SELECT to_regclass('{}') IS NOT NULL", self.table);
+        let row = client.query_typed_one(&sql, &[]).await.map_err(failure)?;
+        row.try_get(0).map_err(failure)
+    }
+
     /// Reads the row.
     pub(crate) async fn read(&self, client: &Client) -> Result<Lease, StoreError> {
         self.select(client, "").await

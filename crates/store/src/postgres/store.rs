@@ -11,7 +11,7 @@ use crate::events::Lease;
 use crate::postgres::address::Address;
 use crate::postgres::failure::failure;
 use crate::postgres::gate::Gate;
-use crate::postgres::lease::EVENTS_LEASE;
+use crate::postgres::lease::{BATCHES_LEASE, EVENTS_LEASE, LeaseRow};
 use crate::postgres::migrations;
 use crate::postgres::pool::Pool;
 use crate::postgres::sql::PostgresSql;
@@ -95,16 +95,26 @@ impl PostgresStore {
     /// # Errors
     /// As those of [`Self::open`].
     pub async fn peek(options: PostgresOptions) -> Result<Option<Lease>, StoreError> {
+        Self::peek_row(options, &EVENTS_LEASE).await
+    }
+
+    /// The same for the lane of the batches.
+    ///
+    /// # Errors
+    /// As those of [`Self::open`].
+    pub async fn peek_lane(options: PostgresOptions) -> Result<Option<Lease>, StoreError> {
+        Self::peek_row(options, &BATCHES_LEASE).await
+    }
+
+    async fn peek_row(
+        options: PostgresOptions,
+        lease: &LeaseRow,
+    ) -> Result<Option<Lease>, StoreError> {
         let store = Self::reaching(&options)?;
         check_server(&store.pool).await?;
         let client = store.pool.get().await?;
-        let is_there = "SELECT to_regclass('eyas.lease') IS NOT NULL";
-        let row = client.query_typed_one(is_there, &[]).await.map_err(failure)?;
-        let found = if row.try_get::<_, bool>(0).map_err(failure)? {
-            Some(EVENTS_LEASE.read(&client).await?)
-        } else {
-            None
-        };
+        let found =
+            if lease.exists(&client).await? { Some(lease.read(&client).await?) } else { None };
         store.close_pools();
         Ok(found)
     }

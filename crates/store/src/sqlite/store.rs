@@ -11,7 +11,7 @@ use crate::database::{DatabaseProbe, DatabaseState, now};
 use crate::error::StoreError;
 use crate::events::Lease;
 use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlReader, SqlRows};
-use crate::sqlite::lease::EVENTS_LEASE;
+use crate::sqlite::lease::{BATCHES_LEASE, EVENTS_LEASE};
 use crate::sqlite::migrations::Schema;
 use crate::sqlite::readers::Readers;
 use crate::sqlite::sql::SqliteSql;
@@ -110,6 +110,15 @@ impl SqliteStore {
             return Ok(None);
         }
         EVENTS_LEASE.read(&connection::open_reader(&path)?).map(Some)
+    }
+
+    /// The same for the lane of the batches, in its own file.
+    pub fn peek_lane(dir: &Path) -> Result<Option<Lease>, StoreError> {
+        let path = dir.join(TABLES_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        BATCHES_LEASE.read(&connection::open_reader(&path)?).map(Some)
     }
 }
 

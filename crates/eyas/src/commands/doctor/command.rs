@@ -14,6 +14,7 @@ use crate::commands::doctor::{admin, database, folder, fsync, log, machine, serv
 use crate::config::{Config, Survey};
 use crate::exit::CommandError;
 use crate::lock;
+use crate::log_lane::LogLane;
 
 /// Examines the configured data directory and the server on it, or the one at `url`, asked with `token`. Fails when
 /// something does.
@@ -75,6 +76,7 @@ async fn examine(
 ) -> Result<(), CommandError> {
     let holder = lock::holder(&config.data_dir).unwrap_or_default();
     let is_own = url.is_none() && holder.is_some();
+    let is_free = holder.is_none();
     // The process on the data directory knows best where it listens.
     let url = match (url, &holder) {
         (Some(url), _) => url.trim_end_matches('/').to_owned(),
@@ -101,7 +103,7 @@ async fn examine(
             (Some(served), _) => server::log(served),
             // It is written this moment.
             (None, Some(_)) => Finding::ok("log", "not looked at: a server has it"),
-            (None, None) => log::check(config.clone()).await,
+            (None, None) => log::check(config.clone(), LogLane::Events).await,
         },
         database::check(&config.store).await,
         machine::files(),
@@ -110,5 +112,8 @@ async fn examine(
         server::port(config, served.as_ref(), holder.map(|note| note.pid)),
         admin,
     ]);
+    if is_free && LogLane::Batches.dir(&config.data_dir).is_dir() {
+        findings.push(log::check(config.clone(), LogLane::Batches).await);
+    }
     Ok(())
 }

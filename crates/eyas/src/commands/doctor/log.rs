@@ -6,20 +6,23 @@ use crate::commands::doctor::finding::Finding;
 use crate::commands::log::place::Place;
 use crate::commands::log::verdict::Verdict;
 use crate::config::Config;
+use crate::log_lane::LogLane;
 use crate::units;
-use crate::wiring;
 
 /// A longer log is not read whole by the way.
 const LOG_BYTES_MAX: u64 = 2 << 30;
 
 /// Reads the log, unless it is very long, and asks the database how far it came. Changes nothing.
-pub(crate) async fn check(config: Config) -> Finding {
-    let check = "log";
+pub(crate) async fn check(config: Config, lane: LogLane) -> Finding {
+    let check = match lane {
+        LogLane::Events => "log",
+        LogLane::Batches => "log of batches",
+    };
     if !config.data_dir.exists() {
         return Finding::ok(check, "no log and no database yet: a start makes both");
     }
-    let size_bytes = size_bytes(&wiring::events_log_dir(&config.data_dir));
-    let examined = Place::look(config).await.and_then(|place| {
+    let size_bytes = size_bytes(&lane.dir(&config.data_dir));
+    let examined = Place::look(config, lane).await.and_then(|place| {
         if size_bytes > LOG_BYTES_MAX {
             return Ok((None, place.has_database));
         }
@@ -40,9 +43,10 @@ pub(crate) async fn check(config: Config) -> Finding {
         Err(error) => {
             Finding::fail(check, error.text(), "restore log and database together from a backup")
         }
-        Ok((None, _)) => {
-            Finding::ok(check, format!("{size}, too long to be read here: `eyas log verify` does"))
-        }
+        Ok((None, _)) => Finding::ok(
+            check,
+            format!("{size}, too long to be read here: `eyas log verify{}` does", lane.flag()),
+        ),
         Ok((Some(verdict @ Verdict::Opens { .. }), has_database))
             if has_database || size_bytes == 0 =>
         {
@@ -60,7 +64,8 @@ pub(crate) async fn check(config: Config) -> Finding {
             )
         }
         Ok((Some(verdict), _)) => {
-            let command = verdict.command().unwrap_or("eyas log verify");
+            let command = verdict.command(lane);
+            let command = command.unwrap_or_else(|| format!("eyas log verify{}", lane.flag()));
             let fix = format!(
                 "restore log and database together from a backup; or, without one, `{command}`"
             );

@@ -7,21 +7,28 @@ use anyhow::Context as _;
 use queue::{Found, SegmentFacts, Survey};
 use serde_json::{Value, json};
 
+use crate::commands::log::batches::Batches;
 use crate::commands::log::place::{Place, log_id};
 use crate::commands::log::verdict::Verdict;
 use crate::config::Config;
 use crate::exit::CommandError;
+use crate::log_lane::LogLane;
+use crate::printable::printable;
 
 /// Looks at the log of the configured data directory. Changes nothing.
-pub(crate) async fn run(config: Config, json: bool) -> Result<(), CommandError> {
-    let place = Place::look(config).await?;
+pub(crate) async fn run(config: Config, lane: LogLane, json: bool) -> Result<(), CommandError> {
+    let place = Place::look(config, lane).await?;
     let mut segments = Vec::new();
     let mut n_to_apply = 0;
+    let mut batches = Batches::default();
     let applied = place.lease.applied.get();
     let survey = place.survey(&mut |found| {
         match found {
             Found::Segment(facts) => segments.push(facts.clone()),
-            Found::Records { first, count, .. } => {
+            Found::Records { first, count, payload } => {
+                if lane == LogLane::Batches {
+                    batches.take(first, payload);
+                }
                 let n_applied = (applied + 1).saturating_sub(first).min(u64::from(count));
                 n_to_apply += u64::from(count) - n_applied;
             }
@@ -32,9 +39,15 @@ pub(crate) async fn run(config: Config, json: bool) -> Result<(), CommandError> 
     let n_torn_bytes = segments.iter().map(|facts| facts.n_torn_bytes).sum();
     let verdict = Verdict::of(&survey, &place.lease_by_now().await?, n_torn_bytes, place.is_served);
     let text = if json {
-        format!("{}\n", as_json(&place, &survey, &segments, &verdict, n_to_apply))
+        let mut answer = as_json(&place, &survey, &segments, &verdict, n_to_apply);
+        if lane == LogLane::Batches {
+            answer["batches"] = json!(batches.told(place.lease.applied));
+        }
+        format!("{answer}\n")
     } else {
-        as_text(&place, &survey, &segments, &verdict, n_to_apply)
+        let batches = batches.told(place.lease.applied);
+        let lines = batches.iter().map(|batch| format!("{}\n", printable(&batch.line())));
+        as_text(&place, &survey, &segments, &verdict, n_to_apply) + &lines.collect::<String>()
     };
     std::io::stdout().write_all(text.as_bytes()).context("cannot write to stdout")?;
     Ok(())
@@ -74,7 +87,7 @@ fn as_json(
         "start": {
             "opens": matches!(verdict, Verdict::Opens { .. }),
             "sentence": verdict.sentence(),
-            "command": verdict.command(),
+            "command": verdict.command(place.lane),
         },
     })
 }
@@ -144,7 +157,7 @@ fn as_text(
         let _ = writeln!(text, "cut at an earlier start: {} ({size_bytes} bytes)", file.display());
     }
     let _ = writeln!(text, "\na start {}", verdict.sentence());
-    if let Some(command) = verdict.command() {
+    if let Some(command) = verdict.command(place.lane) {
         let _ =
             writeln!(text, "what helps: {command} --data-dir {}", place.config.data_dir.display());
     }

@@ -7,6 +7,8 @@ use model::{Event, Seq};
 use queue::Damage;
 use serde::Serialize;
 
+use crate::commands::log::batches::ToldBatch;
+
 /// A record, or a run of records, that is given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
@@ -21,6 +23,8 @@ pub(crate) enum Lost {
         file: String,
         offset: u64,
     },
+    /// A batch that the database does not have, or may not have.
+    Batch(ToldBatch),
     /// Numbers of which nothing can be read any more: at most so many records.
     Range {
         first_seq: u64,
@@ -40,6 +44,7 @@ impl Lost {
             Self::Record { seq, id, stream, received_at, size_bytes, .. } => {
                 format!("seq {seq}  {stream}  {id}  received {received_at}  {size_bytes} bytes")
             }
+            Self::Batch(batch) => batch.line(),
             Self::Range { first_seq, last_seq: Some(last), .. } if last == first_seq => {
                 format!("seq {first_seq}  unreadable")
             }

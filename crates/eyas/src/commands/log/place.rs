@@ -11,6 +11,7 @@ use store::Lease;
 use crate::config::Config;
 use crate::exit::CommandError;
 use crate::lock::{self, Lock};
+use crate::log_lane::LogLane;
 use crate::refusals::refused_store;
 use crate::wiring;
 
@@ -18,6 +19,8 @@ use crate::wiring;
 pub(crate) struct Place {
     /// The settings, with an absolute `data_dir`.
     pub(crate) config: Config,
+    /// Which of the two logs.
+    pub(crate) lane: LogLane,
     /// The log's folder; it may be missing.
     pub(crate) log_dir: PathBuf,
     /// What the database says: which log feeds it, and how far it came. Without a database, as a new one would.
@@ -31,21 +34,21 @@ pub(crate) struct Place {
 
 impl Place {
     /// To look only: a server may run.
-    pub(crate) async fn look(config: Config) -> Result<Self, CommandError> {
-        let mut place = Self::open(config).await?;
+    pub(crate) async fn look(config: Config, lane: LogLane) -> Result<Self, CommandError> {
+        let mut place = Self::open(config, lane).await?;
         place.is_served = lock::holder(&place.config.data_dir)?.is_some();
         Ok(place)
     }
 
     /// To change something: refuses while a server runs, and keeps one from starting.
-    pub(crate) async fn take(config: Config) -> Result<Self, CommandError> {
-        let place = Self::open(config).await?;
+    pub(crate) async fn take(config: Config, lane: LogLane) -> Result<Self, CommandError> {
+        let place = Self::open(config, lane).await?;
         let lock = Lock::take(&place.config.data_dir).await?;
         // Read again: the server that has just ended may have gone on.
-        Ok(Self { _lock: Some(lock), ..Self::open(place.config).await? })
+        Ok(Self { _lock: Some(lock), ..Self::open(place.config, lane).await? })
     }
 
-    async fn open(config: Config) -> Result<Self, CommandError> {
+    async fn open(config: Config, lane: LogLane) -> Result<Self, CommandError> {
         let data_dir = config.data_dir.canonicalize().map_err(|error| {
             CommandError::Failed(anyhow::anyhow!(
                 "there is no data directory {}: {error}; name it with --data-dir, or the configuration with --config",
@@ -53,11 +56,12 @@ impl Place {
             ))
         })?;
         let config = Config { data_dir, ..config };
-        let lease = wiring::peek_lease(&config).await.map_err(refused_store)?;
+        let lease = wiring::peek_lease(&config, lane).await.map_err(refused_store)?;
         let has_database = lease.is_some();
         let unborn = Lease { log: None, applied: model::Seq::ZERO, holder: None, until: None };
         Ok(Self {
-            log_dir: wiring::events_log_dir(&config.data_dir),
+            lane,
+            log_dir: lane.dir(&config.data_dir),
             config,
             lease: lease.unwrap_or(unborn),
             has_database,
@@ -78,7 +82,7 @@ impl Place {
     /// What the database says by now. A running server applies and trims during a walk: whether the log begins too late
     /// is a matter of a lease that was read after it was listed, whether it ends too early of one read before.
     pub(crate) async fn lease_by_now(&self) -> Result<Lease, CommandError> {
-        let lease = wiring::peek_lease(&self.config).await.map_err(refused_store)?;
+        let lease = wiring::peek_lease(&self.config, self.lane).await.map_err(refused_store)?;
         Ok(lease.unwrap_or_else(|| self.lease.clone()))
     }
 

@@ -19,11 +19,13 @@ use model::{LogId, Seq};
 use queue::{Found, Plan, Survey};
 use serde_json::{Value, json};
 
+use crate::commands::log::batches::Batches;
 use crate::commands::log::loss::{Lost, lost};
 use crate::commands::log::place::{Place, log_id, refused};
 use crate::commands::log::verdict::Verdict;
 use crate::config::Config;
 use crate::exit::CommandError;
+use crate::log_lane::LogLane;
 use crate::printable::printable;
 use crate::refusals::refused_store;
 use crate::wiring;
@@ -55,6 +57,8 @@ struct Finding {
     verdict: Verdict,
     plan: Plan,
     lost: Vec<Lost>,
+    /// This log fed this database.
+    is_same_log: bool,
     /// The log has the name that the database is bound to.
     is_named: bool,
 }
@@ -63,12 +67,14 @@ struct Finding {
 pub(crate) async fn run(
     task: Task,
     config: Config,
+    lane: LogLane,
     is_accepted: bool,
     json: bool,
 ) -> Result<(), CommandError> {
-    let place = Place::take(config).await?;
+    let place = Place::take(config, lane).await?;
     let finding = find(task, &place)?;
     let data_dir = place.config.data_dir.display();
+    let flag = lane.flag();
     match (&finding.verdict, task) {
         (Verdict::Opens { .. }, _) => {
             let sentence = finding.verdict.sentence();
@@ -78,7 +84,7 @@ pub(crate) async fn run(
                 &format!("nothing to {}: a start {sentence}", task.name()),
             );
         }
-        (Verdict::Damaged(_), Task::Repair) if finding.plan.is_same_log => {}
+        (Verdict::Damaged(_), Task::Repair) if finding.is_same_log => {}
         // Writing the log anew leaves out what is damaged, so an adoption mends that as well.
         (Verdict::Apart(_) | Verdict::Damaged(_), Task::Adopt { .. }) => {}
         (Verdict::Refused(why), _) => {
@@ -86,7 +92,7 @@ pub(crate) async fn run(
         }
         (_, Task::Repair) => {
             return Err(CommandError::Damaged(format!(
-                "a start {}; not a matter of repair: `eyas log adopt --data-dir {data_dir}` binds log and database",
+                "a start {}; not a matter of repair: `eyas log adopt{flag} --data-dir {data_dir}` binds log and database",
                 finding.verdict.sentence()
             )));
         }
@@ -94,8 +100,9 @@ pub(crate) async fn run(
     if !is_accepted {
         list(&place, &finding, json)?;
         let (name, sentence) = (task.name(), finding.verdict.sentence());
+        let renumber = if task == (Task::Adopt { renumbers: true }) { " --renumber" } else { "" };
         return Err(CommandError::Damaged(format!(
-            "a start {sentence}\n  nothing was changed; `eyas log {name} --accept-loss --data-dir {data_dir}` does it"
+            "a start {sentence}\n  nothing was changed; `eyas log {name}{flag}{renumber} --accept-loss --data-dir {data_dir}` does it"
         )));
     }
     let done = carry_out(task, &place, &finding).await?;
@@ -119,10 +126,14 @@ pub(crate) async fn run(
 fn find(task: Task, place: &Place) -> Result<Finding, CommandError> {
     let mut damages = Vec::new();
     let mut n_torn_bytes = 0;
+    let mut batches = Batches::default();
     let survey = place.survey(&mut |found| {
         match found {
             Found::Damage(damage) => damages.push(damage),
             Found::Segment(facts) => n_torn_bytes += facts.n_torn_bytes,
+            Found::Records { first, payload, .. } if place.lane == LogLane::Batches => {
+                batches.take(first, payload);
+            }
             Found::Records { .. } => {}
         }
         Ok(())
@@ -141,6 +152,8 @@ fn find(task: Task, place: &Place) -> Result<Finding, CommandError> {
     }
     // Another log's numbers say nothing about what this database has.
     let known = if is_same_log { applied } else { Seq::ZERO };
+    all_lost
+        .extend(batches.told(known).into_iter().filter(|batch| !batch.applied).map(Lost::Batch));
     all_lost.extend(damages.iter().flat_map(|damage| lost(damage, known)));
     let verdict = match Verdict::of(&survey, &place.lease, n_torn_bytes, false) {
         Verdict::Opens { .. } if renumbers => Verdict::Apart(
@@ -149,8 +162,10 @@ fn find(task: Task, place: &Place) -> Result<Finding, CommandError> {
         ),
         verdict => verdict,
     };
-    let plan = Plan { applied: applied.get(), is_same_log };
-    Ok(Finding { survey, verdict, plan, lost: all_lost, is_named })
+    // A batch is nothing without all its rows, and its records name each other by their numbers: none is carried over.
+    let is_carried = is_same_log && place.lane == LogLane::Events;
+    let plan = Plan { applied: applied.get(), is_same_log: is_carried };
+    Ok(Finding { survey, verdict, plan, lost: all_lost, is_same_log, is_named })
 }
 
 fn list(place: &Place, finding: &Finding, json: bool) -> Result<(), CommandError> {
@@ -167,6 +182,10 @@ fn list(place: &Place, finding: &Finding, json: bool) -> Result<(), CommandError
         write(printable(&lost.line()))?;
     }
     let Plan { applied, is_same_log } = finding.plan;
+    if place.lane == LogLane::Batches {
+        let words = "the log of the batches begins anew and empty: upload again what is listed and `GET /batches/ID` does not know";
+        return write(words.to_owned()).map_err(Into::into);
+    }
     if finding.lost.is_empty() {
         write("no record would be lost that can be named".to_owned())?;
     }
@@ -185,8 +204,13 @@ fn list(place: &Place, finding: &Finding, json: bool) -> Result<(), CommandError
 }
 
 async fn carry_out(task: Task, place: &Place, finding: &Finding) -> Result<Value, CommandError> {
-    let (beside, report) = names(task, &place.log_dir);
-    let (log_dir, into, plan) = (place.log_dir.clone(), beside.clone(), finding.plan);
+    let (beside, report) = names(task, place);
+    let (into, plan) = (beside.clone(), finding.plan);
+    let log_dir = match place.lane {
+        LogLane::Events => place.log_dir.clone(),
+        // Of nothing comes an empty log.
+        LogLane::Batches => place.log_dir.with_file_name("none"),
+    };
     let rebuilt = tokio::task::spawn_blocking(move || queue::rebuild(&log_dir, &into, plan));
     let rebuilt = match rebuilt.await.context("writing the log anew panicked")? {
         Ok((rebuilt, _)) => rebuilt,
@@ -216,16 +240,21 @@ async fn carry_out(task: Task, place: &Place, finding: &Finding) -> Result<Value
         .with_context(|| format!("cannot write {}; nothing was changed", report.display()))?;
     queue::exchange(&place.log_dir, &beside).map_err(refused)?;
     let stores = wiring::open_stores(&place.config).await.map_err(refused_store)?;
-    stores.events.bind(new_log).await.map_err(anyhow::Error::from)?;
+    match place.lane {
+        LogLane::Events => stores.events.bind(new_log).await,
+        LogLane::Batches => stores.batches.bind_lane(new_log).await,
+    }
+    .map_err(anyhow::Error::from)?;
     stores.events.close().await.map_err(anyhow::Error::from)?;
     Ok(summary)
 }
 
 /// The folder beside the log that the two change places with, and the report.
-fn names(task: Task, log_dir: &Path) -> (PathBuf, PathBuf) {
+fn names(task: Task, place: &Place) -> (PathBuf, PathBuf) {
+    let log_dir = &place.log_dir;
     let now = pipeline::now().to_string();
     let digits: String = now.chars().filter(char::is_ascii_digit).collect();
-    let name = format!("events.{}-{}", task.name(), &digits[..digits.len().min(20)]);
+    let name = format!("{}.{}-{}", place.lane.name(), task.name(), &digits[..digits.len().min(20)]);
     (log_dir.with_file_name(&name), log_dir.with_file_name(format!("{name}.jsonl")))
 }
 

@@ -5,6 +5,7 @@ use queue::{OpenError, Survey};
 use store::Lease;
 
 use crate::commands::log::place::log_id;
+use crate::log_lane::LogLane;
 
 /// See the module's page.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,10 +55,10 @@ impl Verdict {
     }
 
     /// The command that helps.
-    pub(crate) fn command(&self) -> Option<&'static str> {
+    pub(crate) fn command(&self, lane: LogLane) -> Option<String> {
         match self {
-            Self::Damaged(_) => Some("eyas log repair"),
-            Self::Apart(_) => Some("eyas log adopt"),
+            Self::Damaged(_) => Some(format!("eyas log repair{}", lane.flag())),
+            Self::Apart(_) => Some(format!("eyas log adopt{}", lane.flag())),
             Self::Opens { .. } | Self::Refused(_) => None,
         }
     }

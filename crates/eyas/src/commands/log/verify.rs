@@ -10,13 +10,14 @@ use crate::commands::log::place::Place;
 use crate::commands::log::verdict::Verdict;
 use crate::config::Config;
 use crate::exit::CommandError;
+use crate::log_lane::LogLane;
 
 /// From so many segments on, progress is shown.
 const SEGMENTS_QUIET_MAX: usize = 8;
 
 /// Checks the log of the configured data directory. Changes nothing.
-pub(crate) async fn run(config: Config, json: bool) -> Result<(), CommandError> {
-    let place = Place::look(config).await?;
+pub(crate) async fn run(config: Config, lane: LogLane, json: bool) -> Result<(), CommandError> {
+    let place = Place::look(config, lane).await?;
     let n_segments = place.n_segments();
     let mut problems: Vec<Value> = Vec::new();
     let (mut n_walked, mut n_frames, mut n_bytes, mut n_torn_bytes) = (0, 0, 0, 0);
@@ -60,7 +61,7 @@ pub(crate) async fn run(config: Config, json: bool) -> Result<(), CommandError> 
             "bytes": n_bytes,
             "torn_bytes": n_torn_bytes,
             "problems": problems,
-            "start": { "sentence": verdict.sentence(), "command": verdict.command() },
+            "start": { "sentence": verdict.sentence(), "command": verdict.command(lane) },
         });
         format!("{answer}\n")
     } else if is_good {
@@ -72,7 +73,7 @@ pub(crate) async fn run(config: Config, json: bool) -> Result<(), CommandError> 
     if is_good {
         return Ok(());
     }
-    let helps = verdict.command().map_or_else(
+    let helps = verdict.command(lane).map_or_else(
         || "stop the server, if one runs, and verify again".to_owned(),
         |command| format!("what helps: {command} --data-dir {}", place.config.data_dir.display()),
     );

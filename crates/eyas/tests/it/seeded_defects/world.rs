@@ -236,11 +236,8 @@ impl World {
         let subscription = live.subscribe(since, Filter::default());
         let never = CancellationToken::new();
         let services = vec![
-            tokio::spawn({
-                let never = never.clone();
-                async move { drop(consumer.run(never).await) }
-            }),
-            tokio::spawn(async move { drop(tail.run(never).await) }),
+            tokio::spawn(drop_end(consumer.run(never.clone()))),
+            tokio::spawn(drop_end(tail.run(never))),
             tokio::spawn(listen(subscription, Arc::clone(&self.heard))),
         ];
         Ok(Life { queue, store, meters, intake, services })
@@ -462,4 +459,9 @@ fn outcome(placed: Placed) -> Outcome {
         }
         Placed::Conflict { .. } => Outcome::Rejected,
     }
+}
+
+/// Runs it to its end, whatever that is.
+async fn drop_end<T>(running: impl Future<Output = T>) {
+    drop(running.await);
 }
