@@ -132,7 +132,7 @@ impl RunningLane {
 
 /// Whether batches were accepted here before.
 fn has_log(data_dir: &Path) -> bool {
-    wiring::batches_log_dir(data_dir).is_dir()
+    LogLane::Batches.dir(data_dir).is_dir()
 }
 
 fn rules((configured, table): (ConfiguredTable, Table)) -> anyhow::Result<TableRules> {

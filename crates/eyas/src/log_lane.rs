@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use crate::wiring;
-
 /// Which of the two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogLane {
@@ -35,9 +33,6 @@ impl LogLane {
 
     /// Its folder.
     pub(crate) fn dir(self, data_dir: &Path) -> PathBuf {
-        match self {
-            Self::Events => wiring::events_log_dir(data_dir),
-            Self::Batches => wiring::batches_log_dir(data_dir),
-        }
+        data_dir.join("log").join(self.name())
     }
 }

@@ -3,7 +3,7 @@
 //! Order matters: the database is asked how far it came before the log is opened, because a log that would
 //! have to cut its tail must know whether the cut loses anything that the database has.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -87,16 +87,6 @@ async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
     }
 }
 
-/// Where the log of the events lane stands.
-pub(crate) fn events_log_dir(data_dir: &Path) -> PathBuf {
-    data_dir.join("log").join("events")
-}
-
-/// Where the log of the batches lane stands.
-pub(crate) fn batches_log_dir(data_dir: &Path) -> PathBuf {
-    data_dir.join("log").join("batches")
-}
-
 /// What is kept free on the disk of the data directory; without a reserve, as if it were as large as it can be.
 fn reserve_bytes(config: &Config) -> u64 {
     match config.disk_reserve_bytes {
@@ -113,8 +103,8 @@ pub(crate) fn transaction_bytes_max(config: &Config, wanted: usize) -> usize {
 
 /// On a disk that is full to the last byte: gives up the ballast, so that database and log can be opened.
 pub(crate) fn make_room(data_dir: &Path) {
-    EmbeddedQueue::make_room(events_log_dir(data_dir));
-    EmbeddedQueue::make_room(batches_log_dir(data_dir));
+    EmbeddedQueue::make_room(LogLane::Events.dir(data_dir));
+    EmbeddedQueue::make_room(LogLane::Batches.dir(data_dir));
 }
 
 /// Opens the log of the events lane. `applied` is how far the database came.
@@ -122,7 +112,7 @@ pub(crate) fn open_events_queue(
     config: &Config,
     applied: Seq,
 ) -> Result<Arc<dyn Queue>, QueueError> {
-    let dir = events_log_dir(&config.data_dir);
+    let dir = LogLane::Events.dir(&config.data_dir);
     let reserve_bytes_max = config.disk_reserve_bytes;
     Ok(Arc::new(EmbeddedQueue::open(EmbeddedOptions { dir, applied, reserve_bytes_max })?))
 }
@@ -132,7 +122,7 @@ pub(crate) fn open_batches_queue(
     config: &Config,
     applied: Seq,
 ) -> Result<Arc<dyn Queue>, QueueError> {
-    let dir = batches_log_dir(&config.data_dir);
+    let dir = LogLane::Batches.dir(&config.data_dir);
     let reserve_bytes_max = config.disk_reserve_bytes;
     Ok(Arc::new(EmbeddedQueue::open(EmbeddedOptions { dir, applied, reserve_bytes_max })?))
 }

@@ -20,14 +20,13 @@ use std::time::Duration;
 use model::{Event, Seq, Timestamp};
 use queue::{Queue, QueueError, QueueReader, Record};
 use store::{Apply, Claim, EventStore, IdKey, Lease, StoreError, Stored};
-use thiserror::Error;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::fork;
-use crate::halt::{Halt, RETRY_FIRST, halt, halt_log, jittered};
+use crate::halt::{Halt, RETRY_FIRST, StartError, halt, halt_log, jittered};
 use crate::intake::Intake;
 use crate::keep::{Keep, Keeper};
 use crate::meters::{ConsumerState, Meters};
@@ -70,23 +69,6 @@ const BUSY_PER_TICK: u64 = 100;
 const RUN_MIN: usize = 128;
 /// Longest wait for the end of the lease at the end of the server.
 const RELEASE_MAX: Duration = Duration::from_secs(5);
-
-/// Why there is no consumer.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The database does not answer, is held by another process, or belongs to another log.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The database and the log do not fit together, and what that means.
-    #[error("{0}")]
-    Mismatch(String),
-    /// A copy of the log has fed the database.
-    #[error("{0}")]
-    Forked(String),
-    /// The log cannot be read.
-    #[error("the log cannot be read: {0}")]
-    Log(String),
-}
 
 /// Why the lease was not taken.
 enum Elect {

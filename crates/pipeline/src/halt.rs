@@ -1,15 +1,32 @@
-//! Why a consumer leaves its loop, and how soon it tries again. The same for events and for batches.
+//! Why a consumer does not start, or leaves its loop, and how soon it tries again. The same for events and for batches.
 
 use std::time::Duration;
 
 use queue::QueueError;
 use store::StoreError;
+use thiserror::Error;
 
 use crate::clock;
-use crate::consumer::StartError;
 
 /// First pause after a failure; doubles up to `retry_max`.
 pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(100);
+
+/// Why there is no consumer.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The database does not answer, is held by another process, or belongs to another log.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database and the log do not fit together, and what that means.
+    #[error("{0}")]
+    Mismatch(String),
+    /// A copy of the log has fed the database.
+    #[error("{0}")]
+    Forked(String),
+    /// The log cannot be read.
+    #[error("the log cannot be read: {0}")]
+    Log(String),
+}
 
 /// Why the loop was left.
 pub(crate) enum Halt {

@@ -42,7 +42,8 @@ pub use batches::view::{
     ApplyingNow, BatchView, FIRST_ERRORS_MAX, Finished, LaneCounts, LaneStanding, UploadWish,
 };
 pub use clock::now;
-pub use consumer::{Consumer, ConsumerOptions, StartError};
+pub use consumer::{Consumer, ConsumerOptions};
+pub use halt::StartError;
 pub use intake::{Intake, IntakeOptions, LogFacts};
 pub use jobs::desk::{JobWish, Jobs};
 pub use jobs::redrive::{ATTEMPTS_MAX, REPLAY, Redrive, ReplayPlan, plan_replay};

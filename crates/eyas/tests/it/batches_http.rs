@@ -312,8 +312,8 @@ async fn a_token_sends_to_its_tables_and_sees_what_is_its_own() {
 async fn a_batch_is_one_request_to_the_rate_however_many_rows_it_has() {
     let limits = ("EYAS_LIMITS_ADDRESS_RATE", "EYAS_LIMITS_ADDRESS_BURST");
     let app = launch().env(limits.0, "1").env(limits.1, "2").start().await;
-    let rows: String =
-        (0..1_000).map(|n| format!("{{\"slug\":\"s{n}\",\"name\":\"S\"}}\n")).collect();
+    let row = |n| format!("{{\"slug\":\"s{n}\",\"name\":\"S\"}}");
+    let rows = (0..1_000).map(row).collect::<Vec<_>>().join("\n");
     let batch = check(&regions(&app, &[NDJSON], &rows).await, 202, "");
     // As events they would keep everybody at this address out for a quarter of an hour.
     let path = format!("/batches/{}", batch["id"].as_str().unwrap());

@@ -30,9 +30,8 @@ use crate::batches::recovery::{self, Found};
 use crate::batches::registry::{Entry, State};
 use crate::batches::rules::TableRules;
 use crate::clock;
-use crate::consumer::StartError;
 use crate::fork;
-use crate::halt::{Halt, RETRY_FIRST, halt, halt_log, jittered};
+use crate::halt::{Halt, RETRY_FIRST, StartError, halt, halt_log, jittered};
 use crate::meters::ConsumerState;
 
 /// Longest wait for the end of the lease at the end of the server.

@@ -8,7 +8,8 @@ use store::{Claim, EventStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::consumer::{Consumer, ConsumerOptions, StartError};
+use crate::consumer::{Consumer, ConsumerOptions};
+use crate::halt::StartError;
 use crate::meters::ConsumerState;
 use crate::outcome::OnConflict;
 use crate::tests::intake::{Path, consumer_options};

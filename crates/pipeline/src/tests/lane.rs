@@ -21,7 +21,7 @@ use crate::batches::rules::{RowFormat, TableRules};
 use crate::batches::upload::Upload;
 use crate::batches::view::{BatchView, Finished, UploadWish};
 use crate::clock;
-use crate::consumer::StartError;
+use crate::halt::StartError;
 
 const TABLES: &str = "
     CREATE TABLE ports (code VARCHAR(5) PRIMARY KEY, name TEXT NOT NULL);

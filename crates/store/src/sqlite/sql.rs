@@ -174,12 +174,12 @@ fn read(
 ) -> Result<bool, SqlError> {
     let text = ask.statement.text();
     let (mut kept, mut once);
-    let statement = if ask.plan != SqlPlan::Once {
-        kept = conn.prepare_cached(text).map_err(refused)?;
-        &mut *kept
-    } else {
+    let statement = if ask.plan == SqlPlan::Once {
         once = conn.prepare(text).map_err(refused)?;
         &mut once
+    } else {
+        kept = conn.prepare_cached(text).map_err(refused)?;
+        &mut *kept
     };
     if !statement.readonly() {
         return Err(SqlError::Refused("only reading is allowed".to_owned()));

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::error::StoreError;
 use crate::sql::SqlError;
 use crate::sqlite::connection::opening;
-use crate::sqlite::sql_functions;
+use crate::sqlite::sql_functions::{self, VALUE_BYTES_MAX};
 use crate::statement::{STATEMENT_BYTES_MAX, STATEMENT_PARAMS_MAX};
 
 /// Statements at a time. Each takes a blocking thread.
@@ -34,8 +34,6 @@ const STATEMENTS_KEPT: usize = 64;
 const STEPS: i32 = 100;
 /// Calls of functions that are written in one statement.
 const CALLS_MAX: u32 = 200;
-/// Longest text, blob or row: an event's data and a row of a table have at most 1 MiB, which fits also in hexadecimal digits.
-pub(crate) const VALUE_BYTES_MAX: usize = (2 << 20) + (64 << 10);
 /// SQLite's memory in this process, all connections together. A statement that wants more ends; so does what the server itself
 /// does then, which it tries again. Far above what the caches of all connections come to.
 const HEAP_BYTES_MAX: usize = 512 << 20;

@@ -11,7 +11,8 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, Result};
 
-use crate::sqlite::sql_connections::VALUE_BYTES_MAX;
+/// Longest text, blob or row: an event's data and a row of a table have at most 1 MiB, which fits also in hexadecimal digits.
+pub(crate) const VALUE_BYTES_MAX: usize = (2 << 20) + (64 << 10);
 
 /// Puts them in the place of SQLite's own on this connection.
 pub(crate) fn install(conn: &Connection) -> Result<()> {

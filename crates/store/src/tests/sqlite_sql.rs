@@ -111,8 +111,9 @@ async fn no_single_call_outlasts_the_time_limit() {
 #[tokio::test]
 async fn a_row_as_wide_as_memory_is_refused() {
     let (store, _dir) = fresh();
-    let wide: String = (0..700).map(|n| format!(", hex(zeroblob(1000000 - {n}))")).collect();
-    let found = cells(store.read_sql(ask(SQLITE, &format!("SELECT 1{wide}"))).await).await;
+    let wide: Vec<String> = (0..700).map(|n| format!("hex(zeroblob(1000000 - {n}))")).collect();
+    let wide = format!("SELECT {}", wide.join(", "));
+    let found = cells(store.read_sql(ask(SQLITE, &wide)).await).await;
     assert!(matches!(found, Err(SqlError::Failed(_) | SqlError::Refused(_))), "{found:?}");
     let found = cells(store.read_sql(ask(SQLITE, "SELECT 1 AS one")).await).await;
     assert_eq!(found, Ok(vec!["=1".to_owned()]));
