@@ -293,10 +293,10 @@ async fn the_service_manager_is_told() {
         String::from_utf8(bytes[..n_bytes].to_vec()).unwrap()
     };
     let app = launch.env("NOTIFY_SOCKET", path.to_str().unwrap()).start().await;
-    assert_eq!(said(), "READY=1");
+    assert_eq!(said(), "READY=1\nSTATUS=serving");
     restart(&app, false).await;
     assert!(said().starts_with("RELOADING=1\nMONOTONIC_USEC="));
-    assert_eq!(said(), "READY=1");
+    assert_eq!(said(), "READY=1\nSTATUS=serving");
     app.terminate().await;
     assert_eq!(said(), "STOPPING=1");
 }
