@@ -66,24 +66,16 @@ pub(crate) async fn answer(
     let statement = Arc::clone(&query.options.statement);
     let mut ask =
         SqlAsk { statement, values, limits: query.options.limits, plan: query.options.plan };
-    let mut response = if output == Output::Lines {
-        let permit = stream_permit(edge, ask.limits.time_max).await?;
+    let mut permit = None;
+    if output == Output::Lines {
+        permit = Some(stream_permit(edge, ask.limits.time_max).await?);
         ask.limits = SqlLimits { rows_max: u64::MAX, bytes_max: u64::MAX, ..ask.limits };
-        let rows = edge
-            .stores
-            .sql
-            .read_sql(ask)
-            .await
-            .map_err(|error| refusal(query, principal, error))?;
-        lines(edge, query, principal, rows, permit).await?
-    } else {
-        let rows = edge
-            .stores
-            .sql
-            .read_sql(ask)
-            .await
-            .map_err(|error| refusal(query, principal, error))?;
-        whole(edge, query, principal, output, rows, asked.headers).await?
+    }
+    let rows = edge.stores.sql.read_sql(ask).await;
+    let rows = rows.map_err(|error| refusal(query, principal, error))?;
+    let mut response = match permit {
+        Some(permit) => lines(edge, query, principal, rows, permit).await?,
+        None => whole(edge, query, principal, output, rows, asked.headers).await?,
     };
     query.count(begun.elapsed());
     let headers = response.headers_mut();
