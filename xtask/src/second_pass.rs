@@ -25,6 +25,7 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("slow_clients::", "the edge cuts connections; the database is idle"),
     ("small_disk::", "a disk on which the log stands beside the files of SQLite"),
     ("tcp::", "sockets of the edge"),
+    ("two_places::", "is about PostgreSQL, and ran there in the first pass"),
     (
         "status::a_disk_that_stops_answering_is_named_and_nothing_is_acknowledged_meanwhile",
         "the log's disk is also that of the files of SQLite",
