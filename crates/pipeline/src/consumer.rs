@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::fork;
-use crate::halt::{Halt, RETRY_FIRST, StartError, halt, halt_log, jittered};
+use crate::halt::{Halt, RELEASE_MAX, RETRY_FIRST, StartError, halt, halt_log, jittered};
 use crate::intake::Intake;
 use crate::keep::{Keep, Keeper};
 use crate::meters::{ConsumerState, Meters};
@@ -67,8 +67,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const BUSY_PER_TICK: u64 = 100;
 /// After a transaction that stopped short the next one has at least so many rows, though not more than twice as many as came through.
 const RUN_MIN: usize = 128;
-/// Longest wait for the end of the lease at the end of the server.
-const RELEASE_MAX: Duration = Duration::from_secs(5);
 
 /// Why the lease was not taken.
 enum Elect {

@@ -31,11 +31,9 @@ use crate::batches::registry::{Entry, State};
 use crate::batches::rules::TableRules;
 use crate::clock;
 use crate::fork;
-use crate::halt::{Halt, RETRY_FIRST, StartError, halt, halt_log, jittered};
+use crate::halt::{Halt, RELEASE_MAX, RETRY_FIRST, StartError, halt, halt_log, jittered};
 use crate::meters::ConsumerState;
 
-/// Longest wait for the end of the lease at the end of the server.
-const RELEASE_MAX: Duration = Duration::from_secs(5);
 /// Most batches that are over and kept in the log: each is looked at whenever it is trimmed.
 const KEPT_MAX: usize = 100_000;
 
