@@ -123,6 +123,7 @@ export class Feed {
       // A page holds only what is in the database, so all up to here is.
       model.appliedSeq = Math.max(model.appliedSeq, position(model.cursor ?? '').seq);
       model.beginCounting();
+      this.changed();
       this.#follow();
     } catch (error) {
       if (signal.aborted) return;

@@ -279,6 +279,19 @@ test('data is shown as written', async () => {
   await watched.assertClean();
 });
 
+test('the newest stored events are drawn with their numbers before the socket has said a word', async () => {
+  await server.sendMany(3);
+  await waitFor('they are stored', 5000, async () => (await (await fetch(`${server.origin}/events?limit=10`)).json()).events.length === 3);
+  const { page } = watched;
+  // The page's own clock would draw within a second, too.
+  await page.addInitScript(() => void (/** @type {any} */ (window).setInterval = () => 0));
+  await page.routeWebSocket(/\/live/, () => {});
+  await page.goto(`${server.origin}/ui/`);
+  await says(page, 'matched', '3');
+  assert.equal(await rows(page).count(), 3);
+  await watched.assertClean();
+});
+
 test('time mode and theme can be chosen and are remembered', async () => {
   await server.send({ category: 'a', name: 'b' });
   const page = await openLive();
