@@ -56,7 +56,7 @@ impl Lane {
         let mut lane = Self { desk: Arc::clone(&desk), until: None };
         let start_error = |halt| match halt {
             Elect::Store(error) => StartError::Store(error),
-            Elect::Mismatch(text) => StartError::Mismatch(text),
+            Elect::Mismatch(text) | Elect::Ahead(text) => StartError::Mismatch(text),
         };
         let lease = lane.elect().await.map_err(start_error)?;
         let found = recovery::scan(&*desk.queue, lease.applied).await.map_err(StartError::Log)?;
@@ -159,6 +159,7 @@ impl Lane {
             Elect::Store(error @ StoreError::Held { .. }) => Halt::Overtaken(error.into()),
             Elect::Store(error) => halt(error),
             Elect::Mismatch(text) => Halt::Alarm(text),
+            Elect::Ahead(text) => Halt::Overtaken(StartError::Forked(text)),
         })?;
         self.go_on_from(lease.applied).await?;
         if !was_blocked || self.desk.registry.with(|state| state.decisions.is_empty()) {
@@ -408,9 +409,9 @@ impl Lane {
             return Err(Elect::Store(StoreError::OtherLog { bound, log }));
         }
         lease.held_by_other(&self.desk.options.holder, clock::now()).map_err(Elect::Store)?;
-        self.check(&lease).map_err(Elect::Mismatch)?;
+        self.check(&lease)?;
         let lease = self.claim().await.map_err(Elect::Store)?;
-        self.check(&lease).map_err(Elect::Mismatch)?;
+        self.check(&lease)?;
         Ok(lease)
     }
 
@@ -437,19 +438,19 @@ impl Lane {
     }
 
     /// Whether this log can have fed the database, and can go on feeding it.
-    fn check(&self, lease: &Lease) -> Result<(), String> {
+    fn check(&self, lease: &Lease) -> Result<(), Elect> {
         let bounds = self.desk.queue.bounds();
         if lease.applied > bounds.last.max(bounds.first.prev()) {
-            return Err(format!(
+            return Err(Elect::Ahead(format!(
                 "the database has applied {} of the batches' log, but that ends at {}: it was restored to an earlier state, or replaced",
                 lease.applied, bounds.last
-            ));
+            )));
         }
         if bounds.first > lease.applied.next() {
-            return Err(format!(
+            return Err(Elect::Mismatch(format!(
                 "the database has applied {} of the batches' log, but that begins at {}: what lies between is missing; was the database restored to an earlier state?",
                 lease.applied, bounds.first
-            ));
+            )));
         }
         Ok(())
     }
@@ -459,6 +460,8 @@ impl Lane {
 enum Elect {
     Store(StoreError),
     Mismatch(String),
+    /// The database has more than this log ever held.
+    Ahead(String),
 }
 
 /// Has the registry know what was found in the log. What it knows already is newer.
