@@ -8,11 +8,11 @@ use store::{Claim, EventStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::consumer::{Consumer, ConsumerOptions};
+use crate::consumer::Consumer;
 use crate::halt::StartError;
 use crate::meters::ConsumerState;
 use crate::outcome::OnConflict;
-use crate::tests::intake::{Path, consumer_options};
+use crate::tests::intake::{Path, consumer_options, shared_options};
 
 fn seq(value: u64) -> Seq {
     Seq::new(value).unwrap()
@@ -122,7 +122,8 @@ async fn a_renewed_lease_does_not_take_over_what_the_database_says_meanwhile() {
     let path = Path::new(1 << 20);
     path.send(&[None; 3], "1", OnConflict::RefuseAll).await.unwrap();
     // Every event renews: half of no time at all is always gone.
-    let options = ConsumerOptions { lease: Duration::ZERO, ..consumer_options() };
+    let mut options = consumer_options();
+    options.tenancy.lease = Duration::ZERO;
     let consumer = Consumer::start(&path.intake, options).await.unwrap();
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(consumer.run(shutdown.clone()));
@@ -217,8 +218,7 @@ async fn a_log_that_parted_from_the_one_that_fed_the_database_is_refused() {
 #[tokio::test]
 async fn a_consumer_whose_database_another_feeds_ends_at_once() {
     let path = Path::new(1 << 20);
-    let options = ConsumerOptions { is_shared: true, ..consumer_options() };
-    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    let consumer = Consumer::start(&path.intake, shared_options()).await.unwrap();
     let running = tokio::spawn(consumer.run(CancellationToken::new()));
     let mut applied = path.meters.applied_changes();
     path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
@@ -238,8 +238,8 @@ async fn a_consumer_whose_database_another_feeds_ends_at_once() {
 #[tokio::test]
 async fn the_lease_of_a_shared_database_is_renewed_while_nothing_comes() {
     let path = Path::new(1 << 20);
-    let lease = Duration::from_millis(200);
-    let options = ConsumerOptions { is_shared: true, lease, ..consumer_options() };
+    let mut options = shared_options();
+    options.tenancy.lease = Duration::from_millis(200);
     let consumer = Consumer::start(&path.intake, options).await.unwrap();
     let first = path.store.lease().await.unwrap().until;
     let shutdown = CancellationToken::new();
@@ -257,8 +257,7 @@ async fn the_lease_of_a_shared_database_is_renewed_while_nothing_comes() {
 #[tokio::test]
 async fn the_lease_is_given_back_at_the_end() {
     let path = Path::new(1 << 20);
-    let options = ConsumerOptions { is_shared: true, ..consumer_options() };
-    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    let consumer = Consumer::start(&path.intake, shared_options()).await.unwrap();
     assert!(path.store.lease().await.unwrap().until.unwrap() > clock::now());
     let shutdown = CancellationToken::new();
     shutdown.cancel();
