@@ -103,10 +103,7 @@ impl Consumer {
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StartError> {
         loop {
             let applied_before = self.meters.applied();
-            let Err(halt) = self.follow(&shutdown).await else {
-                self.holding.give_back().await;
-                return Ok(());
-            };
+            let Err(halt) = self.follow(&shutdown).await else { break };
             if self.meters.applied() > applied_before {
                 self.holding.moved();
             }
@@ -117,9 +114,11 @@ impl Consumer {
             };
             self.holding.outlast(halt, &shutdown, tell).await?;
             if shutdown.is_cancelled() {
-                return Ok(());
+                break;
             }
         }
+        self.holding.give_back().await;
+        Ok(())
     }
 
     async fn follow(&mut self, shutdown: &CancellationToken) -> Result<(), Halt> {

@@ -264,10 +264,33 @@ impl Holding {
             Halt::Overtaken(error) => return Err(error),
         };
         tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = sleep(pause) => {}
+            () = shutdown.cancelled() => Ok(()),
+            () = sleep(pause) => Ok(()),
+            held = self.keep() => Err(held.into()),
         }
-        Ok(())
+    }
+
+    /// While it has stopped: keeps the lease, so that nobody takes a server that lives for one that is gone. Ends where
+    /// somebody has taken it all the same.
+    async fn keep(&mut self) -> StoreError {
+        loop {
+            self.until_look().await;
+            if !self.tenancy.is_shared {
+                continue;
+            }
+            // A database that does not answer, or is not ours any more, changes nothing here.
+            let Ok(lease) = self.row.read().await else { continue };
+            if lease.log != Some(self.queue.log()) {
+                continue;
+            }
+            if let Err(held) = lease.held_by_other(&self.tenancy.holder, clock::now()) {
+                return held;
+            }
+            // What another one has fed meanwhile is the question of the next try.
+            if lease.holder.as_ref() == Some(&self.tenancy.holder) {
+                let _ = self.renew(lease.applied).await;
+            }
+        }
     }
 
     /// Whoever goes on with this data directory elsewhere need not wait. If it fails, they wait for the time of the lease.

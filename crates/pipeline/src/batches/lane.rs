@@ -73,19 +73,18 @@ impl Lane {
     ) -> Result<(), StartError> {
         loop {
             let applied_before = self.applied();
-            let Err(halt) = self.follow(&shutdown, &stop).await else {
-                self.holding.give_back().await;
-                return Ok(());
-            };
+            let Err(halt) = self.follow(&shutdown, &stop).await else { break };
             if self.applied() > applied_before {
                 self.holding.moved();
             }
             let desk = Arc::clone(&self.desk);
             self.holding.outlast(halt, &shutdown, |state| desk.tell(state)).await?;
             if shutdown.is_cancelled() {
-                return Ok(());
+                break;
             }
         }
+        self.holding.give_back().await;
+        Ok(())
     }
 
     /// Takes the lease, if the database has what this log has decided last of all that it has applied.

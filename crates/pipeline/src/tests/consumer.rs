@@ -5,6 +5,8 @@ use std::time::Duration;
 use model::{LogId, Seq};
 use queue::{MemoryQueue, Queue};
 use store::{Claim, EventStore};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -263,4 +265,60 @@ async fn the_lease_is_given_back_at_the_end() {
     shutdown.cancel();
     consumer.run(shutdown).await.unwrap();
     assert!(path.store.lease().await.unwrap().until.unwrap() <= clock::now());
+}
+
+/// A consumer of a shared database that refuses everything, for good as far as it can tell; and how its run ends.
+async fn blocked(path: &Path) -> (CancellationToken, JoinHandle<Result<(), StartError>>) {
+    let database = rusqlite::Connection::open(path.dir.path().join("eyas.db")).unwrap();
+    let sql = "CREATE TRIGGER refuse BEFORE INSERT ON events BEGIN SELECT raise(ABORT, 'no'); END";
+    database.execute_batch(sql).unwrap();
+    let mut options = shared_options();
+    options.tenancy.refused_retry = Duration::from_hours(1);
+    options.tenancy.lease = Duration::from_millis(400);
+    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    path.send(&[None; 100], "1", OnConflict::RefuseAll).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    until("the consumer has stopped", async || {
+        matches!(path.meters.consumer(), ConsumerState::Stopped { .. })
+    })
+    .await;
+    (shutdown, running)
+}
+
+/// Looks until it is so.
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is_so().await {
+        assert!(Instant::now() < end, "never: {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_that_has_stopped_keeps_its_lease_and_gives_it_back_at_the_end() {
+    let path = Path::new(1 << 20);
+    let (shutdown, running) = blocked(&path).await;
+    for _ in 0..2 {
+        let before = path.store.lease().await.unwrap().until;
+        until("the lease is renewed", async || path.store.lease().await.unwrap().until > before)
+            .await;
+    }
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    assert!(path.store.lease().await.unwrap().until.unwrap() <= clock::now());
+}
+
+#[tokio::test]
+async fn a_consumer_that_has_stopped_notices_that_another_feeds_its_database() {
+    let path = Path::new(1 << 20);
+    let (_shutdown, running) = blocked(&path).await;
+    let us =
+        |hours: i64| model::Timestamp::from_micros(clock::now().micros() + hours * 3_600_000_000);
+    let (log, until) = (path.queue.log(), us(2));
+    let claim = Claim { holder: "other".to_owned(), log, now: us(1), until };
+    path.store.claim(claim).await.unwrap();
+    let ended = timeout(Duration::from_secs(20), running).await.expect("it accepts nothing more");
+    let error = ended.unwrap().unwrap_err();
+    assert!(error.to_string().contains("held by other until"), "{error}");
 }
