@@ -23,11 +23,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::batches::desk::{Desk, LaneOptions};
+use crate::batches::entrance::leaves_key;
 use crate::batches::error::BatchError;
 use crate::batches::face::Batches;
 use crate::batches::feed::Parts;
-use crate::batches::recovery::{self, Found};
+use crate::batches::recovery::{self, take_over};
 use crate::batches::registry::{Entry, State};
+use crate::batches::revalidation::was_refused;
 use crate::batches::rules::TableRules;
 use crate::clock;
 use crate::fork;
@@ -36,6 +38,9 @@ use crate::meters::ConsumerState;
 
 /// Most batches that are over and kept in the log: each is looked at whenever it is trimmed.
 const KEPT_MAX: usize = 100_000;
+
+/// With less room than this on the disk, nothing is worth keeping of batches that are over.
+const ROOM_BYTES_MIN: u64 = 256 << 20;
 
 /// See the module's page.
 pub struct Lane {
@@ -59,7 +64,9 @@ impl Lane {
             Elect::Mismatch(text) => StartError::Mismatch(text),
         };
         let lease = lane.elect().await.map_err(start_error)?;
-        let found = recovery::scan(&*desk.queue, lease.applied).await.map_err(StartError::Log)?;
+        let refused = desk.refused().await.map_err(StartError::Store)?;
+        let found = recovery::scan(&*desk.queue, lease.applied, refused).await;
+        let found = found.map_err(StartError::Log)?;
         let newest = found.newest_over.clone();
         lane.refuse_fork(newest, lease.applied).await.map_err(|halt| match halt {
             Halt::Overtaken(error) => error,
@@ -137,11 +144,15 @@ impl Lane {
         !self.desk.options.keep.is_zero()
     }
 
-    /// Whether the database has what this log has decided last, of all that it has applied.
-    async fn refuse_fork(&self, newest: Option<(Seq, String)>, applied: Seq) -> Result<(), Halt> {
-        let Some((seq, id)) = newest else { return Ok(()) };
+    /// What this log has decided last, of all that the database has applied. That the database lacks it cannot be.
+    async fn refuse_fork(
+        &self,
+        newest: Option<(Seq, String)>,
+        applied: Seq,
+    ) -> Result<Option<Batch>, Halt> {
+        let Some((seq, id)) = newest else { return Ok(None) };
         match self.desk.store.batch(&id).await.map_err(halt)? {
-            Some(_) => Ok(()),
+            Some(batch) => Ok(Some(batch)),
             None => {
                 Err(Halt::Overtaken(StartError::Forked(fork::words("batches' ", seq, applied))))
             }
@@ -217,8 +228,10 @@ impl Lane {
             }
         };
         let (n_rows, apply_us) = (entry.batch.n_rows, begun.elapsed().as_micros() as u64);
+        let is_refused = state == BatchState::Rejected && entry.batch.state == BatchState::Applying;
+        let refused = is_refused.then_some(entry.batch.id.as_str());
         self.desk.registry.change(|registry| {
-            registry.forget_through(seq, clock::now());
+            registry.forget_through(seq, refused, clock::now());
             let counts = &mut registry.counts;
             counts.apply_us += apply_us;
             match state {
@@ -275,7 +288,8 @@ impl Lane {
         let Some(key) = &batch.key else { return Ok(None) };
         let found = self.desk.store.batch_with_key(batch.application.as_deref(), &batch.table, key);
         let Some(first) = found.await.map_err(halt)? else { return Ok(None) };
-        if first.id == batch.id || first.state == BatchState::Cancelled {
+        let is_over = first.state == BatchState::Cancelled;
+        if first.id == batch.id || is_over || leaves_key(&first, &batch.revalidates) {
             return Ok(None);
         }
         let is_same = first.hash == batch.hash;
@@ -310,15 +324,19 @@ impl Lane {
         let remembered = self.desk.registry.with(|state| state.applied);
         if applied < remembered {
             warn!(%applied, %remembered, "the database has lost batches; they are applied again");
-            let found = recovery::scan(&*self.desk.queue, applied).await.map_err(Halt::Alarm)?;
+            let refused = self.desk.refused().await.map_err(halt)?;
+            let found = recovery::scan(&*self.desk.queue, applied, refused).await;
+            let found = found.map_err(Halt::Alarm)?;
             self.desk.registry.change(|state| take_over(state, found, applied));
         } else {
             let decided = |state: &mut State| {
                 let newest = state.decisions.range(..=applied).next_back();
                 newest.map(|(seq, id)| (*seq, id.clone()))
             };
-            self.refuse_fork(self.desk.registry.with(decided), applied).await?;
-            self.desk.registry.change(|state| state.forget_through(applied, clock::now()));
+            let over = self.refuse_fork(self.desk.registry.with(decided), applied).await?;
+            let refused = over.filter(was_refused).map(|batch| batch.id);
+            let (refused, now) = (refused.as_deref(), clock::now());
+            self.desk.registry.change(|state| state.forget_through(applied, refused, now));
         }
         Ok(())
     }
@@ -341,22 +359,26 @@ impl Lane {
     /// Forgets what nobody needs any more: the records before the first one of anything that is not over, or is still to be kept.
     /// Needs a database that was just seen where it is remembered.
     async fn trim(&self) -> Result<(), Halt> {
-        let LaneOptions { keep, keep_bytes_max, .. } = self.desk.options;
-        let oldest_us = clock::now().micros() - keep.as_micros() as i64;
+        let LaneOptions { keep, keep_refused, keep_bytes_max, .. } = self.desk.options;
+        let now_us = clock::now().micros();
+        let oldest_us = |keep: Duration| now_us - keep.as_micros() as i64;
+        let queue = &self.desk.queue;
         loop {
-            let is_large = self.desk.queue.size_bytes() > keep_bytes_max;
+            let is_tight = queue.left_bytes().is_some_and(|left| left < ROOM_BYTES_MIN);
+            let is_large = is_tight || queue.size_bytes() > keep_bytes_max;
             let (before, has_kept) = self.desk.registry.with(|state| {
-                state.kept.retain(|kept| kept.at.micros() > oldest_us);
+                state.kept.retain(|kept| kept.at.micros() > oldest_us(keep));
+                state.refused.retain(|_, one| one.at.micros() > oldest_us(keep_refused));
                 let n_more = state.kept.len().saturating_sub(KEPT_MAX);
                 state.kept.drain(..n_more);
                 // It gives room only where nothing else holds the log's front.
                 if is_large && state.begins_with_kept() {
-                    state.kept.remove(0);
+                    state.give_up_kept();
                 }
                 (state.needed_from(), state.begins_with_kept())
             });
             crash::at("lane.before_trim");
-            self.desk.queue.trim(before).await.map_err(halt_log)?;
+            queue.trim(before).await.map_err(halt_log)?;
             if !is_large || !has_kept {
                 return Ok(());
             }
@@ -459,24 +481,4 @@ impl Lane {
 enum Elect {
     Store(StoreError),
     Mismatch(String),
-}
-
-/// Has the registry know what was found in the log. What it knows already is newer.
-fn take_over(state: &mut State, found: Found, applied: Seq) {
-    state.applied = applied;
-    for (id, mut entry) in found.entries {
-        // Whoever sends it may be about to go on: that nobody could while there was no server is not his fault.
-        entry.left_at = clock::now();
-        let is_news = !state.entries.contains_key(&id);
-        let is_wanted = entry.decided.is_some() || entry.batch.state == BatchState::Receiving;
-        if is_news && is_wanted {
-            if let Some(seq) = entry.decided {
-                state.decisions.insert(seq, id.clone());
-            }
-            state.entries.insert(id, entry);
-        }
-    }
-    if state.kept.is_empty() {
-        state.kept = found.kept;
-    }
 }
