@@ -5,7 +5,7 @@ use store::BatchState;
 
 use crate::batches::recovery;
 use crate::batches::rules::RowFormat;
-use crate::tests::lane::{Bench, options, send, shared_options, wish};
+use crate::tests::lane_bench::{Bench, options, send, shared_options, wish};
 
 fn port(code: &str) -> String {
     format!("{{\"code\":\"{code}\",\"name\":\"{code}\"}}\n")
