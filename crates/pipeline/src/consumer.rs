@@ -89,7 +89,11 @@ impl Consumer {
             last_apply: None,
             run_max: usize::MAX,
         };
-        let applied = consumer.elect().await?;
+        let mut elected = consumer.elect().await.map_err(StartError::from);
+        if elected.as_ref().is_err_and(StartError::is_fenced) {
+            elected = consumer.elect().await.map_err(StartError::from);
+        }
+        let applied = elected?;
         consumer.meters.set_applied(applied);
         consumer.recover_ids(applied).await?;
         Ok(consumer)

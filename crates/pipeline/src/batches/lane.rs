@@ -54,9 +54,11 @@ impl Lane {
         let holding = Holding::new(Arc::clone(&queue), row, options.tenancy.clone());
         let desk = Arc::new(Desk::new(queue, store, tables, options, State::default()));
         let mut lane = Self { desk: Arc::clone(&desk), holding };
-        let applied = lane.holding.ask().await?;
-        let found = recovery::scan(&*desk.queue, applied).await.map_err(StartError::Log)?;
-        lane.take(applied, found.newest_over.clone()).await?;
+        let mut read = lane.read_back().await;
+        if read.as_ref().is_err_and(StartError::is_fenced) {
+            read = lane.read_back().await;
+        }
+        let (applied, found) = read?;
         desk.registry.change(|state| take_over(state, found, applied));
         lane.drop_cut_uploads().await?;
         Ok((Batches { desk }, lane))
@@ -85,6 +87,14 @@ impl Lane {
         }
         self.holding.give_back().await;
         Ok(())
+    }
+
+    /// Takes the lease, with what the log has that the database lacks.
+    async fn read_back(&mut self) -> Result<(Seq, Found), StartError> {
+        let applied = self.holding.ask().await?;
+        let found = recovery::scan(&*self.desk.queue, applied).await?;
+        self.take(applied, found.newest_over.clone()).await?;
+        Ok((applied, found))
     }
 
     /// Takes the lease, if the database has what this log has decided last of all that it has applied.
@@ -261,7 +271,7 @@ impl Lane {
         let remembered = self.applied();
         if applied < remembered {
             warn!(%applied, %remembered, "the database has lost batches; they are applied again");
-            let found = recovery::scan(&*self.desk.queue, applied).await.map_err(Halt::Alarm)?;
+            let found = recovery::scan(&*self.desk.queue, applied).await?;
             self.desk.registry.change(|state| take_over(state, found, applied));
         } else {
             self.desk.registry.change(|state| state.forget_through(applied, clock::now()));
