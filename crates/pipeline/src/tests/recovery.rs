@@ -1,5 +1,6 @@
 //! What a start finds in the log of batches.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -31,14 +32,14 @@ async fn a_batch_that_was_passed_over_is_cancelled_by_the_next_start() {
     batches.cancel(&ids[0], "somebody").await.unwrap();
     let cancelled_at = bench.queue.bounds().last;
     // As if the lane had committed the later ones, and died before it told the database of the cancellation.
-    let found = recovery::scan(&bench.queue, cancelled_at.prev()).await.unwrap();
+    let found = recovery::scan(&bench.queue, cancelled_at.prev(), HashMap::new()).await.unwrap();
     let left: Vec<_> = found.entries.values().collect();
     assert_eq!(left.len(), 1, "{left:?}");
     let batch = &left[0].batch;
     assert_eq!((&batch.id, batch.state, batch.n_rows), (&ids[0], BatchState::Cancelled, 1));
     assert_eq!(left[0].decided, Some(cancelled_at));
     // Once the database has that too, nothing is left to do.
-    let found = recovery::scan(&bench.queue, cancelled_at).await.unwrap();
+    let found = recovery::scan(&bench.queue, cancelled_at, HashMap::new()).await.unwrap();
     assert!(found.entries.is_empty());
 }
 
@@ -52,7 +53,7 @@ async fn a_start_goes_on_behind_what_it_keeps() {
         lane.stop().await;
     }
     let applied = bench.queue.bounds().last;
-    let found = recovery::scan(&bench.queue, applied).await.unwrap();
+    let found = recovery::scan(&bench.queue, applied, HashMap::new()).await.unwrap();
     assert_eq!((found.entries.len(), found.kept.len()), (0, 2));
     assert_eq!(bench.ports(), ["A", "B"]);
 }
@@ -115,11 +116,13 @@ async fn a_log_that_cannot_be_read_at_the_moment_is_read_later_and_one_without_a
     let bench = Bench::new().await;
     let (batches, _lane) = bench.open(options()).await;
     send(&batches, wish("ports", RowFormat::Ndjson), &port("A")).await.unwrap();
-    let error = recovery::scan(&Unreadable(bench.queue.clone()), Seq::ZERO).await.unwrap_err();
+    let error = recovery::scan(&Unreadable(bench.queue.clone()), Seq::ZERO, HashMap::new())
+        .await
+        .unwrap_err();
     assert!(matches!(Halt::from(error), Halt::Retry(why) if why.contains("open files")));
     // Its beginning is gone.
     bench.queue.trim(bench.queue.bounds().last).await.unwrap();
-    let error = recovery::scan(&bench.queue, Seq::ZERO).await.unwrap_err();
+    let error = recovery::scan(&bench.queue, Seq::ZERO, HashMap::new()).await.unwrap_err();
     assert!(
         matches!(Halt::from(error), Halt::Alarm(why) if why.contains("the beginning of batch"))
     );
