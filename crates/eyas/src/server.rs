@@ -181,9 +181,11 @@ impl Server {
             data_dir: self.config.data_dir.clone(),
         }));
         let edge = gateway::run(Listeners { network, local }, Arc::clone(&gateway), ending.clone());
+        let give_up = CancellationToken::new();
         let mut parts = Parts {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
-            consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
+            consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone(), give_up.clone())),
+            give_up,
             retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
             jobs: self.tasks.spawn(runner.run(stop_rest.clone())),
             edge: self.tasks.spawn(edge),
@@ -287,6 +289,8 @@ fn jobs(stores: &Stores, intake: &Intake, meters: &Arc<Meters>, live: &Live) -> 
 struct Parts {
     edge: JoinHandle<Option<TcpListener>>,
     consumer: JoinHandle<Result<(), StartError>>,
+    /// Has the consumer leave the rest in the log.
+    give_up: CancellationToken,
     retention: JoinHandle<()>,
     jobs: JoinHandle<()>,
     tail: JoinHandle<Result<(), LiveError>>,
@@ -311,9 +315,11 @@ impl Parts {
 
     /// Waits for all but the edge, which have been told to end. A slice under way is committed or it is not: the next start
     /// goes on from there.
-    async fn finish(self, apply_max: Duration) {
-        if time::timeout(apply_max, self.consumer).await.is_err() {
+    async fn finish(mut self, apply_max: Duration) {
+        if time::timeout(apply_max, &mut self.consumer).await.is_err() {
             info!("the database is still behind; the rest is applied after the next start");
+            self.give_up.cancel();
+            let _ = time::timeout(STOP_APPLY_MAX, self.consumer).await;
         }
         let _ = time::timeout(STOP_APPLY_MAX, self.jobs).await;
         let _ = time::timeout(STOP_APPLY_MAX, self.retention).await;

@@ -89,21 +89,33 @@ impl Consumer {
             last_apply: None,
             run_max: usize::MAX,
         };
-        let applied = consumer.elect().await?;
+        let mut elected = consumer.elect().await.map_err(StartError::from);
+        if elected.as_ref().is_err_and(StartError::is_fenced) {
+            elected = consumer.elect().await.map_err(StartError::from);
+        }
+        let applied = elected?;
         consumer.meters.set_applied(applied);
         consumer.recover_ids(applied).await?;
         Ok(consumer)
     }
 
-    /// Applies until `shutdown`, then what is left in the log, then returns. Whoever cannot wait for the rest
-    /// drops the future: a transaction is committed whole or not at all.
+    /// Applies until `shutdown`, then what is left in the log or until `stop`, then returns. A transaction that `stop` meets is
+    /// committed whole or not at all; the same holds for whoever drops the future.
     ///
     /// # Errors
     /// At any time: another copy of this log feeds the database, or did. What is accepted from then on would never get there.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StartError> {
+    pub async fn run(
+        mut self,
+        shutdown: CancellationToken,
+        stop: CancellationToken,
+    ) -> Result<(), StartError> {
         loop {
             let applied_before = self.meters.applied();
-            let Err(halt) = self.follow(&shutdown).await else { break };
+            let followed = tokio::select! {
+                followed = self.follow(&shutdown) => followed,
+                () = stop.cancelled() => break,
+            };
+            let Err(halt) = followed else { break };
             if self.meters.applied() > applied_before {
                 self.holding.moved();
             }

@@ -136,7 +136,7 @@ pub(crate) async fn gateway(
     };
     let consumer = Consumer::start(&intake, consumer_options).await.unwrap();
     let background = CancellationToken::new();
-    tokio::spawn(consumer.run(background.clone()));
+    tokio::spawn(consumer.run(background.clone(), CancellationToken::new()));
     tokio::spawn(tail.run(background.clone()));
     let stores = Stores::of(&sqlite);
     let (jobs, runner) = jobs(&stores, &meters, &live);

@@ -25,7 +25,7 @@ use crate::batches::entrance::leaves_key;
 use crate::batches::error::BatchError;
 use crate::batches::face::Batches;
 use crate::batches::feed::Parts;
-use crate::batches::recovery::{self, take_over};
+use crate::batches::recovery::{self, Found, take_over};
 use crate::batches::registry::{Entry, State};
 use crate::batches::revalidation::was_refused;
 use crate::batches::rules::TableRules;
@@ -60,11 +60,11 @@ impl Lane {
         let holding = Holding::new(Arc::clone(&queue), row, options.tenancy.clone());
         let desk = Arc::new(Desk::new(queue, store, tables, options, State::default()));
         let mut lane = Self { desk: Arc::clone(&desk), holding };
-        let applied = lane.holding.ask().await?;
-        let refused = desk.refused().await.map_err(StartError::Store)?;
-        let found = recovery::scan(&*desk.queue, applied, refused).await;
-        let found = found.map_err(StartError::Log)?;
-        lane.take(applied, found.newest_over.clone()).await?;
+        let mut read = lane.read_back().await;
+        if read.as_ref().is_err_and(StartError::is_fenced) {
+            read = lane.read_back().await;
+        }
+        let (applied, found) = read?;
         desk.registry.change(|state| take_over(state, found, applied));
         lane.drop_cut_uploads().await?;
         Ok((Batches { desk }, lane))
@@ -93,6 +93,15 @@ impl Lane {
         }
         self.holding.give_back().await;
         Ok(())
+    }
+
+    /// Takes the lease, with what the log has that the database lacks.
+    async fn read_back(&mut self) -> Result<(Seq, Found), StartError> {
+        let applied = self.holding.ask().await?;
+        let refused = self.desk.refused().await?;
+        let found = recovery::scan(&*self.desk.queue, applied, refused).await?;
+        self.take(applied, found.newest_over.clone()).await?;
+        Ok((applied, found))
     }
 
     /// Takes the lease, if the database has what this log has decided last of all that it has applied; and what became of that.
@@ -280,8 +289,7 @@ impl Lane {
         if applied < remembered {
             warn!(%applied, %remembered, "the database has lost batches; they are applied again");
             let refused = self.desk.refused().await.map_err(halt)?;
-            let found = recovery::scan(&*self.desk.queue, applied, refused).await;
-            let found = found.map_err(Halt::Alarm)?;
+            let found = recovery::scan(&*self.desk.queue, applied, refused).await?;
             self.desk.registry.change(|state| take_over(state, found, applied));
         } else {
             let refused = newest.filter(was_refused).map(|batch| batch.id);

@@ -16,7 +16,7 @@ use crate::batches::records::{CancelHead, Head};
 use crate::batches::registry::State;
 use crate::batches::rules::RowFormat;
 use crate::batches::view::UploadWish;
-use crate::tests::lane::{Bench, Running, WAIT, begin, options, send, wish};
+use crate::tests::lane_bench::{Bench, Running, WAIT, begin, options, send, wish};
 
 fn resumable(application: &str) -> UploadWish {
     let application = Some(application.to_owned());

@@ -239,7 +239,7 @@ impl World {
         let subscription = live.subscribe(since, Filter::default());
         let never = CancellationToken::new();
         let services = vec![
-            tokio::spawn(drop_end(consumer.run(never.clone()))),
+            tokio::spawn(drop_end(consumer.run(never.clone(), CancellationToken::new()))),
             tokio::spawn(drop_end(tail.run(never))),
             tokio::spawn(listen(subscription, Arc::clone(&self.heard))),
         ];
