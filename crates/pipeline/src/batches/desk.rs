@@ -18,6 +18,8 @@ use crate::batches::registry::{Entry, Registry, State};
 use crate::batches::rules::TableRules;
 use crate::batches::view::BatchView;
 use crate::clock;
+use crate::lease::Tenancy;
+use crate::meters::ConsumerState;
 
 /// Most bodies that are read at once; each holds a chunk and a row in memory.
 pub(crate) const RECEIVING_MAX: usize = 64;
@@ -28,26 +30,20 @@ const FULL_QUARTERS: u64 = 3;
 /// Settings of the lane.
 #[derive(Clone, Debug)]
 pub struct LaneOptions {
-    /// Who consumes: the same after a restart of the same installation.
-    pub holder: String,
+    /// How it is with its database.
+    pub tenancy: Tenancy,
     /// From so many bytes of log on nothing new is taken.
     pub log_bytes_max: u64,
     /// How long records stay after their batch is over, for a database that may lose commits; zero for one that does not.
     pub keep: Duration,
+    /// How long the rows of a batch stay that the database refused, to be checked and applied again.
+    pub keep_refused: Duration,
     /// Most bytes that are kept so.
     pub keep_bytes_max: u64,
     /// An upload without a byte for so long is cancelled.
     pub idle_max: Duration,
     /// One that is paused for so long gives its room up where the log has little left.
     pub pause_free: Duration,
-    /// How long a claim of the lease holds.
-    pub lease: Duration,
-    /// Longest pause between two tries when the database does not answer.
-    pub retry_max: Duration,
-    /// Pause between two tries when the database cannot be used: a person has to mend it first.
-    pub refused_retry: Duration,
-    /// How often an idle lane looks for uploads that nobody goes on with, and for a database that has lost batches.
-    pub look_every: Duration,
 }
 
 /// See the module's page.
@@ -79,6 +75,11 @@ impl Desk {
             receiving: Arc::new(Semaphore::new(RECEIVING_MAX)),
             tasks: TaskTracker::new(),
         }
+    }
+
+    /// How the lane stands, for whoever asks.
+    pub(crate) fn tell(&self, state: ConsumerState) {
+        self.registry.change(|registry| registry.consumer = Some(state));
     }
 
     /// The lane's own budget.
@@ -178,8 +179,16 @@ impl Desk {
         let live = self.registry.with(|state| state.entries.get(id).map(Entry::view));
         match live {
             Some(view) => Ok(Some(view)),
-            None => Ok(self.store.batch(id).await?.map(over)),
+            None => Ok(self.store.batch(id).await?.map(|batch| self.over(batch))),
         }
+    }
+
+    /// A batch that the database has.
+    pub(crate) fn over(&self, batch: Batch) -> BatchView {
+        let rows_applied = if batch.state == BatchState::Committed { batch.n_rows } else { 0 };
+        let rows_kept = batch.state == BatchState::Rejected
+            && self.registry.with(|state| state.refused.contains_key(&batch.id));
+        BatchView { batch, rows_applied, rows_kept, upload_offset: None }
     }
 
     /// Cancels the upload that stands in the way of the log's front, where that log lacks room and nobody sends it. The next one
@@ -245,10 +254,4 @@ impl Desk {
         }
         Ok(())
     }
-}
-
-/// A batch that the database has.
-pub(crate) fn over(batch: Batch) -> BatchView {
-    let rows_applied = if batch.state == BatchState::Committed { batch.n_rows } else { 0 };
-    BatchView { batch, rows_applied, upload_offset: None }
 }

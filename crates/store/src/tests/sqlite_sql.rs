@@ -62,7 +62,10 @@ async fn a_plan_names_the_index_and_what_lies_within_a_step() {
     let sql = "SELECT id FROM eyas.events WHERE id = 'x' UNION ALL SELECT id FROM eyas.dead_letters ORDER BY id";
     let lines = store.plan_sql(ask(SQLITE, sql)).await.unwrap();
     assert!(lines[0].starts_with("MERGE") && lines[1].starts_with("  LEFT"), "{lines:#?}");
-    assert!(lines.iter().any(|line| line.starts_with("    SEARCH eyas.events USING")), "{lines:#?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("    SEARCH eyas.events USING")),
+        "{lines:#?}"
+    );
     let allowed = store.plan_sql(ask(SQLITE, "PRAGMA table_info(events)")).await;
     assert_eq!(allowed, Ok(Vec::new()));
 }
