@@ -148,6 +148,10 @@ impl SqlReader for PostgresStore {
     async fn read_sql(&self, ask: SqlAsk) -> Result<SqlRows, SqlError> {
         self.sql.read_sql(ask).await
     }
+
+    async fn plan_sql(&self, ask: SqlAsk) -> Result<Vec<String>, SqlError> {
+        self.sql.plan_sql(ask).await
+    }
 }
 
 /// The oldest version that is supported, as `server_version_num` counts.
