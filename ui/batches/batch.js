@@ -20,7 +20,7 @@ import { MOVING_MS, Progress, SameAs, STILL_MS } from './state.js';
 import { Errors, FileButton, Uploading } from './upload.js';
 import { goOn, isBusy, upload } from './uploading.js';
 
-/** Errors that are shown; the file has all of them. */
+/** Errors that are shown; the file has all of them. The database is asked for as many. */
 const ERRORS = 100;
 
 /** @typedef {import('../lib/batch.js').Batch} Batch */
@@ -83,7 +83,7 @@ function Whole({ batch, path }) {
   return html`
     <div class=${`sentence sentence-${kind}`} data-test="outcome"><span aria-hidden="true">${glyph}</span> ${same != null && html`<${SameAs} id=${same} />. `}<span class="u">${outcome(batch)}</span>
       ${batch.detail !== null && html`<p class="batch-detail"><${Untrusted} text=${batch.detail} layout /></p>`}
-      ${batch.state === 'rejected' && html`<p class="muted" data-test="rows-kept">${batch.rows_kept ? 'Its rows are kept for a day: once the cause is mended, re-validate them.' : 'Its rows are not kept: correct them, and send them again.'}</p>`}
+      ${batch.state === 'rejected' && html`<p class="batch-detail muted" data-test="rows-kept">${batch.rows_kept ? 'Its rows are kept for a day: once the cause is mended, re-validate them.' : 'Its rows are not kept: correct them, and send them again.'}</p>`}
     </div>
     ${progressOf(batch).share !== null && html`<${Progress} batch=${batch} />`}
     ${isOurs ? html`<${Uploading} tables=${[]} />` : batch.state === 'receiving' && batch.upload_offset !== null && html`<${GoOn} batch=${batch} />`}
@@ -121,7 +121,7 @@ function BatchErrors({ batch, path }) {
   }, [attempt, batch.state]);
   return html`<section aria-label="Errors">
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${() => setAttempt(attempt + 1)} />`}
-    ${errors !== null && html`<${Errors} errors=${errors} nErrors=${nErrors} />
+    ${errors !== null && html`<${Errors} errors=${errors} nErrors=${nErrors} isCut=${batch.started_at !== null && nErrors === ERRORS} />
       <p class="actions"><button onClick=${() => download(`${path}/errors`, 'application/x-ndjson', 'eyas-batch-errors.ndjson')} data-test="all-errors">Download all errors (NDJSON)</button></p>`}
   </section>`;
 }

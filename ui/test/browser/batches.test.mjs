@@ -53,7 +53,8 @@ test('cancelling asks first, and says so afterwards', async () => {
 
 test('what the database refused is checked and stored again where its rows are kept, and leads to the new batch', async () => {
   const { page } = watched;
-  const told = answers('prices', 1).set('/batches/b10', { ...batchOf('prices', 10), rows_kept: false });
+  const told = answers('prices', 1).set('/batches/b10', { ...batchOf('prices', 10), rows_kept: false, errors: 100 });
+  told.set('/batches/b10/errors', answers('prices', 100).get('/batches/b4/errors') ?? {});
   told.set('/batches/b9', batchOf('prices', 9));
   await tell(page, told);
   await page.route('**/batches/b4/revalidate', (route) => {
@@ -64,6 +65,7 @@ test('what the database refused is checked and stored again where its rows are k
   await page.goto(`${server.origin}/ui/batches/b10`);
   await says(page, 'rows-kept', /not kept.*send them again/);
   assert.equal(await page.locator('[data-test=revalidate]').count(), 0);
+  await says(page, 'row-errors', /The first 100 errors: the database was asked for no more/);
   await page.goto(`${server.origin}/ui/batches/b4`);
   await says(page, 'rows-kept', /kept for a day/);
   await page.click('[data-test=revalidate]');
