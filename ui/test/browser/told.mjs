@@ -51,7 +51,7 @@ export function batchOf(text, at) {
   return {
     id: `b${at}`, table: text, mode: 'append', state, application: text, sent_by: text, label: at % 7 === 6 ? null : text, idempotency_key: text, rows: 48_210, bytes: 3_500_000, rows_applied: state === 'applying' ? 31_200 : state === 'committed' ? 48_210 : 0,
     errors: state === 'rejected' ? 12_431 : 0, hash: '0123456789abcdef0123456789abcdef', created_at: AT, received_at: state === 'receiving' ? null : '2026-11-20T10:00:02.000000Z', started_at: at % STATES.length > 1 ? '2026-11-20T10:00:03.000000Z' : null,
-    ended_at: isOver ? '2026-11-20T10:00:08.000000Z' : null, detail: isOver && state !== 'committed' ? text : null, upload_offset: state === 'receiving' ? 1_000_000 : null, same_as: at === 11 ? text : null,
+    ended_at: isOver ? '2026-11-20T10:00:08.000000Z' : null, detail: isOver && state !== 'committed' ? text : null, revalidates: at === 9 ? 'b4' : null, rows_kept: state === 'rejected', upload_offset: state === 'receiving' ? 1_000_000 : null, same_as: at === 11 ? text : null,
   };
 }
 
