@@ -4,7 +4,7 @@
 //! [`schemas`] is what their data has to look like; [`recent`] remembers the ids that the database does not know yet;
 //! [`consumer`] applies the log to the database, [`halt`] is why it pauses, [`fork`] sees whether a copy of the log did;
 //! [`retention`] deletes there what is older than it may be; [`jobs`] work over many events at leisure, such as replays of
-//! dead letters; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`meters`] counts at the seams,
+//! dead letters; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`shares`] divides what many want; [`meters`] counts at the seams,
 //! [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
@@ -23,6 +23,7 @@ mod recent;
 mod retention;
 mod rules;
 mod schemas;
+mod shares;
 mod traces;
 mod wait;
 
@@ -64,4 +65,5 @@ pub use schemas::dry_run::{DRY_RUN_EVENTS_MAX, DryRun, DryRunGroup, dry_run};
 pub use schemas::reason::Reason;
 pub use schemas::service::{ListedSchema, SchemaError, Schemas, Unmatched};
 pub use schemas::shape::SCHEMA_BYTES_MAX;
+pub use shares::{Crowded, Share, Shares};
 pub use traces::{Begun, Caller, Span, TraceContext, Traces};

@@ -234,4 +234,8 @@ pub trait SqlReader: Send + Sync {
     /// # Errors
     /// See [`SqlError`]. Whatever it is, the next call finds a connection that works, if there is a database.
     async fn read_sql(&self, ask: SqlAsk) -> Result<SqlRows, SqlError>;
+
+    /// Statements that run at a time; one more waits until another has ended, or its time has. Each has a connection of its own,
+    /// which nothing but statements of others uses.
+    fn statements_max(&self) -> usize;
 }

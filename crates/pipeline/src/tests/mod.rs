@@ -16,4 +16,5 @@ mod retention;
 mod rules;
 mod schema_data;
 mod schemas;
+mod shares;
 mod traces;

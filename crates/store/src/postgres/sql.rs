@@ -12,7 +12,7 @@ use tokio_postgres::{Column, Row};
 
 use crate::error::StoreError;
 use crate::postgres::address::Address;
-use crate::postgres::sql_connections::{Running, SqlConnections, refusal};
+use crate::postgres::sql_connections::{N_CONNECTIONS, Running, SqlConnections, refusal};
 use crate::postgres::sql_values::{Raw, has_form, push};
 use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlReader, SqlRows};
 use crate::statement::Statement;
@@ -85,6 +85,10 @@ impl SqlReader for PostgresSql {
             }
         });
         Ok(SqlRows::new(columns, Box::pin(stream::iter(first.map(Ok)).chain(rest))))
+    }
+
+    fn statements_max(&self) -> usize {
+        N_CONNECTIONS
     }
 }
 

@@ -148,6 +148,10 @@ impl SqlReader for PostgresStore {
     async fn read_sql(&self, ask: SqlAsk) -> Result<SqlRows, SqlError> {
         self.sql.read_sql(ask).await
     }
+
+    fn statements_max(&self) -> usize {
+        self.sql.statements_max()
+    }
 }
 
 /// The oldest version that is supported, as `server_version_num` counts.

@@ -15,7 +15,7 @@ use tokio::time::{timeout, timeout_at};
 use crate::error::StoreError;
 use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlPiece, SqlPlan, SqlReader, SqlRows};
 use crate::sqlite::failure::may_pass;
-use crate::sqlite::sql_connections::{Deadline, Fenced, SqlConnections, Watched};
+use crate::sqlite::sql_connections::{Deadline, Fenced, N_CONNECTIONS, SqlConnections, Watched};
 use crate::sqlite::sql_values::{Kind, bound, push};
 use crate::statement::Statement;
 
@@ -92,6 +92,10 @@ impl SqlReader for SqliteSql {
         let begun = Some((received, watched));
         let pieces = stream::unfold(begun, move |state| next_piece(state, time_max));
         Ok(SqlRows::new(columns, Box::pin(pieces)))
+    }
+
+    fn statements_max(&self) -> usize {
+        N_CONNECTIONS
     }
 }
 
