@@ -22,6 +22,7 @@ use crate::batches::upload::Upload;
 use crate::batches::view::{BatchView, Finished, UploadWish};
 use crate::clock;
 use crate::halt::StartError;
+use crate::lease::Tenancy;
 
 const TABLES: &str = "
     CREATE TABLE ports (code VARCHAR(5) PRIMARY KEY, name TEXT NOT NULL);
@@ -50,17 +51,28 @@ pub(crate) struct Running {
 
 pub(crate) fn options() -> LaneOptions {
     LaneOptions {
-        holder: "test".to_owned(),
+        tenancy: Tenancy {
+            holder: "test".to_owned(),
+            is_shared: false,
+            lease: Duration::from_secs(30),
+            look_every: Duration::from_millis(50),
+            retry_max: Duration::from_millis(200),
+            refused_retry: Duration::from_millis(50),
+        },
         log_bytes_max: 256 << 20,
         keep: Duration::ZERO,
         keep_bytes_max: 0,
         idle_max: Duration::from_hours(24),
         pause_free: Duration::from_secs(30),
-        lease: Duration::from_secs(30),
-        retry_max: Duration::from_millis(200),
-        refused_retry: Duration::from_millis(50),
-        look_every: Duration::from_millis(50),
     }
+}
+
+/// Of a database that others reach, and that may lose what it had.
+pub(crate) fn shared_options() -> LaneOptions {
+    let mut options =
+        LaneOptions { keep: Duration::from_hours(24), keep_bytes_max: 1 << 30, ..options() };
+    options.tenancy.is_shared = true;
+    options
 }
 
 pub(crate) fn open_store(dir: &tempfile::TempDir) -> Arc<SqliteStore> {
@@ -171,7 +183,7 @@ fn keyed(table: &str, key: &str) -> UploadWish {
     UploadWish { key: Some(key.to_owned()), ..wish(table, RowFormat::Ndjson) }
 }
 
-const TWO_PORTS: &str =
+pub(crate) const TWO_PORTS: &str =
     "{\"code\":\"CNSGH\",\"name\":\"Shanghai\"}\n{\"code\":\"NLRTM\",\"name\":\"Rotterdam\"}\n";
 
 #[tokio::test]
@@ -395,22 +407,6 @@ async fn an_upload_without_a_byte_for_a_day_is_cancelled() {
 }
 
 #[tokio::test]
-async fn whoever_goes_on_with_an_upload_takes_it_from_a_connection_that_hangs() {
-    let bench = Bench::new().await;
-    let lane = bench.run().await;
-    let wish = UploadWish { resumable: true, ..wish("ports", RowFormat::Ndjson) };
-    let mut hanging = begin(&lane.batches, wish).await.unwrap();
-    let id = hanging.id().to_owned();
-    hanging.push(Bytes::from_static(TWO_PORTS.as_bytes())).await.unwrap();
-    let mut upload = lane.batches.resume(&id, 0, "test").await.unwrap();
-    assert!(matches!(hanging.finish().await, Err(BatchError::Busy)));
-    upload.push(Bytes::from_static(TWO_PORTS.as_bytes())).await.unwrap();
-    upload.finish().await.unwrap();
-    assert_eq!(lane.over(&id).await.batch.n_rows, 2);
-    lane.stop().await;
-}
-
-#[tokio::test]
 async fn a_plain_upload_does_not_outlive_the_process() {
     let bench = Bench::new().await;
     let (batches, lane) = bench.open(options()).await;
@@ -444,8 +440,7 @@ async fn a_log_that_is_full_takes_nothing_new() {
 #[tokio::test]
 async fn a_database_that_lost_batches_gets_them_again_from_the_kept_log() {
     let bench = Bench::new().await;
-    let keep = LaneOptions { keep: Duration::from_hours(24), keep_bytes_max: 1 << 30, ..options() };
-    let (batches, lane) = bench.open(keep.clone()).await;
+    let (batches, lane) = bench.open(shared_options()).await;
     let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
     let running = tokio::spawn(lane.run(shutdown.clone(), stop.clone()));
     let one = send(&batches, keyed("ports", "k"), TWO_PORTS).await.unwrap();
@@ -470,7 +465,7 @@ async fn a_database_that_lost_batches_gets_them_again_from_the_kept_log() {
     std::fs::rename(&kept, dir.path().join("tables.db")).unwrap();
     let bench = Bench { store: open_store(&dir), queue, dir };
     assert_eq!(bench.ports().len(), 2);
-    let (batches, lane) = bench.open(keep).await;
+    let (batches, lane) = bench.open(shared_options()).await;
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(lane.run(shutdown.clone(), stop));
     let view = batches.ended(&two.batch.batch.id, WAIT).await.unwrap().unwrap();

@@ -11,13 +11,14 @@ use store::{BatchState, BatchStore};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::batches::error::BatchError;
 use crate::batches::lane::Lane;
 use crate::batches::records::{BeginHead, EndHead, Head, PartHead, Progress};
 use crate::batches::recovery;
 use crate::batches::registry::Entry;
 use crate::batches::rules::RowFormat;
 use crate::batches::view::UploadWish;
-use crate::tests::lane::{Bench, WAIT, begin, options, wish};
+use crate::tests::lane::{Bench, TWO_PORTS, WAIT, begin, options, wish};
 
 /// A log whose appends wait for a gate.
 struct Gated {
@@ -173,4 +174,20 @@ async fn a_batch_whose_beginning_the_log_refused_is_forgotten_also_where_nobody_
     // Whoever went on with it would be promised a batch whose beginning no start finds.
     let gone = registry.until(|state| state.entries.is_empty().then_some(()));
     tokio::time::timeout(WAIT, gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_goes_on_with_an_upload_takes_it_from_a_connection_that_hangs() {
+    let bench = Bench::new().await;
+    let lane = bench.run().await;
+    let wish = UploadWish { resumable: true, ..wish("ports", RowFormat::Ndjson) };
+    let mut hanging = begin(&lane.batches, wish).await.unwrap();
+    let id = hanging.id().to_owned();
+    hanging.push(Bytes::from_static(TWO_PORTS.as_bytes())).await.unwrap();
+    let mut upload = lane.batches.resume(&id, 0, "test").await.unwrap();
+    assert!(matches!(hanging.finish().await, Err(BatchError::Busy)));
+    upload.push(Bytes::from_static(TWO_PORTS.as_bytes())).await.unwrap();
+    upload.finish().await.unwrap();
+    assert_eq!(lane.over(&id).await.batch.n_rows, 2);
+    lane.stop().await;
 }
