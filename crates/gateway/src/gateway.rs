@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use axum::Router;
 use live::Live;
 use model::StreamName;
-use pipeline::{Batches, Intake, Jobs, Meters, Retention};
+use pipeline::{Batches, Intake, Jobs, Meters, Retention, Shares};
 use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ use crate::hosts::Hosts;
 use crate::openapi;
 use crate::queries::published::Queries;
 use crate::rate::limiter::Limiter;
+use crate::reads::READS_MAX;
 use crate::request_id::RequestIds;
 use crate::returns::Returns;
 use crate::router;
@@ -91,7 +92,9 @@ impl Gateway {
             budget: Budget::new(options.limits.budget_bytes_max),
             limiter: Limiter::new(&options.limits.rates),
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
-            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            reads: Shares::new(READS_MAX),
+            statements: Shares::new(stores.sql.statements_max()),
+            exports: Shares::new(EXPORTS_MAX),
             dry_runs: Arc::new(Semaphore::new(DRY_RUNS_MAX)),
             encoders: Arc::new(Semaphore::new(ENCODERS_MAX)),
             openapi: openapi::document(&options.version, &options.public_url, &queries),

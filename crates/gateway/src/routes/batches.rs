@@ -12,7 +12,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
-use pipeline::{BatchError, BatchView, Batches};
+use pipeline::{BatchError, BatchView, Batches, Share};
 use serde::Serialize;
 use store::{BatchQuery, BatchState, RowError};
 
@@ -20,12 +20,13 @@ use crate::auth::principal::{Need, Principal};
 use crate::auth::standing;
 use crate::edge::Edge;
 use crate::error::Kind;
+use crate::holder::Holder;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::audit;
 use crate::routes::batch_shape::{Shown, ShownError, ShownTable, about};
 use crate::routes::event::segment;
-use crate::routes::export::EXPORTS_MAX;
+use crate::routes::export;
 use crate::routes::status::json;
 use crate::wire::media::wants_lines;
 
@@ -199,7 +200,8 @@ pub(crate) async fn errors(
     let after = after.unwrap_or(0);
     let accepts = request.headers().get_all(ACCEPT);
     if accepts.iter().any(|accept| wants_lines(accept.as_bytes())) {
-        return lines(&edge, principal, batches, id, after).await;
+        let place = export::place(&edge, Holder::in_request(request.extensions()))?;
+        return lines(&edge, principal, batches, (id, after), place).await;
     }
     let limit = limit.unwrap_or(LIMIT);
     let errors = batches.errors(&id, after, limit).await?;
@@ -215,22 +217,17 @@ async fn lines(
     edge: &Arc<Edge>,
     principal: Principal,
     batches: Batches,
-    id: String,
-    after: u64,
+    (id, after): (String, u64),
+    place: Share,
 ) -> Result<Response, Problem> {
-    let Ok(permit) = Arc::clone(&edge.exports).try_acquire_owned() else {
-        return Err(
-            Kind::TooManyExports.problem(format!("{EXPORTS_MAX} exports are under way already."))
-        );
-    };
     let first = batches.errors(&id, after, PAGE_ERRORS).await?;
     let edge = Arc::clone(edge);
-    let state = Some((first, after, permit));
+    let state = Some((first, after, place));
     let pages = stream::try_unfold(state, move |state| {
         let (batches, id) = (batches.clone(), id.clone());
         let standing = standing::look(&edge, &principal);
         async move {
-            let Some((page, after, permit)) = state else { return Ok(None) };
+            let Some((page, after, place)) = state else { return Ok(None) };
             let bytes = written(&page);
             if page.len() < PAGE_ERRORS {
                 return Ok::<_, io::Error>(Some((bytes, None)));
@@ -238,7 +235,7 @@ async fn lines(
             standing.map_err(|_| io::Error::other("the right to it has ended"))?;
             let after = after + page.len() as u64;
             let next = batches.errors(&id, after, PAGE_ERRORS).await.map_err(io::Error::other)?;
-            Ok(Some((bytes, Some((next, after, permit)))))
+            Ok(Some((bytes, Some((next, after, place)))))
         }
     });
     let mut response = Response::new(Body::from_stream(pages));

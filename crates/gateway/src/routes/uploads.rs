@@ -30,6 +30,7 @@ use crate::body::{self, Reserved};
 use crate::decoding::{self, Coding};
 use crate::edge::Edge;
 use crate::error::Kind;
+use crate::holder::Holder;
 use crate::inflate::Inflate;
 use crate::problem::Problem;
 use crate::query::{Query, bad};
@@ -88,6 +89,7 @@ async fn begin_with(
         format: media::rows(&parts.headers)?,
         application: principal.application().map(str::to_owned),
         sent_by: principal.actor().to_owned(),
+        holder: Holder::in_request(&parts.extensions).as_str().to_owned(),
         label,
         key: idempotency::key(&parts.headers)?.map(str::to_owned),
         dry_run,
@@ -183,7 +185,8 @@ async fn go_on_with(
     };
     let Some(batches) = edge.batches.clone() else { return Err(missing(&id)) };
     let going = Going { edge, principal, parts, batches: &batches };
-    let upload = match batches.resume(&id, offset).await {
+    let holder = Holder::in_request(&parts.extensions);
+    let upload = match batches.resume(&id, offset, holder.as_str()).await {
         Err(error @ BatchError::WrongOffset { .. }) => {
             let mut problem = about(error.into(), &seen(edge, principal, &id).await?);
             if let Some(right) = seen(edge, principal, &id).await?.upload_offset {
@@ -264,7 +267,8 @@ impl Going<'_> {
     }
 
     async fn push(&self, upload: &mut Upload, piece: Bytes) -> Result<(), Problem> {
-        let mut reserved = Reserved::none(&self.edge.budget);
+        let whose = || Holder::in_request(&self.parts.extensions).clone();
+        let mut reserved = Reserved::none(&self.edge.budget, &whose);
         reserved.grow(piece.len())?;
         Ok(upload.push(piece).await?)
     }

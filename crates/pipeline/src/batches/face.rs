@@ -48,8 +48,9 @@ impl Batches {
     }
 
     /// Goes on with an upload that was paused. `offset` must be the one that its batch shows.
-    pub async fn resume(&self, id: &str, offset: u64) -> Result<Upload, BatchError> {
-        if let Some(upload) = self.desk.resume(id, offset)? {
+    /// For `holder` see [`UploadWish::holder`].
+    pub async fn resume(&self, id: &str, offset: u64, holder: &str) -> Result<Upload, BatchError> {
+        if let Some(upload) = self.desk.resume(id, offset, holder)? {
             return Ok(upload);
         }
         let over = self.desk.store.batch(id).await?.ok_or(BatchError::NoSuchBatch)?;

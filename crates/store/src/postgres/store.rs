@@ -152,6 +152,10 @@ impl SqlReader for PostgresStore {
     async fn plan_sql(&self, ask: SqlAsk) -> Result<Vec<String>, SqlError> {
         self.sql.plan_sql(ask).await
     }
+
+    fn statements_max(&self) -> usize {
+        self.sql.statements_max()
+    }
 }
 
 /// The oldest version that is supported, as `server_version_num` counts.
