@@ -24,6 +24,7 @@ mod retention;
 mod rules;
 mod schemas;
 mod traces;
+mod unasked;
 mod wait;
 
 #[cfg(test)]
@@ -65,3 +66,4 @@ pub use schemas::reason::Reason;
 pub use schemas::service::{ListedSchema, SchemaError, Schemas, Unmatched};
 pub use schemas::shape::SCHEMA_BYTES_MAX;
 pub use traces::{Begun, Caller, Span, TraceContext, Traces};
+pub use unasked::begin_unasked;

@@ -146,6 +146,7 @@ pub(crate) async fn gateway(
         stores,
         jobs,
         batches: None,
+        is_unasked: false,
         meters: Arc::clone(&meters),
         retention,
         queries: published(),
