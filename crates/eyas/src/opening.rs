@@ -21,7 +21,7 @@ use pipeline::StartError;
 use store::{StoreError, Stores};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::config::Config;
 use crate::exit::CommandError;
@@ -89,8 +89,10 @@ async fn read_snapshot(config: &Config) -> Result<Kept, String> {
     let data_dir = config.data_dir.clone();
     let kept = spawn_blocking(move || file::read(&data_dir, &database)).await;
     let kept = kept.unwrap_or_else(|error| Err(error.to_string()));
-    if let Err(why) = &kept {
-        info!(%why, "there is no snapshot to begin from without the database");
+    if let Err(why) = &kept
+        && config.data_dir.join(file::NAME).exists()
+    {
+        warn!(%why, "the snapshot is of no use: without the database there will be no start");
     }
     kept
 }
