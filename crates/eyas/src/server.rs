@@ -18,7 +18,7 @@ use pipeline::{
     Revalidate, Schemas, StartError, Work, begin_unasked,
 };
 use queue::{Queue, QueueError};
-use store::{Dialect, Stores};
+use store::Stores;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tokio::time;
@@ -455,14 +455,10 @@ impl Parts {
 /// How the log of the events is applied, by `holder`.
 fn consumer_options(config: &Config, holder: &str) -> ConsumerOptions {
     ConsumerOptions {
-        holder: holder.to_owned(),
-        is_shared: config.store.dialect() == Dialect::Postgres,
+        tenancy: tenancy::terms(config, holder),
         rows_max: 20_000,
         bytes_max: wiring::transaction_bytes_max(config, 8 << 20),
         yield_max: Duration::from_secs(1),
-        lease: Duration::from_secs(30),
-        retry_max: Duration::from_secs(5),
-        refused_retry: config.waits.refused_retry,
         keep: config.keep,
     }
 }

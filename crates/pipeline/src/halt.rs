@@ -8,12 +8,6 @@ use thiserror::Error;
 
 use crate::clock;
 
-/// First pause after a failure; doubles up to `retry_max`.
-pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(100);
-
-/// Longest wait for the end of the lease at the end of the server.
-pub(crate) const RELEASE_MAX: Duration = Duration::from_secs(5);
-
 /// Why there is no consumer.
 #[derive(Debug, Error)]
 pub enum StartError {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { chord, eachTestHasAServerAndAPage, says, server, waitFor, watched, SHOW_MS_MAX } from './support.mjs';
+import { chord, eachTestHasAServerAndAPage, says, server, waitFor, watched } from './support.mjs';
 
 eachTestHasAServerAndAPage();
 
@@ -114,7 +114,7 @@ test('a token is rotated, revoked by its label, and an application disabled; eac
   await page.click('[data-test=ask] button.primary');
   await page.waitForSelector('[data-test=ask]', { state: 'detached' });
   assert.deepEqual([await post(old), await post(next)], ['401 token_revoked', '202']);
-  await waitFor('the list says so', SHOW_MS_MAX, async () => ((await page.locator('[data-test=token-list]').textContent()) ?? '').includes('✗ revoked'));
+  await waitFor('the list says so', async () => ((await page.locator('[data-test=token-list]').textContent()) ?? '').includes('✗ revoked'));
 
   // An application of its own, so that this browser stays signed in.
   await page.goto(`${server.origin}/ui/apps`);

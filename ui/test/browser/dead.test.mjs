@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { eachTestHasAServerAndAPage, rows, says, server, SHOW_MS_MAX, waitFor, watched } from './support.mjs';
+import { eachTestHasAServerAndAPage, rows, says, server, waitFor, watched } from './support.mjs';
 
 eachTestHasAServerAndAPage();
 
@@ -24,7 +24,7 @@ const heal = () => beside('DROP TRIGGER refuse');
 
 /** @param {number} n */
 async function nOpen(n) {
-  await waitFor(`${n} dead letters are open`, SHOW_MS_MAX, async () => (await (await fetch(`${server.origin}/dead-letters`)).json()).counts.open === n);
+  await waitFor(`${n} dead letters are open`, async () => (await (await fetch(`${server.origin}/dead-letters`)).json()).counts.open === n);
 }
 
 test('refused events are grouped, read, replayed once the cause is gone, and stored once', async () => {
@@ -100,7 +100,7 @@ test('discarding wants a reason, which stays; restoring opens them again', async
   await page.click('[data-test=ask] button.primary');
   await nOpen(1);
   await page.click('[data-test=tab-discarded]');
-  await waitFor('two are discarded', SHOW_MS_MAX, async () => (await page.locator('[data-test=letters-row]').count()) === 2);
+  await waitFor('two are discarded', async () => (await page.locator('[data-test=letters-row]').count()) === 2);
   await says(page, 'letters-row', /test data <script>window\.__pwn=1<\/script>/);
   await page.click('[data-test=restore-all]');
   await page.click('[data-test=ask] button.primary');

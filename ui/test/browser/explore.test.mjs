@@ -22,7 +22,7 @@ async function openEvents(search = '') {
 }
 
 /** Waits until the database has as many events. @param {number} n */
-const stored = (n) => waitFor(`${n} are stored`, 20_000, async () => {
+const stored = (n) => waitFor(`${n} are stored`, async () => {
   const answer = await (await fetch(`${server.origin}/events/count?stream=*`)).json();
   return answer.count === n;
 });
@@ -251,11 +251,11 @@ test('what was found can be taken along: export, curl, link', async () => {
   }
   const copied = () => page.evaluate(() => navigator.clipboard.readText());
   await choose('Copy as curl');
-  await waitFor('the command is copied', 5000, async () => (await copied()).startsWith('curl '));
+  await waitFor('the command is copied', async () => (await copied()).startsWith('curl '));
   const { stdout } = await promisify(execFile)('sh', ['-c', `${await copied()} --silent`]);
   assert.equal(JSON.parse(stdout).events.length, 10);
   await choose('Copy link');
-  await waitFor('the link is copied', 5000, async () => (await copied()).startsWith('http'));
+  await waitFor('the link is copied', async () => (await copied()).startsWith('http'));
   const link = new URL(await copied());
   assert.equal(link.searchParams.get('category'), "it's");
   const spanMs = Date.parse(link.searchParams.get('to') ?? '') - Date.parse(link.searchParams.get('from') ?? '');
@@ -267,7 +267,7 @@ test('what was found can be taken along: export, curl, link', async () => {
   // The list has previews; what is copied is the whole event.
   await page.hover('[data-test=row] >> nth=0');
   await page.click('[data-act=copy] >> nth=0');
-  await waitFor('the event is copied', 5000, async () => (await copied()).includes('"data":{"at":9}'));
+  await waitFor('the event is copied', async () => (await copied()).includes('"data":{"at":9}'));
   await page.hover('[data-test=row] >> nth=3');
   await page.click('[data-act=name] >> nth=3');
   await says(page, 'n-rows', '1 row');

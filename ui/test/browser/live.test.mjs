@@ -243,7 +243,7 @@ test('a row offers what can be done with it, to the mouse and to the keyboard', 
   assert.ok(await page.isHidden('[data-act=copy] >> nth=2'));
   await page.hover('[data-test=row] >> nth=2');
   await page.click('[data-act=copy] >> nth=2');
-  await waitFor('the event is copied', 5000, async () => (await page.evaluate(() => navigator.clipboard.readText())).includes('"id":"one"'));
+  await waitFor('the event is copied', async () => (await page.evaluate(() => navigator.clipboard.readText())).includes('"id":"one"'));
   assert.equal(new URL(page.url()).search, '', 'the row stays closed');
   await page.hover('[data-test=row] >> nth=2');
   await page.click('[data-act=session_id] >> nth=2');
@@ -281,7 +281,7 @@ test('data is shown as written', async () => {
 
 test('the newest stored events are drawn with their numbers before the socket has said a word', async () => {
   await server.sendMany(3);
-  await waitFor('they are stored', 5000, async () => (await (await fetch(`${server.origin}/events?limit=10`)).json()).events.length === 3);
+  await waitFor('they are stored', async () => (await (await fetch(`${server.origin}/events?limit=10`)).json()).events.length === 3);
   const { page } = watched;
   // The page's own clock would draw within a second, too.
   await page.addInitScript(() => void (/** @type {any} */ (window).setInterval = () => 0));

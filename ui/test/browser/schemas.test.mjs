@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { eachTestHasAServerAndAPage, says, server, SHOW_MS_MAX, waitFor, watched } from './support.mjs';
+import { eachTestHasAServerAndAPage, says, server, waitFor, watched } from './support.mjs';
 
 eachTestHasAServerAndAPage();
 
@@ -14,7 +14,7 @@ const click = (element) => server.send({ category: 'page interaction', name: 'ct
 async function verdict({ id }) {
   /** @type {{ state: string, valid: boolean }} */
   let event = { state: 'queued', valid: true };
-  await waitFor('the event is stored', SHOW_MS_MAX, async () => {
+  await waitFor('the event is stored', async () => {
     event = await (await fetch(`${server.origin}/events/${id}`)).json();
     return event.state !== 'queued';
   });
@@ -119,7 +119,7 @@ test('what is stored is judged again when a person asks, from the schema and fro
   await says(page, 'preview', /^3 events with/);
   await page.keyboard.press('Escape');
   await page.goto(`${server.origin}/ui/events?tab=invalid`);
-  await waitFor('the third event is stored', SHOW_MS_MAX, async () => (await invalid()) === 1);
+  await waitFor('the third event is stored', async () => (await invalid()) === 1);
   await page.click('[data-test=revalidate]');
   await says(page, 'preview', /^1 invalid event/);
   await page.click('[data-test=revalidate-all]');

@@ -16,9 +16,8 @@ import { chromium } from 'playwright-core';
 
 const UI = fileURLToPath(new URL('../..', import.meta.url));
 export const BIN = process.env.EYAS_BIN ?? resolve(UI, '../target/debug/eyas');
-const START_MS_MAX = 20_000;
-/** How long a page may take to show what it was told. */
-export const SHOW_MS_MAX = 15_000;
+/** What has not come by then never will: no test fails because a machine is busy. */
+const HANG_MS = 60_000;
 
 /** A server that can be killed and started again on the same port and directory. */
 export class Server {
@@ -56,7 +55,7 @@ export class Server {
     });
     this.process = child;
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (this.output += chunk));
-    await waitFor('the server is ready', START_MS_MAX, async () => {
+    await waitFor('the server is ready', async () => {
       assert.equal(child.exitCode, null, `eyas ended: ${this.output}`);
       return fetch(`${this.origin}/readyz`).then((answer) => answer.ok, () => false);
     });
@@ -132,13 +131,12 @@ async function freePort() {
 /**
  * Asks again until the answer is yes.
  * @param {string} what
- * @param {number} msMax
  * @param {() => Promise<boolean>} isSo
  */
-export async function waitFor(what, msMax, isSo) {
-  const deadline = Date.now() + msMax;
+export async function waitFor(what, isSo) {
+  const deadline = Date.now() + HANG_MS;
   while (!(await isSo())) {
-    assert.ok(Date.now() < deadline, `not within ${msMax} ms: ${what}`);
+    assert.ok(Date.now() < deadline, `not within ${HANG_MS} ms: ${what}`);
     await new Promise((done) => setTimeout(done, 25));
   }
 }
@@ -158,7 +156,7 @@ export function launch() {
  */
 export async function watchedPage(browser, server, options) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  context.setDefaultTimeout(SHOW_MS_MAX);
+  context.setDefaultTimeout(HANG_MS);
   const page = await context.newPage();
   /** @type {string[]} */
   const faults = [];

@@ -5,14 +5,16 @@ use std::time::Duration;
 use model::{LogId, Seq};
 use queue::{MemoryQueue, Queue};
 use store::{Claim, EventStore};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::consumer::{Consumer, ConsumerOptions};
+use crate::consumer::Consumer;
 use crate::halt::StartError;
 use crate::meters::ConsumerState;
 use crate::outcome::OnConflict;
-use crate::tests::intake::{Path, consumer_options};
+use crate::tests::intake::{Path, consumer_options, shared_options};
 
 fn seq(value: u64) -> Seq {
     Seq::new(value).unwrap()
@@ -122,7 +124,8 @@ async fn a_renewed_lease_does_not_take_over_what_the_database_says_meanwhile() {
     let path = Path::new(1 << 20);
     path.send(&[None; 3], "1", OnConflict::RefuseAll).await.unwrap();
     // Every event renews: half of no time at all is always gone.
-    let options = ConsumerOptions { lease: Duration::ZERO, ..consumer_options() };
+    let mut options = consumer_options();
+    options.tenancy.lease = Duration::ZERO;
     let consumer = Consumer::start(&path.intake, options).await.unwrap();
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(consumer.run(shutdown.clone()));
@@ -217,8 +220,7 @@ async fn a_log_that_parted_from_the_one_that_fed_the_database_is_refused() {
 #[tokio::test]
 async fn a_consumer_whose_database_another_feeds_ends_at_once() {
     let path = Path::new(1 << 20);
-    let options = ConsumerOptions { is_shared: true, ..consumer_options() };
-    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    let consumer = Consumer::start(&path.intake, shared_options()).await.unwrap();
     let running = tokio::spawn(consumer.run(CancellationToken::new()));
     let mut applied = path.meters.applied_changes();
     path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
@@ -238,8 +240,8 @@ async fn a_consumer_whose_database_another_feeds_ends_at_once() {
 #[tokio::test]
 async fn the_lease_of_a_shared_database_is_renewed_while_nothing_comes() {
     let path = Path::new(1 << 20);
-    let lease = Duration::from_millis(200);
-    let options = ConsumerOptions { is_shared: true, lease, ..consumer_options() };
+    let mut options = shared_options();
+    options.tenancy.lease = Duration::from_millis(200);
     let consumer = Consumer::start(&path.intake, options).await.unwrap();
     let first = path.store.lease().await.unwrap().until;
     let shutdown = CancellationToken::new();
@@ -257,11 +259,66 @@ async fn the_lease_of_a_shared_database_is_renewed_while_nothing_comes() {
 #[tokio::test]
 async fn the_lease_is_given_back_at_the_end() {
     let path = Path::new(1 << 20);
-    let options = ConsumerOptions { is_shared: true, ..consumer_options() };
-    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    let consumer = Consumer::start(&path.intake, shared_options()).await.unwrap();
     assert!(path.store.lease().await.unwrap().until.unwrap() > clock::now());
     let shutdown = CancellationToken::new();
     shutdown.cancel();
     consumer.run(shutdown).await.unwrap();
     assert!(path.store.lease().await.unwrap().until.unwrap() <= clock::now());
+}
+
+/// A consumer of a shared database that refuses everything, for good as far as it can tell; and how its run ends.
+async fn blocked(path: &Path) -> (CancellationToken, JoinHandle<Result<(), StartError>>) {
+    let database = rusqlite::Connection::open(path.dir.path().join("eyas.db")).unwrap();
+    let sql = "CREATE TRIGGER refuse BEFORE INSERT ON events BEGIN SELECT raise(ABORT, 'no'); END";
+    database.execute_batch(sql).unwrap();
+    let mut options = shared_options();
+    options.tenancy.refused_retry = Duration::from_hours(1);
+    options.tenancy.lease = Duration::from_millis(400);
+    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    path.send(&[None; 100], "1", OnConflict::RefuseAll).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    until("the consumer has stopped", async || {
+        matches!(path.meters.consumer(), ConsumerState::Stopped { .. })
+    })
+    .await;
+    (shutdown, running)
+}
+
+/// Looks until it is so.
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is_so().await {
+        assert!(Instant::now() < end, "never: {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_that_has_stopped_keeps_its_lease_and_gives_it_back_at_the_end() {
+    let path = Path::new(1 << 20);
+    let (shutdown, running) = blocked(&path).await;
+    for _ in 0..2 {
+        let before = path.store.lease().await.unwrap().until;
+        until("the lease is renewed", async || path.store.lease().await.unwrap().until > before)
+            .await;
+    }
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    assert!(path.store.lease().await.unwrap().until.unwrap() <= clock::now());
+}
+
+#[tokio::test]
+async fn a_consumer_that_has_stopped_notices_that_another_feeds_its_database() {
+    let path = Path::new(1 << 20);
+    let (_shutdown, running) = blocked(&path).await;
+    let us =
+        |hours: i64| model::Timestamp::from_micros(clock::now().micros() + hours * 3_600_000_000);
+    let (log, until) = (path.queue.log(), us(2));
+    let claim = Claim { holder: "other".to_owned(), log, now: us(1), until };
+    path.store.claim(claim).await.unwrap();
+    let ended = timeout(Duration::from_secs(20), running).await.expect("it accepts nothing more");
+    let error = ended.unwrap().unwrap_err();
+    assert!(error.to_string().contains("held by other until"), "{error}");
 }

@@ -22,6 +22,7 @@ use crate::batches::upload::Upload;
 use crate::batches::view::{BatchView, Finished, UploadWish};
 use crate::clock;
 use crate::halt::StartError;
+use crate::lease::Tenancy;
 
 const TABLES: &str = "
     CREATE TABLE ports (code VARCHAR(5) PRIMARY KEY, name TEXT NOT NULL);
@@ -50,17 +51,28 @@ pub(crate) struct Running {
 
 pub(crate) fn options() -> LaneOptions {
     LaneOptions {
-        holder: "test".to_owned(),
+        tenancy: Tenancy {
+            holder: "test".to_owned(),
+            is_shared: false,
+            lease: Duration::from_secs(30),
+            look_every: Duration::from_millis(50),
+            retry_max: Duration::from_millis(200),
+            refused_retry: Duration::from_millis(50),
+        },
         log_bytes_max: 256 << 20,
         keep: Duration::ZERO,
         keep_bytes_max: 0,
         idle_max: Duration::from_hours(24),
         pause_free: Duration::from_secs(30),
-        lease: Duration::from_secs(30),
-        retry_max: Duration::from_millis(200),
-        refused_retry: Duration::from_millis(50),
-        look_every: Duration::from_millis(50),
     }
+}
+
+/// Of a database that others reach, and that may lose what it had.
+pub(crate) fn shared_options() -> LaneOptions {
+    let mut options =
+        LaneOptions { keep: Duration::from_hours(24), keep_bytes_max: 1 << 30, ..options() };
+    options.tenancy.is_shared = true;
+    options
 }
 
 pub(crate) fn open_store(dir: &tempfile::TempDir) -> Arc<SqliteStore> {
@@ -443,8 +455,7 @@ async fn a_log_that_is_full_takes_nothing_new() {
 #[tokio::test]
 async fn a_database_that_lost_batches_gets_them_again_from_the_kept_log() {
     let bench = Bench::new().await;
-    let keep = LaneOptions { keep: Duration::from_hours(24), keep_bytes_max: 1 << 30, ..options() };
-    let (batches, lane) = bench.open(keep.clone()).await;
+    let (batches, lane) = bench.open(shared_options()).await;
     let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
     let running = tokio::spawn(lane.run(shutdown.clone(), stop.clone()));
     let one = send(&batches, keyed("ports", "k"), TWO_PORTS).await.unwrap();
@@ -469,7 +480,7 @@ async fn a_database_that_lost_batches_gets_them_again_from_the_kept_log() {
     std::fs::rename(&kept, dir.path().join("tables.db")).unwrap();
     let bench = Bench { store: open_store(&dir), queue, dir };
     assert_eq!(bench.ports().len(), 2);
-    let (batches, lane) = bench.open(keep).await;
+    let (batches, lane) = bench.open(shared_options()).await;
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(lane.run(shutdown.clone(), stop));
     let view = batches.ended(&two.batch.batch.id, WAIT).await.unwrap().unwrap();

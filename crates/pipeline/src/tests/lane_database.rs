@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::batches::desk::LaneOptions;
 use crate::batches::rules::RowFormat;
+use crate::halt::StartError;
 use crate::meters::ConsumerState;
-use crate::tests::lane::{Bench, WAIT, options, send, wish};
+use crate::tests::lane::{Bench, WAIT, send, shared_options, wish};
 
 fn port(code: &str) -> String {
     format!("{{\"code\":\"{code}\",\"name\":\"{code}\"}}\n")
@@ -32,8 +32,7 @@ fn database(bench: &Bench) -> rusqlite::Connection {
 #[tokio::test]
 async fn an_idle_lane_gives_a_database_that_went_back_in_time_what_it_lost() {
     let bench = Bench::new().await;
-    let keep = LaneOptions { keep: Duration::from_hours(24), keep_bytes_max: 1 << 30, ..options() };
-    let (batches, lane) = bench.open(keep).await;
+    let (batches, lane) = bench.open(shared_options()).await;
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(lane.run(shutdown.clone(), CancellationToken::new()));
     let one = send(&batches, wish("ports", RowFormat::Ndjson), &port("A")).await.unwrap();
@@ -55,6 +54,20 @@ async fn an_idle_lane_gives_a_database_that_went_back_in_time_what_it_lost() {
     until("the lane knows it, too", is_known).await;
     shutdown.cancel();
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_lane_whose_database_has_more_than_its_log_ends_at_once() {
+    let bench = Bench::new().await;
+    let (batches, lane) = bench.open(shared_options()).await;
+    let running = tokio::spawn(lane.run(CancellationToken::new(), CancellationToken::new()));
+    let sent = send(&batches, wish("ports", RowFormat::Ndjson), &port("A")).await.unwrap();
+    batches.ended(&sent.batch.batch.id, WAIT).await.unwrap();
+    // A copy of the log went on and has fed the database. It has ended since, so nobody else holds the lease.
+    database(&bench).execute("UPDATE eyas_lease SET applied = applied + 2", []).unwrap();
+    let ended = timeout(WAIT, running).await.expect("it accepts nothing more").unwrap();
+    let error = ended.unwrap_err();
+    assert!(matches!(&error, StartError::Forked(text) if text.contains("ends at")), "{error}");
 }
 
 #[tokio::test]

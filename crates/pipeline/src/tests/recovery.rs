@@ -1,14 +1,11 @@
 //! What a start finds in the log of batches.
 
-use std::time::Duration;
-
 use queue::Queue as _;
 use store::BatchState;
 
-use crate::batches::desk::LaneOptions;
 use crate::batches::recovery;
 use crate::batches::rules::RowFormat;
-use crate::tests::lane::{Bench, options, send, wish};
+use crate::tests::lane::{Bench, options, send, shared_options, wish};
 
 fn port(code: &str) -> String {
     format!("{{\"code\":\"{code}\",\"name\":\"{code}\"}}\n")
@@ -40,9 +37,8 @@ async fn a_batch_that_was_passed_over_is_cancelled_by_the_next_start() {
 #[tokio::test]
 async fn a_start_goes_on_behind_what_it_keeps() {
     let bench = Bench::new().await;
-    let keep = LaneOptions { keep: Duration::from_hours(24), keep_bytes_max: 1 << 30, ..options() };
     for code in ["A", "B"] {
-        let lane = bench.run_with(keep.clone()).await;
+        let lane = bench.run_with(shared_options()).await;
         let sent = send(&lane.batches, wish("ports", RowFormat::Ndjson), &port(code)).await;
         lane.over(&sent.unwrap().batch.batch.id).await;
         lane.stop().await;
