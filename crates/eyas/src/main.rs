@@ -6,7 +6,7 @@
 //! | [`cli`], [`cli_admin`], [`cli_schema`], [`cli_import`], [`cli_at`] | the command line |
 //! | [`config`] | file, environment, flags |
 //! | [`schema_files`] | the schemas that the configuration names |
-//! | [`server`], [`refusals`] | the server as one value, and why it does not start |
+//! | [`server`], [`parts`], [`refusals`] | the server as one value, and why it does not start |
 //! | [`opening`], [`snapshot`] | on what the server stands: its database, or what it kept of it |
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`otlp`] | traces to a collector |
@@ -52,6 +52,7 @@ mod notify;
 mod opening;
 mod otlp;
 mod outgoing;
+mod parts;
 mod place;
 mod printable;
 mod queries_config;

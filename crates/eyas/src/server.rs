@@ -11,20 +11,18 @@ use anyhow::Context as _;
 use gateway::{
     Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Queries, Registry, Sessions,
 };
-use live::{Live, LiveError, LiveOptions};
+use live::{Live, LiveOptions, Tail};
 use model::{LogId, Seq};
 use pipeline::{
     Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
-    Revalidate, Schemas, StartError, Work, begin_unasked,
+    Revalidate, Schemas, Work, begin_unasked,
 };
 use queue::{Queue, QueueError};
 use store::Stores;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::info;
 
 use crate::admin_socket::Name;
 use crate::batch_lane::{BatchLane, RunningLane};
@@ -32,6 +30,7 @@ use crate::config::Config;
 use crate::exit::CommandError;
 use crate::log_lane::LogLane;
 use crate::otlp::Exporter;
+use crate::parts::{Parts, STOP_APPLY_MAX};
 use crate::refusals::{no_token, not_sealed, poison, refused_log, refused_pair};
 use crate::signals::Wanted;
 use crate::snapshot::facts::Facts;
@@ -42,8 +41,6 @@ use crate::{
     wiring,
 };
 
-/// How long the consumer may go on after the last request has been answered.
-const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
 /// The same before a hand-over, where newcomers wait meanwhile, and the next program goes on with the rest.
 const HANDOVER_APPLY_MAX: Duration = Duration::from_secs(1);
 /// After a failed write nothing more can be saved: requests get just the time to be answered.
@@ -180,13 +177,7 @@ impl Server {
         let (local, name) = local.unzip();
         let ending = Ending { delay: self.config.drain_delay, ..Ending::default() };
         let stop_rest = CancellationToken::new();
-        let (live, tail) = Live::new(
-            Arc::clone(&self.queue),
-            Arc::clone(&self.stores.events),
-            self.meters.applied_changes(),
-            self.retention.horizons(),
-            LIVE,
-        );
+        let (live, tail) = live(&self.queue, &self.stores, &self.meters, &self.retention);
         let (jobs, runner) = jobs(&self.stores, &self.intake, &self.meters, &live);
         let mut lane = self.batch_lane.map(|lane| lane.start(&self.tasks));
         let gateway = Arc::new(Gateway::new(GatewayParts {
@@ -206,25 +197,10 @@ impl Server {
         }));
         let edge = gateway::run(Listeners { network, local }, Arc::clone(&gateway), ending.clone());
         let is_unasked = self.consumer.is_none();
-        let (tail, edge) = (tail.run(stop_rest.clone()), self.tasks.spawn(edge));
-        let tail = self.tasks.spawn(tail);
-        let behind = match self.consumer {
-            Some(consumer) => {
-                let keeper = self.config.store.place().map(|database| Keeper {
-                    data_dir: self.config.data_dir.clone(),
-                    database,
-                    log: self.queue.log(),
-                    instance: self.instance.clone(),
-                    gateway: Arc::clone(&gateway),
-                    schemas: Arc::clone(self.intake.schemas()),
-                    retention: Arc::clone(&self.retention),
-                });
-                let works = (consumer, self.retention, runner, keeper);
-                Behind::start(&self.tasks, works, &stop_rest)
-            }
-            None => Behind::idle(&self.tasks, &stop_rest),
-        };
-        let mut parts = Parts { edge, tail, behind };
+        let keeper = keeper(&self.config, &self.instance, &gateway, &self.intake, &self.retention);
+        let retention = Arc::clone(&self.retention);
+        let work = self.consumer.map(|consumer| (consumer, retention, runner, keeper));
+        let mut parts = Parts::start(&self.tasks, &stop_rest, edge, tail, work);
         let ready = Ready {
             config: &self.config,
             instance: &self.instance,
@@ -373,83 +349,34 @@ fn jobs(stores: &Stores, intake: &Intake, meters: &Arc<Meters>, live: &Live) -> 
     (desk, runner)
 }
 
-/// The tasks of a running server.
-struct Parts {
-    edge: JoinHandle<Option<TcpListener>>,
-    tail: JoinHandle<Result<(), LiveError>>,
-    behind: Behind,
+/// Who writes the snapshot; nobody where the database stands in the data directory.
+fn keeper(
+    config: &Config,
+    instance: &str,
+    gateway: &Arc<Gateway>,
+    intake: &Intake,
+    retention: &Arc<Retention>,
+) -> Option<Keeper> {
+    Some(Keeper {
+        data_dir: config.data_dir.clone(),
+        database: config.store.place()?,
+        log: intake.log().log,
+        instance: instance.to_owned(),
+        gateway: Arc::clone(gateway),
+        schemas: Arc::clone(intake.schemas()),
+        retention: Arc::clone(retention),
+    })
 }
 
-/// Those that work with the database.
-struct Behind {
-    consumer: JoinHandle<Result<(), StartError>>,
-    retention: JoinHandle<()>,
-    jobs: JoinHandle<()>,
-    keeper: JoinHandle<()>,
-}
-
-impl Behind {
-    fn start(
-        tasks: &TaskTracker,
-        works: (Consumer, Arc<Retention>, JobRunner, Option<Keeper>),
-        stop: &CancellationToken,
-    ) -> Self {
-        let (consumer, retention, jobs, keeper) = works;
-        Self {
-            consumer: tasks.spawn(consumer.run(stop.clone())),
-            retention: tasks.spawn(retention.run(stop.clone())),
-            jobs: tasks.spawn(jobs.run(stop.clone())),
-            keeper: match keeper {
-                Some(keeper) => tasks.spawn(keeper.run(stop.clone())),
-                None => tasks.spawn(stop.clone().cancelled_owned()),
-            },
-        }
-    }
-
-    /// Of a server without its database: nobody has anything to do.
-    fn idle(tasks: &TaskTracker, stop: &CancellationToken) -> Self {
-        let idle = || tasks.spawn(stop.clone().cancelled_owned());
-        let stopped = stop.clone().cancelled_owned();
-        let consumer = tasks.spawn(async move {
-            stopped.await;
-            Ok(())
-        });
-        Self { consumer, retention: idle(), jobs: idle(), keeper: idle() }
-    }
-}
-
-impl Parts {
-    /// Waits until one of them ends by itself, which none should.
-    async fn broken(&mut self, data_dir: &Path) -> CommandError {
-        let error = tokio::select! {
-            ended = &mut self.behind.consumer => match ended {
-                Ok(Err(error)) => return refused_pair(data_dir, LogLane::Events, error),
-                ended => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
-            },
-            ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
-            ended = &mut self.behind.retention => anyhow::anyhow!("retention ended by itself: {ended:?}"),
-            ended = &mut self.behind.jobs => anyhow::anyhow!("the jobs ended by themselves: {ended:?}"),
-            ended = &mut self.behind.keeper => anyhow::anyhow!("nobody writes the snapshot any more: {ended:?}"),
-            // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
-            Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
-        };
-        error.into()
-    }
-
-    /// Waits for all but the edge, which have been told to end. A slice under way is committed or it is not: the next start
-    /// goes on from there.
-    async fn finish(self, apply_max: Duration) {
-        let Behind { consumer, retention, jobs, keeper } = self.behind;
-        if time::timeout(apply_max, consumer).await.is_err() {
-            info!("the database is still behind; the rest is applied after the next start");
-        }
-        let _ = time::timeout(STOP_APPLY_MAX, jobs).await;
-        let _ = time::timeout(STOP_APPLY_MAX, retention).await;
-        let _ = time::timeout(STOP_APPLY_MAX, keeper).await;
-        if !self.tail.is_finished() {
-            let _ = time::timeout(STOP_APPLY_MAX, self.tail).await;
-        }
-    }
+/// The push, and who feeds it.
+fn live(
+    queue: &Arc<dyn Queue>,
+    stores: &Stores,
+    meters: &Meters,
+    retention: &Retention,
+) -> (Live, Tail) {
+    let (queue, events) = (Arc::clone(queue), Arc::clone(&stores.events));
+    Live::new(queue, events, meters.applied_changes(), retention.horizons(), LIVE)
 }
 
 /// How the log of the events is applied, by `holder`.

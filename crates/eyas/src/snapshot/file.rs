@@ -90,10 +90,7 @@ pub(crate) fn read(data_dir: &Path, database: &str) -> Result<Kept, String> {
     let end = text.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
     let line = std::str::from_utf8(&text[..end]).map_err(|_| damaged())?;
     let words: Vec<&str> = line.split(' ').collect();
-    let (version, sum) = match words[..] {
-        [MAGIC, version, sum] => (version, sum),
-        _ => return Err(damaged()),
-    };
+    let [MAGIC, version, sum] = words[..] else { return Err(damaged()) };
     if version != VERSION {
         return Err(format!(
             "{shown} was written by another version of eyas: it has format {version}, this program reads {VERSION}"

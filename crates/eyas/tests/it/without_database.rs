@@ -10,8 +10,8 @@ use testbed::Postgres;
 
 use crate::app::{Launch, TestApp, eventually};
 use crate::batch_senders::make_table;
-use crate::follow::{Follower, Heard, Way};
-use crate::http::{Answer, Http};
+use crate::follow::{Follower, Way};
+use crate::http::{Answer, Http, Row};
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
@@ -49,6 +49,17 @@ async fn gone_over(http: &Http) {
 async fn send(http: &Http, n: u64) -> Answer {
     let event = json!({"id": format!("e-{n}"), "session_id": "s", "category": "order", "name": "paid", "data": {"n": n}});
     http.post("/events", "application/json", event.to_string()).await
+}
+
+/// Waits until exactly these are stored, in order.
+async fn all_stored(http: &Http, n_events: u64) {
+    let wanted: Vec<String> = (0..n_events).map(|n| format!("e-{n}")).collect();
+    eventually("all is stored", async || {
+        let rows = http.get_as("/events", "application/x-ndjson").await;
+        let ids: Vec<String> = rows.text().lines().map(|line| Row::parse(line).id).collect();
+        (ids == wanted).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,23 +118,11 @@ async fn a_start_without_the_database_is_no_outage_of_intake() {
         Follower::open_as(app.addr, Way::Sse, "since=now", None, Some(&writer)).await.unwrap();
     cluster.start_again();
     gone_over(&http).await;
-    let end = loop {
-        match live.hear().await {
-            Heard::Message(message) if message.kind == "bye" => {}
-            Heard::Message(message) => assert_ne!(message.kind, "event", "{}", message.text),
-            Heard::End(code) => break code,
-        }
-    };
-    assert_eq!(end, None);
+    let (messages, _) = live.until_end().await;
+    assert!(messages.iter().all(|message| message.kind != "event"), "{messages:?}");
     send(&http, 7).await.accepted();
     assert_eq!(send(&app.http.another().bearing(&doomed), 8).await.status, 401, "revoked");
-    eventually("all is stored", async || {
-        let rows = http.get_as("/events", "application/x-ndjson").await;
-        let rows: Vec<String> =
-            rows.text().lines().map(|l| crate::http::Row::parse(l).id).collect();
-        (rows == (0..8).map(|n| format!("e-{n}")).collect::<Vec<_>>()).then_some(())
-    })
-    .await;
+    all_stored(&http, 8).await;
     let live = Follower::open_as(app.addr, Way::Lines, "since=beginning", None, Some(&writer));
     let mut live = live.await.unwrap();
     for n in 0..8 {
