@@ -26,7 +26,9 @@ use crate::{tenancy, wiring};
 
 /// PostgreSQL may lose commits in a fail-over: for so long they can be made again from the log.
 const KEEP: Duration = Duration::from_hours(24);
-/// Of the room of the log, so much may be kept for that.
+/// So long somebody may have rows that the database refused checked and applied again, on either database.
+const KEEP_REFUSED: Duration = Duration::from_hours(24);
+/// Of the room of the log, so much may be kept for either.
 const KEEP_OF_LOG: u64 = 2;
 /// An upload without a byte for so long is cancelled.
 const IDLE_MAX: Duration = Duration::from_hours(24);
@@ -76,6 +78,7 @@ impl BatchLane {
             tenancy,
             log_bytes_max: config.batches_log_bytes_max,
             keep,
+            keep_refused: KEEP_REFUSED,
             keep_bytes_max: config.batches_log_bytes_max / KEEP_OF_LOG,
             idle_max: IDLE_MAX,
             pause_free: PAUSE_FREE,

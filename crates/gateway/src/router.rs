@@ -17,9 +17,9 @@ use crate::error::Kind;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
-    applications, audit, batches, console, dead_letters, event, events, explore, history, invalid,
-    jobs, live, metrics, queries, revalidate, schemas, session, sessions, sql, status, tokens,
-    uploads,
+    applications, audit, batch_again, batches, console, dead_letters, event, events, explore,
+    history, invalid, jobs, live, metrics, queries, revalidate, schemas, session, sessions, sql,
+    status, tokens, uploads,
 };
 
 /// One path.
@@ -98,6 +98,7 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/batches", READ, LANE, get(batches::list)),
         bare("/batches/{id}", "GET, HEAD, PATCH, DELETE", LANE, get(batches::one).patch(uploads::go_on).delete(batches::cancel)),
         route("/batches/{id}/errors", READ, LANE, get(batches::errors)),
+        bare("/batches/{id}/revalidate", WRITE, LANE, post(batch_again::revalidate)),
         bare("/jobs", READ, ADMIN, get(jobs::list)),
         bare("/jobs/{id}", READ, ADMIN, get(jobs::one)),
         bare("/jobs/{id}/pause", WRITE, ADMIN, post(jobs::pause)),

@@ -140,6 +140,8 @@ pub struct Batch {
     pub detail: Option<String>,
     /// Of one that is cancelled: the batch that brought the same rows under the same key before.
     pub same_as: Option<String>,
+    /// The rejected batch whose kept rows it has: checked anew, and applied again.
+    pub revalidates: Option<String>,
 }
 
 /// What is wrong with a row.

@@ -15,6 +15,7 @@ mod admin;
 mod app;
 mod bad_input;
 mod batch_crashes;
+mod batch_revalidation;
 mod batch_senders;
 mod batches_http;
 mod beside;

@@ -31,11 +31,15 @@ pub(crate) struct Shown {
     ended_at: Option<String>,
     detail: Option<String>,
     same_as: Option<String>,
+    revalidates: Option<String>,
+    rows_kept: bool,
     upload_offset: Option<u64>,
 }
 
 impl Shown {
-    pub(crate) fn of(BatchView { batch, rows_applied, upload_offset }: &BatchView) -> Self {
+    pub(crate) fn of(
+        BatchView { batch, rows_applied, rows_kept, upload_offset }: &BatchView,
+    ) -> Self {
         let batch = batch.clone();
         let at = |time: Option<Timestamp>| time.as_ref().map(Timestamp::to_string);
         Self {
@@ -58,6 +62,8 @@ impl Shown {
             ended_at: at(batch.ended_at),
             detail: batch.detail,
             same_as: batch.same_as,
+            revalidates: batch.revalidates,
+            rows_kept: *rows_kept,
             upload_offset: *upload_offset,
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod applications;
 pub(crate) mod ask;
 pub(crate) mod audit;
+pub(crate) mod batch_again;
 pub(crate) mod batch_shape;
 pub(crate) mod batches;
 pub(crate) mod console;

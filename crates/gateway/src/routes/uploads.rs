@@ -95,6 +95,7 @@ async fn begin_with(
         dry_run,
         resumable: complete.is_some(),
         now: pipeline::now(),
+        revalidates: None,
     };
     if complete == Some(false)
         && let Some(key) = &wish.key
@@ -137,7 +138,7 @@ async fn begun(
 }
 
 /// The batch that an error names, beside it.
-async fn with_batch(edge: &Edge, principal: &Principal, error: BatchError) -> Problem {
+pub(crate) async fn with_batch(edge: &Edge, principal: &Principal, error: BatchError) -> Problem {
     let id = match &error {
         BatchError::KeyBusy { id } | BatchError::KeyConflict { id } => id.clone(),
         _ => return error.into(),
@@ -220,11 +221,11 @@ async fn go_on_with(
 const UPLOAD_OFFSET_NAME: &str = "upload-offset";
 
 /// One request that brings rows.
-struct Going<'a> {
-    edge: &'a Arc<Edge>,
-    principal: &'a Principal,
-    parts: &'a Parts,
-    batches: &'a Batches,
+pub(crate) struct Going<'a> {
+    pub(crate) edge: &'a Arc<Edge>,
+    pub(crate) principal: &'a Principal,
+    pub(crate) parts: &'a Parts,
+    pub(crate) batches: &'a Batches,
 }
 
 impl Going<'_> {
@@ -283,7 +284,7 @@ impl Going<'_> {
     }
 
     /// What became of it, after the wait that the client wants.
-    async fn answer(
+    pub(crate) async fn answer(
         &self,
         Finished { batch, first_errors, .. }: Finished,
     ) -> Result<Response, Problem> {

@@ -36,6 +36,8 @@ pub struct LaneOptions {
     pub log_bytes_max: u64,
     /// How long records stay after their batch is over, for a database that may lose commits; zero for one that does not.
     pub keep: Duration,
+    /// How long the rows of a batch stay that the database refused, to be checked and applied again.
+    pub keep_refused: Duration,
     /// Most bytes that are kept so.
     pub keep_bytes_max: u64,
     /// An upload without a byte for so long is cancelled.
@@ -177,8 +179,16 @@ impl Desk {
         let live = self.registry.with(|state| state.entries.get(id).map(Entry::view));
         match live {
             Some(view) => Ok(Some(view)),
-            None => Ok(self.store.batch(id).await?.map(over)),
+            None => Ok(self.store.batch(id).await?.map(|batch| self.over(batch))),
         }
+    }
+
+    /// A batch that the database has.
+    pub(crate) fn over(&self, batch: Batch) -> BatchView {
+        let rows_applied = if batch.state == BatchState::Committed { batch.n_rows } else { 0 };
+        let rows_kept = batch.state == BatchState::Rejected
+            && self.registry.with(|state| state.refused.contains_key(&batch.id));
+        BatchView { batch, rows_applied, rows_kept, upload_offset: None }
     }
 
     /// Cancels the upload that stands in the way of the log's front, where that log lacks room and nobody sends it. The next one
@@ -244,10 +254,4 @@ impl Desk {
         }
         Ok(())
     }
-}
-
-/// A batch that the database has.
-pub(crate) fn over(batch: Batch) -> BatchView {
-    let rows_applied = if batch.state == BatchState::Committed { batch.n_rows } else { 0 };
-    BatchView { batch, rows_applied, upload_offset: None }
 }

@@ -41,6 +41,7 @@ impl Desk {
             key: wish.key,
             resumable: wish.resumable && !wish.dry_run,
             at_us: wish.now.micros(),
+            revalidates: wish.revalidates,
         };
         let desk = Arc::clone(self);
         let unwritten = |head: &BeginHead| {
@@ -113,7 +114,10 @@ impl Desk {
         let Some(key) = &head.key else { return Ok(None) };
         let application = head.application.as_deref();
         let live = |state: &mut State| {
-            state.with_key(application, &head.table, key).map(|entry| entry.batch.clone())
+            let entry = state.with_key(application, &head.table, key);
+            entry
+                .map(|entry| entry.batch.clone())
+                .filter(|batch| !leaves_key(batch, &head.revalidates))
         };
         if let Some(first) = self.registry.with(live) {
             return if first.state == BatchState::Receiving {
@@ -124,12 +128,19 @@ impl Desk {
         }
         let found = self.store.batch_with_key(application, &head.table, key);
         match time::timeout(LOOKUP_WAIT, found).await {
-            Ok(Ok(found)) => Ok(found.filter(|batch| batch.state != BatchState::Cancelled)),
+            Ok(Ok(found)) => Ok(found.filter(|batch| {
+                batch.state != BatchState::Cancelled && !leaves_key(batch, &head.revalidates)
+            })),
             // The consumer asks again, when the database is back.
             Err(_) | Ok(Err(StoreError::Unavailable(_))) => Ok(None),
             Ok(Err(error)) => Err(error.into()),
         }
     }
+}
+
+/// Whether a batch leaves its key to another that has its rows again: one that was rejected does.
+pub(crate) fn leaves_key(first: &Batch, revalidates: &Option<String>) -> bool {
+    revalidates.is_some() && first.state == BatchState::Rejected
 }
 
 /// Adds a batch, unless its key was taken meanwhile.
@@ -145,6 +156,7 @@ fn reserve(state: &mut State, entry: Entry) -> Result<(), BatchError> {
     }
     if let Some(key) = &batch.key
         && let Some(first) = state.with_key(batch.application.as_deref(), &batch.table, key)
+        && !leaves_key(&first.batch, &batch.revalidates)
     {
         return Err(BatchError::KeyBusy { id: first.batch.id.clone() });
     }

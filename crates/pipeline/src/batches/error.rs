@@ -46,6 +46,15 @@ pub enum BatchError {
     /// A column of the batch is no longer in its table: the upload has to begin anew.
     #[error("a column of the batch is no longer in its table")]
     TableChanged,
+    /// Only what the database refused is checked again.
+    #[error("the batch is {}", state.as_str())]
+    NotRejected {
+        /// How it stands.
+        state: BatchState,
+    },
+    /// The rows of the batch are not in the log, which the words explain.
+    #[error("{0}")]
+    RowsNotKept(&'static str),
     /// It is too late to cancel.
     #[error("the batch is {}", state.as_str())]
     NotCancellable {

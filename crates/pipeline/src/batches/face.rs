@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::Timestamp;
 use store::{BatchQuery, BatchState, RowError};
 use tokio::time;
 
-use crate::batches::desk::{Desk, over};
+use crate::batches::desk::Desk;
 use crate::batches::error::BatchError;
 use crate::batches::registry::{Entry, State};
 use crate::batches::rules::TableRules;
 use crate::batches::upload::Upload;
-use crate::batches::view::{ApplyingNow, BatchView, LaneStanding, UploadWish};
+use crate::batches::view::{ApplyingNow, BatchView, Finished, LaneStanding, UploadWish};
 use crate::clock;
 use crate::meters::ConsumerState;
 
@@ -55,6 +56,17 @@ impl Batches {
         Err(BatchError::NotUploading { state: over.state })
     }
 
+    /// Checks the kept rows of a batch that the database refused, as new ones, and has them applied again. Where that was begun
+    /// before, it answers as a repetition.
+    pub async fn revalidate(
+        &self,
+        id: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Finished, BatchError> {
+        self.desk.revalidate(id, by, now).await
+    }
+
     /// Ends a batch before it is applied, and durably so.
     pub async fn cancel(&self, id: &str, by: &str) -> Result<BatchView, BatchError> {
         self.desk.cancel(id, format!("cancelled by {by}"), |_| true).await
@@ -72,11 +84,7 @@ impl Batches {
         table: &str,
         key: &str,
     ) -> Result<Option<BatchView>, BatchError> {
-        let live = |state: &mut State| state.with_key(application, table, key).map(Entry::view);
-        match self.desk.registry.with(live) {
-            Some(view) => Ok(Some(view)),
-            None => Ok(self.desk.store.batch_with_key(application, table, key).await?.map(over)),
-        }
+        self.desk.with_key(application, table, key).await
     }
 
     /// Those that a query wants, newest first.
@@ -86,8 +94,8 @@ impl Batches {
         let is_live = |state: BatchState| !state.is_over();
         if !query.state.is_some_and(is_live) {
             let limit = query.limit;
-            let over = self.desk.store.batches(query).await?.into_iter().map(over);
-            let over: Vec<BatchView> = over.collect();
+            let over = self.desk.store.batches(query).await?.into_iter();
+            let over: Vec<BatchView> = over.map(|batch| self.desk.over(batch)).collect();
             views.retain(|view| over.iter().all(|other| other.batch.id != view.batch.id));
             views.extend(over);
             views.sort_unstable_by(|one, other| other.batch.id.cmp(&one.batch.id));
@@ -158,6 +166,22 @@ impl Batches {
 }
 
 impl Desk {
+    pub(crate) async fn with_key(
+        &self,
+        application: Option<&str>,
+        table: &str,
+        key: &str,
+    ) -> Result<Option<BatchView>, BatchError> {
+        let live = |state: &mut State| state.with_key(application, table, key).map(Entry::view);
+        match self.registry.with(live) {
+            Some(view) => Ok(Some(view)),
+            None => {
+                let over = self.store.batch_with_key(application, table, key).await?;
+                Ok(over.map(|batch| self.over(batch)))
+            }
+        }
+    }
+
     pub(crate) async fn errors(
         &self,
         id: &str,

@@ -127,7 +127,7 @@ fn lost(id: &str, error: QueueError) -> StoreError {
     }
 }
 
-fn damaged(id: &str, why: &str) -> StoreError {
+pub(crate) fn damaged(id: &str, why: &str) -> StoreError {
     StoreError::Unusable(format!(
         "the log does not give batch {id} back: {why}; run `eyas log verify`"
     ))

@@ -11,6 +11,7 @@
 //! read back from the log and carried out again.
 
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use model::Seq;
@@ -20,11 +21,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::batches::desk::{Desk, LaneOptions};
+use crate::batches::entrance::leaves_key;
 use crate::batches::error::BatchError;
 use crate::batches::face::Batches;
 use crate::batches::feed::Parts;
-use crate::batches::recovery::{self, Found};
+use crate::batches::recovery::{self, take_over};
 use crate::batches::registry::{Entry, State};
+use crate::batches::revalidation::was_refused;
 use crate::batches::rules::TableRules;
 use crate::clock;
 use crate::fork;
@@ -34,6 +37,9 @@ use crate::meters::ConsumerState;
 
 /// Most batches that are over and kept in the log: each is looked at whenever it is trimmed.
 const KEPT_MAX: usize = 100_000;
+
+/// With less room than this on the disk, nothing is worth keeping of batches that are over.
+const ROOM_BYTES_MIN: u64 = 256 << 20;
 
 /// See the module's page.
 pub struct Lane {
@@ -55,7 +61,9 @@ impl Lane {
         let desk = Arc::new(Desk::new(queue, store, tables, options, State::default()));
         let mut lane = Self { desk: Arc::clone(&desk), holding };
         let applied = lane.holding.ask().await?;
-        let found = recovery::scan(&*desk.queue, applied).await.map_err(StartError::Log)?;
+        let refused = desk.refused().await.map_err(StartError::Store)?;
+        let found = recovery::scan(&*desk.queue, applied, refused).await;
+        let found = found.map_err(StartError::Log)?;
         lane.take(applied, found.newest_over.clone()).await?;
         desk.registry.change(|state| take_over(state, found, applied));
         lane.drop_cut_uploads().await?;
@@ -87,14 +95,21 @@ impl Lane {
         Ok(())
     }
 
-    /// Takes the lease, if the database has what this log has decided last of all that it has applied.
-    async fn take(&mut self, applied: Seq, newest: Option<(Seq, String)>) -> Result<(), NotTaken> {
-        if let Some((seq, id)) = newest
-            && self.desk.store.batch(&id).await.map_err(NotTaken::Store)?.is_none()
-        {
-            return Err(NotTaken::Forked(fork::words("batches' ", seq, applied)));
+    /// Takes the lease, if the database has what this log has decided last of all that it has applied; and what became of that.
+    async fn take(
+        &mut self,
+        applied: Seq,
+        newest: Option<(Seq, String)>,
+    ) -> Result<Option<Batch>, NotTaken> {
+        let mut over = None;
+        if let Some((seq, id)) = newest {
+            over = self.desk.store.batch(&id).await.map_err(NotTaken::Store)?;
+            if over.is_none() {
+                return Err(NotTaken::Forked(fork::words("batches' ", seq, applied)));
+            }
         }
-        self.holding.take(applied).await
+        self.holding.take(applied).await?;
+        Ok(over)
     }
 
     /// How far it came.
@@ -112,8 +127,8 @@ impl Lane {
             let newest = state.decisions.range(..=applied).next_back();
             newest.map(|(seq, id)| (*seq, id.clone()))
         });
-        self.take(applied, newest).await?;
-        self.go_on_from(applied).await?;
+        let newest = self.take(applied, newest).await?;
+        self.go_on_from(applied, newest).await?;
         let is_idle = self.desk.registry.with(|state| state.decisions.is_empty());
         if is_idle || !self.holding.is_blocked() {
             self.desk.tell(ConsumerState::Running);
@@ -168,8 +183,10 @@ impl Lane {
             }
         };
         let (n_rows, apply_us) = (entry.batch.n_rows, begun.elapsed().as_micros() as u64);
+        let is_refused = state == BatchState::Rejected && entry.batch.state == BatchState::Applying;
+        let refused = is_refused.then_some(entry.batch.id.as_str());
         self.desk.registry.change(|registry| {
-            registry.forget_through(seq, clock::now());
+            registry.forget_through(seq, refused, clock::now());
             let counts = &mut registry.counts;
             counts.apply_us += apply_us;
             match state {
@@ -226,7 +243,8 @@ impl Lane {
         let Some(key) = &batch.key else { return Ok(None) };
         let found = self.desk.store.batch_with_key(batch.application.as_deref(), &batch.table, key);
         let Some(first) = found.await.map_err(halt)? else { return Ok(None) };
-        if first.id == batch.id || first.state == BatchState::Cancelled {
+        let is_over = first.state == BatchState::Cancelled;
+        if first.id == batch.id || is_over || leaves_key(&first, &batch.revalidates) {
             return Ok(None);
         }
         let is_same = first.hash == batch.hash;
@@ -256,15 +274,19 @@ impl Lane {
         }
     }
 
-    /// What the lease says goes before what we remember.
-    async fn go_on_from(&self, applied: Seq) -> Result<(), Halt> {
+    /// What the lease says goes before what we remember. `newest`: what became of the last decision that is applied.
+    async fn go_on_from(&self, applied: Seq, newest: Option<Batch>) -> Result<(), Halt> {
         let remembered = self.applied();
         if applied < remembered {
             warn!(%applied, %remembered, "the database has lost batches; they are applied again");
-            let found = recovery::scan(&*self.desk.queue, applied).await.map_err(Halt::Alarm)?;
+            let refused = self.desk.refused().await.map_err(halt)?;
+            let found = recovery::scan(&*self.desk.queue, applied, refused).await;
+            let found = found.map_err(Halt::Alarm)?;
             self.desk.registry.change(|state| take_over(state, found, applied));
         } else {
-            self.desk.registry.change(|state| state.forget_through(applied, clock::now()));
+            let refused = newest.filter(was_refused).map(|batch| batch.id);
+            let (refused, now) = (refused.as_deref(), clock::now());
+            self.desk.registry.change(|state| state.forget_through(applied, refused, now));
         }
         Ok(())
     }
@@ -272,22 +294,26 @@ impl Lane {
     /// Forgets what nobody needs any more: the records before the first one of anything that is not over, or is still to be kept.
     /// Needs a database that was just seen where it is remembered.
     async fn trim(&self) -> Result<(), Halt> {
-        let LaneOptions { keep, keep_bytes_max, .. } = self.desk.options;
-        let oldest_us = clock::now().micros() - keep.as_micros() as i64;
+        let LaneOptions { keep, keep_refused, keep_bytes_max, .. } = self.desk.options;
+        let now_us = clock::now().micros();
+        let oldest_us = |keep: Duration| now_us - keep.as_micros() as i64;
+        let queue = &self.desk.queue;
         loop {
-            let is_large = self.desk.queue.size_bytes() > keep_bytes_max;
+            let is_tight = queue.left_bytes().is_some_and(|left| left < ROOM_BYTES_MIN);
+            let is_large = is_tight || queue.size_bytes() > keep_bytes_max;
             let (before, has_kept) = self.desk.registry.with(|state| {
-                state.kept.retain(|kept| kept.at.micros() > oldest_us);
+                state.kept.retain(|kept| kept.at.micros() > oldest_us(keep));
+                state.refused.retain(|_, one| one.at.micros() > oldest_us(keep_refused));
                 let n_more = state.kept.len().saturating_sub(KEPT_MAX);
                 state.kept.drain(..n_more);
                 // It gives room only where nothing else holds the log's front.
                 if is_large && state.begins_with_kept() {
-                    state.kept.remove(0);
+                    state.give_up_kept();
                 }
                 (state.needed_from(), state.begins_with_kept())
             });
             crash::at("lane.before_trim");
-            self.desk.queue.trim(before).await.map_err(halt_log)?;
+            queue.trim(before).await.map_err(halt_log)?;
             if !is_large || !has_kept {
                 return Ok(());
             }
@@ -325,25 +351,5 @@ impl Lane {
             }
         }
         Ok(())
-    }
-}
-
-/// Has the registry know what was found in the log. What it knows already is newer.
-fn take_over(state: &mut State, found: Found, applied: Seq) {
-    state.applied = applied;
-    for (id, mut entry) in found.entries {
-        // Whoever sends it may be about to go on: that nobody could while there was no server is not his fault.
-        entry.left_at = clock::now();
-        let is_news = !state.entries.contains_key(&id);
-        let is_wanted = entry.decided.is_some() || entry.batch.state == BatchState::Receiving;
-        if is_news && is_wanted {
-            if let Some(seq) = entry.decided {
-                state.decisions.insert(seq, id.clone());
-            }
-            state.entries.insert(id, entry);
-        }
-    }
-    if state.kept.is_empty() {
-        state.kept = found.kept;
     }
 }

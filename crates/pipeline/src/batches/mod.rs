@@ -23,6 +23,7 @@
 //! | [`desk`] | where they are written down and decided upon |
 //! | [`entrance`] | how a body gets there |
 //! | [`recovery`] | what the log knows of them |
+//! | [`revalidation`] | rows that the database refused, again |
 //! | [`feed`] | a batch's rows read back |
 //! | [`lane`] | who carries the decisions out |
 
@@ -41,6 +42,7 @@ pub(crate) mod receiver;
 pub(crate) mod records;
 pub(crate) mod recovery;
 pub(crate) mod registry;
+pub(crate) mod revalidation;
 pub(crate) mod rules;
 pub(crate) mod told;
 pub(crate) mod upload;

@@ -140,6 +140,32 @@ impl Receiver {
         }
     }
 
+    /// Where columns stand in the table; `None` where one of them is no longer there, or the database fills it in by itself.
+    pub(crate) fn places(&self, columns: &[String]) -> Option<Vec<usize>> {
+        let place = |name: &String| {
+            let &at = self.by_name.get(name)?;
+            (!self.rules.table.columns[at].is_generated).then_some(at)
+        };
+        columns.iter().map(place).collect()
+    }
+
+    /// A row that was kept before: its values, by their columns' `places` in the table.
+    pub(crate) fn kept(&mut self, line: u64, places: &[usize], values: &[Option<&str>]) {
+        self.n_rows += 1;
+        if self.columns.is_none() {
+            self.set_columns(places.to_vec(), self.n_rows, line);
+        }
+        let mut text = Vec::new();
+        let mut slots: Vec<Option<Given<'_>>> = vec![None; self.rules.table.columns.len()];
+        for (&at, &value) in places.iter().zip(values) {
+            put(&mut text, value);
+            // An empty field of CSV would be a null.
+            slots[at] = value
+                .map(|text| if text.is_empty() { Given::Json("\"\"") } else { Given::Csv(text) });
+        }
+        self.judge(line, &text, &slots, Vec::new(), None);
+    }
+
     fn error(&mut self, row: u64, line: u64, pointer: String, rule: &str, mut detail: String) {
         if detail.len() > DETAIL_BYTES_MAX {
             detail.truncate(detail.floor_char_boundary(DETAIL_BYTES_MAX));

@@ -14,7 +14,7 @@
 //! a batch is its commit, reject or cancel record, and of those a cancel record goes before a commit record.
 
 use bytes::Bytes;
-use model::ContentHash;
+use model::{ContentHash, Seq};
 use serde::{Deserialize, Serialize};
 use store::RowError;
 use thiserror::Error;
@@ -55,6 +55,9 @@ pub(crate) struct BeginHead {
     pub(crate) key: Option<String>,
     pub(crate) resumable: bool,
     pub(crate) at_us: i64,
+    /// The rejected batch whose rows these are; left out where there is none, so that other heads stay what they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) revalidates: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +143,14 @@ impl Head {
         let head = record.get(HEAD_AT..end).ok_or(RecordError::Short)?;
         let head = serde_json::from_slice(head).map_err(|_| RecordError::Head)?;
         Ok((head, record.slice(end..)))
+    }
+}
+
+impl EndHead {
+    /// Where the batch's parts stand, for the record at `seq`.
+    pub(crate) fn positions(&self, seq: Seq) -> impl Iterator<Item = u64> {
+        let before = (0..u64::from(self.n_before)).rev();
+        self.parts.iter().copied().chain(before.map(move |n| seq.get().saturating_sub(n + 1)))
     }
 }
 

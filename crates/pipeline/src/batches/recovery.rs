@@ -18,9 +18,10 @@ use store::{Batch, BatchState, TableMode};
 use crate::batches::records::{
     BeginHead, CancelHead, EndHead, Head, PartHead, Progress, decode_errors,
 };
-use crate::batches::registry::{Entry, Kept};
+use crate::batches::registry::{Entry, Kept, Refused, State};
 use crate::batches::rules::RowFormat;
 use crate::batches::view::FIRST_ERRORS_MAX;
+use crate::clock;
 
 /// One read of the log.
 const READ_BYTES: usize = 4 << 20;
@@ -38,15 +39,24 @@ pub(crate) struct Found {
     /// database lacks names them. Nearly always none.
     passed_over: HashSet<String>,
     passed: HashMap<String, Entry>,
+    refused: HashMap<String, Timestamp>,
+    /// Those of the refused that are whole in the log.
+    kept_refused: HashMap<String, Refused>,
 }
 
 /// Reads everything that is kept. `applied` is how far the database came. The error is for people, and means that a batch which the
 /// database has to get cannot be read any more.
-pub(crate) async fn scan(queue: &dyn Queue, applied: Seq) -> Result<Found, String> {
-    let mut found = pass(queue, applied, HashSet::new()).await?;
+///
+/// `refused`: the batches whose rows the database refused, and when.
+pub(crate) async fn scan(
+    queue: &dyn Queue,
+    applied: Seq,
+    refused: HashMap<String, Timestamp>,
+) -> Result<Found, String> {
+    let mut found = pass(queue, applied, HashSet::new(), refused.clone()).await?;
     if !found.passed_over.is_empty() {
         // Now that they are known. All that are over would be too many to remember for that.
-        found = pass(queue, applied, mem::take(&mut found.passed_over)).await?;
+        found = pass(queue, applied, mem::take(&mut found.passed_over), refused).await?;
     }
     Ok(found)
 }
@@ -55,8 +65,9 @@ async fn pass(
     queue: &dyn Queue,
     applied: Seq,
     passed_over: HashSet<String>,
+    refused: HashMap<String, Timestamp>,
 ) -> Result<Found, String> {
-    let mut found = Found { passed_over, ..Found::default() };
+    let mut found = Found { passed_over, refused, ..Found::default() };
     let bounds = queue.bounds();
     let mut reader = queue.reader(bounds.first);
     while reader.position() <= bounds.last {
@@ -153,9 +164,7 @@ impl Found {
             return Ok(());
         }
         finish(&mut entry.batch, &end, state);
-        let (parts, before) = (end.parts.iter(), (0..u64::from(end.n_before)).rev());
-        let named = parts.copied().chain(before.map(|n| seq.get().saturating_sub(n + 1)));
-        let is_whole = named.eq(entry.parts.iter().map(|part| part.get()));
+        let is_whole = end.positions(seq).eq(entry.parts.iter().map(|part| part.get()));
         entry.progress = end.progress;
         entry.decided = Some(seq);
         if seq > applied {
@@ -172,11 +181,36 @@ impl Found {
             let at = entry.batch.received_at.unwrap_or(entry.batch.created_at);
             self.newest_over = Some((seq, end.id.clone()));
             self.kept.push(Kept { first: entry.first, at });
+            if let Some(&at) = self.refused.get(&end.id).filter(|_| is_whole) {
+                let refused = Refused { first: entry.first, decided: seq, at };
+                self.kept_refused.insert(end.id.clone(), refused);
+            }
             if self.passed_over.contains(&end.id) {
                 self.passed.insert(end.id, entry);
             }
         }
         Ok(())
+    }
+}
+
+/// Has the registry know what was found in the log. What it knows already is newer.
+pub(crate) fn take_over(state: &mut State, found: Found, applied: Seq) {
+    state.applied = applied;
+    state.refused = found.kept_refused;
+    for (id, mut entry) in found.entries {
+        // Whoever sends it may be about to go on: that nobody could while there was no server is not his fault.
+        entry.left_at = clock::now();
+        let is_news = !state.entries.contains_key(&id);
+        let is_wanted = entry.decided.is_some() || entry.batch.state == BatchState::Receiving;
+        if is_news && is_wanted {
+            if let Some(seq) = entry.decided {
+                state.decisions.insert(seq, id.clone());
+            }
+            state.entries.insert(id, entry);
+        }
+    }
+    if state.kept.is_empty() {
+        state.kept = found.kept;
     }
 }
 
@@ -220,6 +254,7 @@ pub(crate) fn begun(begin: BeginHead, first: Seq) -> Result<Entry, String> {
             n_errors: 0,
             detail: None,
             same_as: None,
+            revalidates: begin.revalidates,
         },
         format,
         is_resumable: begin.resumable,

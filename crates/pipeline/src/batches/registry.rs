@@ -16,6 +16,9 @@ use crate::batches::rules::RowFormat;
 use crate::batches::view::{BatchView, LaneCounts};
 use crate::meters::ConsumerState;
 
+/// Most refused batches whose rows stay in the log: the youngest.
+pub(crate) const REFUSED_MAX: usize = 1_000;
+
 /// A batch that the database does not have yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -50,6 +53,7 @@ impl Entry {
         BatchView {
             batch: self.batch.clone(),
             rows_applied: self.rows_applied.load(Ordering::Relaxed),
+            rows_kept: false,
             upload_offset: is_open.then_some(self.progress.offset),
         }
     }
@@ -71,6 +75,15 @@ pub(crate) struct Kept {
     pub(crate) at: Timestamp,
 }
 
+/// A batch whose rows the database refused, and that are whole in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) first: Seq,
+    /// Its commit record, which names its parts.
+    pub(crate) decided: Seq,
+    pub(crate) at: Timestamp,
+}
+
 /// What stands behind the registry's lock.
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -84,6 +97,8 @@ pub(crate) struct State {
     pub(crate) applied: Seq,
     /// In the order in which they ended.
     pub(crate) kept: Vec<Kept>,
+    /// Those that can be checked and applied again, by id: at most [`REFUSED_MAX`].
+    pub(crate) refused: HashMap<String, Refused>,
     pub(crate) counts: LaneCounts,
     pub(crate) applying: Option<String>,
     pub(crate) consumer: Option<ConsumerState>,
@@ -106,20 +121,22 @@ impl State {
         self.floors.remove(&(append.0, append.1));
     }
 
-    /// The live batch with this key, unless it was cancelled.
+    /// The live batch with this key, unless it was cancelled. One that was rejected while another has its rows again comes last.
     pub(crate) fn with_key(
         &self,
         application: Option<&str>,
         table: &str,
         key: &str,
     ) -> Option<&Entry> {
-        self.entries.values().find(|entry| {
+        let has_key = |entry: &&Entry| {
             let batch = &entry.batch;
             batch.key.as_deref() == Some(key)
                 && batch.table == table
                 && batch.application.as_deref() == application
                 && batch.state != BatchState::Cancelled
-        })
+        };
+        let entries = self.entries.values().filter(has_key);
+        entries.min_by_key(|entry| entry.batch.state == BatchState::Rejected)
     }
 
     /// The parts of a batch have come into the log.
@@ -212,20 +229,42 @@ impl State {
         }
     }
 
-    /// Every decision up to `applied` is in the database.
-    pub(crate) fn forget_through(&mut self, applied: Seq, now: Timestamp) {
+    /// Every decision up to `applied` is in the database, which has `refused` that batch.
+    pub(crate) fn forget_through(&mut self, applied: Seq, refused: Option<&str>, now: Timestamp) {
         self.applied = applied;
         while let Some(first) = self.decisions.first_entry() {
             if *first.key() > applied {
                 return;
             }
-            let id = first.remove();
+            let (decided, id) = first.remove_entry();
             if self.applying.as_ref() == Some(&id) {
                 self.applying = None;
             }
             if let Some(entry) = self.entries.remove(&id) {
                 self.kept.push(Kept { first: entry.first, at: now });
+                if refused == Some(id.as_str()) {
+                    self.keep_refused(&id, Refused { first: entry.first, decided, at: now });
+                }
             }
+        }
+    }
+
+    fn keep_refused(&mut self, id: &str, refused: Refused) {
+        self.refused.insert(id.to_owned(), refused);
+        while self.refused.len() > REFUSED_MAX {
+            let oldest = self.refused.iter().min_by_key(|(_, refused)| refused.at);
+            let Some(oldest) = oldest.map(|(id, _)| id.clone()) else { return };
+            self.refused.remove(&oldest);
+        }
+    }
+
+    /// Lets go of something that is only kept, of what the log begins with before anything else.
+    pub(crate) fn give_up_kept(&mut self) {
+        let needed_from = self.needed_from();
+        if self.kept.iter().any(|kept| kept.first == needed_from) {
+            self.kept.remove(0);
+        } else {
+            self.refused.retain(|_, refused| refused.first != needed_from);
         }
     }
 
@@ -233,6 +272,7 @@ impl State {
     pub(crate) fn needed_from(&self) -> Seq {
         let live = self.entries.values().map(|entry| entry.first);
         let kept = self.kept.iter().map(|kept| kept.first);
+        let kept = kept.chain(self.refused.values().map(|refused| refused.first));
         let appends = self.floors.iter().map(|(floor, _)| *floor);
         live.chain(kept).chain(appends).fold(self.applied.next(), Seq::min)
     }
@@ -247,6 +287,7 @@ impl State {
     pub(crate) fn begins_with_kept(&self) -> bool {
         let needed_from = self.needed_from();
         self.kept.iter().any(|kept| kept.first == needed_from)
+            || self.refused.values().any(|refused| refused.first == needed_from)
     }
 
     /// How many batches of an application are still being received, or are paused.

@@ -13,13 +13,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::SeqRange;
-use store::{Batch, BatchState};
+use model::rows::{RowBlock, RowsDamaged};
+use store::{Batch, BatchState, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task;
 use tracing::warn;
 
-use crate::batches::desk::{Desk, over};
+use crate::batches::desk::Desk;
 use crate::batches::error::BatchError;
 use crate::batches::parse::body::{Body, GoOn};
 use crate::batches::parse::rows::{TooLong, Whole};
@@ -132,6 +133,21 @@ impl Upload {
         Ok(())
     }
 
+    /// The next rows of a batch that was received before. They are judged as new ones, and keep their lines.
+    ///
+    /// # Errors
+    /// As those of [`push`](Self::push).
+    pub(crate) async fn push_kept(
+        &mut self,
+        columns: &[String],
+        block: &RowBlock<Bytes>,
+    ) -> Result<(), BatchError> {
+        let inner = self.inner.as_mut().expect("an upload that is over is gone");
+        let done = inner.take_kept(columns, block).await;
+        inner.has_failed |= done.is_err();
+        done
+    }
+
     /// How many bytes the body has as it was sent, where it was packed; else those that were pushed count.
     pub fn set_sent_bytes(&mut self, n_bytes: u64) {
         if let Some(inner) = &mut self.inner {
@@ -191,14 +207,34 @@ impl Inner {
     async fn take(&mut self, slice: &[u8]) -> Result<(), BatchError> {
         let too_long = |TooLong { line }| BatchError::TooLong { line };
         self.body.feed(slice, &mut self.receiver).map_err(too_long)?;
-        if self.receiver.block_bytes() >= CHUNK_BYTES
-            || self.receiver.n_errors_waiting() >= CHUNK_ERRORS
-        {
-            self.flush(false).await?;
-        }
+        self.flush_chunk().await?;
         // Parsing is work: whoever wants to store an event has to get his turn between two slices.
         task::yield_now().await;
         Ok(())
+    }
+
+    async fn take_kept(
+        &mut self,
+        columns: &[String],
+        block: &RowBlock<Bytes>,
+    ) -> Result<(), BatchError> {
+        let places = self.receiver.places(columns).ok_or(BatchError::TableChanged)?;
+        let (mut rows, mut values) = (block.rows(), Vec::new());
+        let damaged = |error: RowsDamaged| StoreError::Unusable(error.to_string());
+        while let Some(place) = rows.next_into(&mut values).map_err(damaged)? {
+            self.receiver.kept(place.line, &places, &values);
+            self.flush_chunk().await?;
+        }
+        // Judging is work, too.
+        task::yield_now().await;
+        Ok(())
+    }
+
+    /// Puts what has gathered into the log, where that is enough for a record.
+    async fn flush_chunk(&mut self) -> Result<(), BatchError> {
+        let is_enough = self.receiver.block_bytes() >= CHUNK_BYTES
+            || self.receiver.n_errors_waiting() >= CHUNK_ERRORS;
+        if is_enough { self.flush(false).await } else { Ok(()) }
     }
 
     fn progress(&self) -> Progress {
@@ -300,7 +336,8 @@ impl Inner {
             Aim::DryRun => {
                 self.aim = Aim::DryRun;
                 let (_, batch) = self.ended(self.progress());
-                let batch = BatchView { batch, rows_applied: 0, upload_offset: None };
+                let batch =
+                    BatchView { batch, rows_applied: 0, rows_kept: false, upload_offset: None };
                 Ok(Finished { batch, first_errors: self.first_errors(), duplicate: false })
             }
             Aim::Compare(first) => {
@@ -344,7 +381,7 @@ impl Inner {
         records.push(head.encode(&[]));
         crash::at("upload.before_end");
         let first_errors = self.first_errors();
-        let mut view = BatchView { batch, rows_applied: 0, upload_offset: None };
+        let mut view = BatchView { batch, rows_applied: 0, rows_kept: false, upload_offset: None };
         let (id, whole, errors) = (view.batch.id.clone(), view.batch.clone(), first_errors.clone());
         let after = move |state: &mut State, appended: Option<SeqRange>| {
             let Some(range) = appended else { return };
@@ -367,7 +404,8 @@ impl Inner {
         if self.receiver.hash() != first.hash {
             return Err(BatchError::KeyConflict { id: first.id.clone() });
         }
-        let batch = self.desk.view(&first.id).await?.unwrap_or_else(|| over(first.clone()));
+        let batch =
+            self.desk.view(&first.id).await?.unwrap_or_else(|| self.desk.over(first.clone()));
         let live = |state: &mut State| Some(state.entries.get(&first.id)?.first_errors.clone());
         let first_errors = match self.desk.registry.with(live) {
             Some(errors) => errors,

@@ -30,6 +30,8 @@ pub struct UploadWish {
     pub resumable: bool,
     /// The time of day.
     pub now: Timestamp,
+    /// The rejected batch whose rows these are. It leaves its key to them.
+    pub revalidates: Option<String>,
 }
 
 /// A batch as it stands at this moment.
@@ -39,6 +41,8 @@ pub struct BatchView {
     pub batch: Batch,
     /// Rows that the database has been handed, all of them once it is committed.
     pub rows_applied: u64,
+    /// The database refused it, and its rows are kept: they can be checked and applied again.
+    pub rows_kept: bool,
     /// Where a resumable upload goes on, in bytes of the body; `None` where there is nothing to go on with.
     pub upload_offset: Option<u64>,
 }

@@ -45,6 +45,7 @@ fn all() -> Vec<(Head, Vec<u8>)> {
         key: Some("k".to_owned()),
         resumable: true,
         at_us: 1_793_000_000_000_000,
+        revalidates: None,
     };
     let part =
         |nth, n, errors| PartHead { id: id(), nth, n, first_row: 1, progress: progress(2, errors) };
@@ -75,6 +76,17 @@ fn the_bytes_of_the_records_stay_what_they_are() {
         bytes.extend_from_slice(&record);
     }
     assert!(bytes == GOLDEN, "the format has changed: give it a version of its own");
+}
+
+#[test]
+fn a_beginning_says_whose_rows_it_has_only_where_they_are_anothers() {
+    let (head, _) = all().swap_remove(0);
+    let text = |head: &Head| String::from_utf8_lossy(&head.encode(&[])).into_owned();
+    assert!(!text(&head).contains("revalidates"));
+    let Head::Begin(begin) = head else { panic!("{head:?}") };
+    let head = Head::Begin(BeginHead { revalidates: Some("first".to_owned()), ..begin });
+    assert!(text(&head).ends_with(",\"revalidates\":\"first\"}}"), "{}", text(&head));
+    assert_eq!(Head::decode(&head.encode(&[])).unwrap().0, head);
 }
 
 #[test]

@@ -61,6 +61,7 @@ pub(crate) fn options() -> LaneOptions {
         },
         log_bytes_max: 256 << 20,
         keep: Duration::ZERO,
+        keep_refused: Duration::ZERO,
         keep_bytes_max: 0,
         idle_max: Duration::from_hours(24),
         pause_free: Duration::from_secs(30),
@@ -161,6 +162,7 @@ pub(crate) fn wish(table: &str, format: RowFormat) -> UploadWish {
         dry_run: false,
         resumable: false,
         now: clock::now(),
+        revalidates: None,
     }
 }
 

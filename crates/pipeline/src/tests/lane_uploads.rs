@@ -1,5 +1,6 @@
 //! What becomes of an upload whose sender's future is dropped while its rows are on their way into the log.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -126,6 +127,7 @@ async fn after_a_start_an_upload_goes_on_where_parts_follow_each_other() {
         key: None,
         resumable: true,
         at_us: 1,
+        revalidates: None,
     };
     let progress = |rows| Progress { rows, offset: rows, ..Progress::nothing(ContentHash(0), 1) };
     let part = |nth, first_row, n: u32| {
@@ -140,15 +142,15 @@ async fn after_a_start_an_upload_goes_on_where_parts_follow_each_other() {
         let queue = MemoryQueue::new(LogId::new(7).unwrap());
         let records = [Head::Begin(begin.clone()), part(0, 1, 3), wrong];
         queue.append(records.iter().map(|head| head.encode(&[])).collect()).await.unwrap();
-        let found = recovery::scan(&queue, Seq::ZERO).await.unwrap();
+        let found = recovery::scan(&queue, Seq::ZERO, HashMap::new()).await.unwrap();
         let entry = &found.entries["b"];
         assert_eq!((entry.parts.len(), entry.progress.offset), (1, 3));
         // The rest is sent again, and counts.
         queue.append(vec![part(1, 4, 6).encode(&[])]).await.unwrap();
-        let found = recovery::scan(&queue, Seq::ZERO).await.unwrap();
+        let found = recovery::scan(&queue, Seq::ZERO, HashMap::new()).await.unwrap();
         assert_eq!((found.entries["b"].parts.len(), found.entries["b"].progress.rows), (2, 9));
         queue.append(vec![end(vec![2, 4]).encode(&[])]).await.unwrap();
-        assert!(recovery::scan(&queue, Seq::ZERO).await.is_ok());
+        assert!(recovery::scan(&queue, Seq::ZERO, HashMap::new()).await.is_ok());
     }
 }
 

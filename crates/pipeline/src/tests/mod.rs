@@ -13,6 +13,7 @@ mod lane_uploads;
 mod recent;
 mod recovery;
 mod retention;
+mod revalidation;
 mod rules;
 mod schema_data;
 mod schemas;

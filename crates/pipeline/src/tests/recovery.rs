@@ -1,5 +1,7 @@
 //! What a start finds in the log of batches.
 
+use std::collections::HashMap;
+
 use queue::Queue as _;
 use store::BatchState;
 
@@ -23,14 +25,14 @@ async fn a_batch_that_was_passed_over_is_cancelled_by_the_next_start() {
     batches.cancel(&ids[0], "somebody").await.unwrap();
     let cancelled_at = bench.queue.bounds().last;
     // As if the lane had committed the later ones, and died before it told the database of the cancellation.
-    let found = recovery::scan(&bench.queue, cancelled_at.prev()).await.unwrap();
+    let found = recovery::scan(&bench.queue, cancelled_at.prev(), HashMap::new()).await.unwrap();
     let left: Vec<_> = found.entries.values().collect();
     assert_eq!(left.len(), 1, "{left:?}");
     let batch = &left[0].batch;
     assert_eq!((&batch.id, batch.state, batch.n_rows), (&ids[0], BatchState::Cancelled, 1));
     assert_eq!(left[0].decided, Some(cancelled_at));
     // Once the database has that too, nothing is left to do.
-    let found = recovery::scan(&bench.queue, cancelled_at).await.unwrap();
+    let found = recovery::scan(&bench.queue, cancelled_at, HashMap::new()).await.unwrap();
     assert!(found.entries.is_empty());
 }
 
@@ -44,7 +46,7 @@ async fn a_start_goes_on_behind_what_it_keeps() {
         lane.stop().await;
     }
     let applied = bench.queue.bounds().last;
-    let found = recovery::scan(&bench.queue, applied).await.unwrap();
+    let found = recovery::scan(&bench.queue, applied, HashMap::new()).await.unwrap();
     assert_eq!((found.entries.len(), found.kept.len()), (0, 2));
     assert_eq!(bench.ports(), ["A", "B"]);
 }

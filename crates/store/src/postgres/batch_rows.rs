@@ -13,7 +13,7 @@ use crate::postgres::failure::failure;
 use crate::postgres::nul::without_nul;
 
 const COLUMNS: &str = "id, table_name, mode, application, sent_by, label, idempotency_key, state, n_rows, n_bytes, hash, \
-    created_at_us, received_at_us, started_at_us, ended_at_us, n_errors, detail, same_as";
+    created_at_us, received_at_us, started_at_us, ended_at_us, n_errors, detail, same_as, revalidates";
 
 const INSERT_ERRORS: &str = "INSERT INTO eyas.batch_errors (batch_id, nth, \"row\", line, pointer, rule, detail) \
     SELECT $1, $2 + e.nth, e.r, e.line, e.pointer, e.rule, e.detail \
@@ -39,7 +39,7 @@ pub(crate) async fn insert(client: &Client, batch: &Batch) -> Result<(), StoreEr
     let (label, detail) =
         (batch.label.as_deref().map(without_nul), batch.detail.as_deref().map(without_nul));
     let (mode, state) = (batch.mode.as_str(), batch.state.as_str());
-    let values: [Value<'_>; 18] = [
+    let values: [Value<'_>; 19] = [
         (&batch.id, Type::TEXT),
         (&batch.table, Type::TEXT),
         (&mode, Type::TEXT),
@@ -58,6 +58,7 @@ pub(crate) async fn insert(client: &Client, batch: &Batch) -> Result<(), StoreEr
         (&numbers[2], Type::INT8),
         (&detail, Type::TEXT),
         (&batch.same_as, Type::TEXT),
+        (&batch.revalidates, Type::TEXT),
     ];
     let places: Vec<String> = (1..=values.len()).map(|nth| format!("${nth}")).collect();
     let sql = format!("INSERT INTO eyas.batches ({COLUMNS}) VALUES ({})", places.join(", "));
@@ -179,5 +180,6 @@ fn read(row: &Row) -> Result<Batch, StoreError> {
         n_errors: row.get::<_, i64>(15) as u64,
         detail: row.get(16),
         same_as: row.get(17),
+        revalidates: row.get(18),
     })
 }

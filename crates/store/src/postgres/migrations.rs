@@ -17,10 +17,11 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { name: "events", sql: include_str!("migrations/0001_events.sql") },
     Migration { name: "control", sql: include_str!("migrations/0002_control.sql") },
     Migration { name: "batches", sql: include_str!("migrations/0003_batches.sql") },
+    Migration { name: "revalidates", sql: include_str!("migrations/0004_revalidates.sql") },
 ];
 
 /// Held until the end of the transaction; the number spells `EyMi`. Another program's steps are waited for, however long

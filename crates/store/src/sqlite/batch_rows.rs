@@ -7,11 +7,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use crate::batches::{Batch, BatchQuery, BatchState, RowError, TableMode};
 
 const COLUMNS: &str = "id, table_name, mode, application, sent_by, label, idempotency_key, state, n_rows, n_bytes, hash, \
-    created_at_us, received_at_us, started_at_us, ended_at_us, n_errors, detail, same_as";
+    created_at_us, received_at_us, started_at_us, ended_at_us, n_errors, detail, same_as, revalidates";
 
 /// Keeps a batch as it ended.
 pub(crate) fn insert(conn: &Connection, batch: &Batch) -> rusqlite::Result<()> {
-    let sql = format!("INSERT INTO eyas_batches ({COLUMNS}) VALUES (?{})", ", ?".repeat(17));
+    let sql = format!("INSERT INTO eyas_batches ({COLUMNS}) VALUES (?{})", ", ?".repeat(18));
     let us = |at: Option<Timestamp>| at.map(Timestamp::micros);
     conn.prepare_cached(&sql)?.execute(params![
         batch.id,
@@ -32,6 +32,7 @@ pub(crate) fn insert(conn: &Connection, batch: &Batch) -> rusqlite::Result<()> {
         batch.n_errors as i64,
         batch.detail,
         batch.same_as,
+        batch.revalidates,
     ])?;
     Ok(())
 }
@@ -137,5 +138,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Batch> {
         n_errors: row.get::<_, i64>(15)? as u64,
         detail: row.get(16)?,
         same_as: row.get(17)?,
+        revalidates: row.get(18)?,
     })
 }

@@ -74,7 +74,13 @@ pub(crate) const CONTROL: Schema = Schema {
 pub(crate) const TABLES: Schema = Schema {
     application_id: 0x4579_5461,
     notes: "eyas_schema",
-    migrations: &[Migration { name: "lane", sql: include_str!("migrations/tables/0001_lane.sql") }],
+    migrations: &[
+        Migration { name: "lane", sql: include_str!("migrations/tables/0001_lane.sql") },
+        Migration {
+            name: "revalidates",
+            sql: include_str!("migrations/tables/0002_revalidates.sql"),
+        },
+    ],
 };
 
 /// Runs the steps that the file lacks. Refuses a file of a newer program, and one whose past differs.

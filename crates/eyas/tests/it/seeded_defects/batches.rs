@@ -199,6 +199,7 @@ fn lane_options() -> LaneOptions {
         },
         log_bytes_max: 64 << 20,
         keep: Duration::ZERO,
+        keep_refused: Duration::ZERO,
         keep_bytes_max: 0,
         idle_max: Duration::from_hours(24),
         pause_free: Duration::from_secs(30),
@@ -217,6 +218,7 @@ async fn send(batches: &Batches) -> String {
         dry_run: false,
         resumable: false,
         now: model::Timestamp::from_micros(1_800_000_000_000_000),
+        revalidates: None,
     };
     let Begin::Upload(mut upload) = batches.begin(wish).await.unwrap();
     let rows: Vec<String> = (0..N_ROWS).map(|n| format!(r#"{{"batch":"b","n":{n}}}"#)).collect();

@@ -117,6 +117,7 @@ pub(crate) fn batch(id: &str, table: &str, n_rows: u64) -> Batch {
         n_errors: 0,
         detail: None,
         same_as: None,
+        revalidates: None,
     }
 }
 

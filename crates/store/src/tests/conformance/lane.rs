@@ -96,6 +96,7 @@ pub(crate) async fn batches_are_found_by_what_they_are<S: BatchStore + TableStor
         with(plain("b6", "ports", committed), None, "k"),
         with(plain("b7", "ports", cancelled), None, "k"),
         Batch { same_as: Some("b6".to_owned()), ..plain("b8", "ports", cancelled) },
+        Batch { revalidates: Some("b5".to_owned()), ..plain("b9", "ports", committed) },
     ];
     for batch in &all {
         store.settle_batch(step(store).await, batch.clone(), Arc::new(Errors(0, 1))).await.unwrap();
@@ -104,8 +105,10 @@ pub(crate) async fn batches_are_found_by_what_they_are<S: BatchStore + TableStor
         store.batches(query).await.unwrap().into_iter().map(|batch| batch.id).collect()
     };
     let any = BatchQuery { limit: 100, ..BatchQuery::default() };
-    assert_eq!(ids(any.clone()).await, ["b8", "b7", "b6", "b5", "b4", "b3", "b2", "b1"]);
-    assert_eq!(store.batch("b8").await.unwrap(), all.last().cloned());
+    assert_eq!(ids(any.clone()).await, ["b9", "b8", "b7", "b6", "b5", "b4", "b3", "b2", "b1"]);
+    for batch in &all[7..] {
+        assert_eq!(store.batch(&batch.id).await.unwrap().as_ref(), Some(batch));
+    }
     let (table, state) = (Some("ports".to_owned()), Some(cancelled));
     let query = BatchQuery { table, state, before: Some("b5".to_owned()), ..any.clone() };
     assert_eq!(ids(query).await, ["b4", "b2"]);
