@@ -55,6 +55,8 @@ pub(crate) struct Edge {
     pub(crate) jobs: Jobs,
     /// The desk of batches, where a table takes any.
     pub(crate) batches: Option<Batches>,
+    /// The database has not been reached since the start.
+    pub(crate) is_unasked: bool,
     pub(crate) meters: Arc<Meters>,
     pub(crate) retention: Arc<Retention>,
     /// SQL: published, and of administrators.

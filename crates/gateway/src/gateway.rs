@@ -52,6 +52,8 @@ pub struct GatewayParts {
     pub jobs: Jobs,
     /// Rows of tables; `None` where no table takes any.
     pub batches: Option<Batches>,
+    /// The database has not been reached since the start: what would need `batches` waits for it.
+    pub is_unasked: bool,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
     /// What is deleted by age.
@@ -81,6 +83,7 @@ impl Gateway {
             sessions,
             jobs,
             batches,
+            is_unasked,
             retention,
             queries,
             meters,
@@ -121,6 +124,7 @@ impl Gateway {
             cookie: Cookie::at(&options.public_url),
             jobs,
             batches,
+            is_unasked,
             meters,
             retention,
             queries,
@@ -128,6 +132,16 @@ impl Gateway {
             options,
         });
         Self { router: router::build(Arc::clone(&edge)), edge }
+    }
+
+    /// Applications and tokens.
+    pub fn registry(&self) -> &Registry {
+        &self.edge.registry
+    }
+
+    /// Who has signed in.
+    pub fn sessions(&self) -> &Sessions {
+        &self.edge.sessions
     }
 
     /// The console's address; where one has to sign in, with a code of the machine itself, so it is for a terminal only.

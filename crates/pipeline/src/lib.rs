@@ -27,6 +27,7 @@ mod rules;
 mod schemas;
 mod shares;
 mod traces;
+mod unasked;
 mod wait;
 
 #[cfg(test)]
@@ -70,3 +71,4 @@ pub use schemas::service::{ListedSchema, SchemaError, Schemas, Unmatched};
 pub use schemas::shape::SCHEMA_BYTES_MAX;
 pub use shares::{Crowded, Share, Shares};
 pub use traces::{Begun, Caller, Span, TraceContext, Traces};
+pub use unasked::begin_unasked;

@@ -61,11 +61,20 @@ struct Tables {
 pub(crate) async fn tables(
     State(edge): State<Arc<Edge>>,
     Extension(principal): Extension<Principal>,
-) -> Response {
+) -> Result<Response, Problem> {
     let reads_all = principal.check(Need::Read).is_ok();
-    let tables = edge.batches.as_ref().map(Batches::tables).unwrap_or_default();
+    let tables = desk(&edge)?.map(Batches::tables).unwrap_or_default();
     let seen = tables.iter().filter(|rules| reads_all || principal.may_write(&rules.table.name));
-    json(&Tables { tables: seen.map(|rules| ShownTable::of(rules)).collect() })
+    Ok(json(&Tables { tables: seen.map(|rules| ShownTable::of(rules)).collect() }))
+}
+
+/// The desk of batches, where a table takes any. Which ones do is not known before the database was reached.
+pub(crate) fn desk(edge: &Edge) -> Result<Option<&Batches>, Problem> {
+    if edge.is_unasked {
+        return Err(Kind::DatabaseUnavailable
+            .problem("The database has not been reached since the start of the server."));
+    }
+    Ok(edge.batches.as_ref())
 }
 
 /// `GET /batches?table=&state=&application=&idempotency_key=&limit=&after=`
@@ -85,7 +94,7 @@ pub(crate) async fn list(
     };
     let key = query.take("idempotency_key")?.map(std::borrow::Cow::into_owned);
     query.end("table, state, application, idempotency_key, limit, after")?;
-    let Some(batches) = &edge.batches else {
+    let Some(batches) = desk(&edge)? else {
         return Ok(json(&List { batches: Vec::new(), next: None }));
     };
     if let Some(key) = key {
@@ -144,7 +153,7 @@ pub(crate) async fn seen(
     principal: &Principal,
     id: &str,
 ) -> Result<BatchView, Problem> {
-    let view = match &edge.batches {
+    let view = match desk(edge)? {
         Some(batches) => batches.batch(id).await?,
         None => None,
     };
