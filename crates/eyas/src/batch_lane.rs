@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use pipeline::{Batches, Compiled, Lane, LaneOptions, StartError, TableRules};
 use queue::{Queue, QueueError};
-use store::{Dialect, Stores, Table};
+use store::{Stores, Table};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use crate::exit::CommandError;
 use crate::log_lane::LogLane;
 use crate::refusals::{poison, refused_log, refused_pair};
 use crate::tables_config::ConfiguredTable;
-use crate::wiring;
+use crate::{tenancy, wiring};
 
 /// PostgreSQL may lose commits in a fail-over: for so long they can be made again from the log.
 const KEEP: Duration = Duration::from_hours(24);
@@ -72,19 +72,16 @@ impl BatchLane {
             .context("opening the log of the batches panicked")?
             .map_err(|error| refused_log(&config.data_dir, LogLane::Batches, error))?;
         let rules = tables.into_iter().map(rules).collect::<anyhow::Result<_>>()?;
-        let keep = if config.store.dialect() == Dialect::Postgres { KEEP } else { Duration::ZERO };
+        let tenancy = tenancy::terms(config, holder);
+        let keep = if tenancy.is_shared { KEEP } else { Duration::ZERO };
         let options = LaneOptions {
-            holder: holder.to_owned(),
+            tenancy,
             log_bytes_max: config.batches_log_bytes_max,
             keep,
             keep_refused: KEEP_REFUSED,
             keep_bytes_max: config.batches_log_bytes_max / KEEP_OF_LOG,
             idle_max: IDLE_MAX,
             pause_free: PAUSE_FREE,
-            lease: Duration::from_secs(30),
-            retry_max: Duration::from_secs(5),
-            refused_retry: config.waits.refused_retry,
-            look_every: Duration::from_secs(5),
         };
         let store = Arc::clone(&stores.batches);
         let opened = Lane::open(Arc::clone(&queue), store, rules, options).await;

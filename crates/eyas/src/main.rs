@@ -177,6 +177,9 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         Some(Command::Query(QueryCommand::Run(args))) => {
             published::run(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
+        Some(Command::Query(QueryCommand::Plan(args))) => {
+            published::plan(args, &server(cli, args.url.as_deref())?, cli.json).await
+        }
         Some(Command::Admin(command)) => administer(cli, command).await,
     }
 }

@@ -17,7 +17,7 @@ use pipeline::{
     Revalidate, Schemas, StartError, Work,
 };
 use queue::{Queue, QueueError};
-use store::{Dialect, Stores};
+use store::Stores;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tokio::time;
@@ -181,9 +181,11 @@ impl Server {
             data_dir: self.config.data_dir.clone(),
         }));
         let edge = gateway::run(Listeners { network, local }, Arc::clone(&gateway), ending.clone());
+        let give_up = CancellationToken::new();
         let mut parts = Parts {
             tail: self.tasks.spawn(tail.run(stop_rest.clone())),
-            consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
+            consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone(), give_up.clone())),
+            give_up,
             retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
             jobs: self.tasks.spawn(runner.run(stop_rest.clone())),
             edge: self.tasks.spawn(edge),
@@ -287,6 +289,8 @@ fn jobs(stores: &Stores, intake: &Intake, meters: &Arc<Meters>, live: &Live) -> 
 struct Parts {
     edge: JoinHandle<Option<TcpListener>>,
     consumer: JoinHandle<Result<(), StartError>>,
+    /// Has the consumer leave the rest in the log.
+    give_up: CancellationToken,
     retention: JoinHandle<()>,
     jobs: JoinHandle<()>,
     tail: JoinHandle<Result<(), LiveError>>,
@@ -311,9 +315,11 @@ impl Parts {
 
     /// Waits for all but the edge, which have been told to end. A slice under way is committed or it is not: the next start
     /// goes on from there.
-    async fn finish(self, apply_max: Duration) {
-        if time::timeout(apply_max, self.consumer).await.is_err() {
+    async fn finish(mut self, apply_max: Duration) {
+        if time::timeout(apply_max, &mut self.consumer).await.is_err() {
             info!("the database is still behind; the rest is applied after the next start");
+            self.give_up.cancel();
+            let _ = time::timeout(STOP_APPLY_MAX, self.consumer).await;
         }
         let _ = time::timeout(STOP_APPLY_MAX, self.jobs).await;
         let _ = time::timeout(STOP_APPLY_MAX, self.retention).await;
@@ -326,14 +332,10 @@ impl Parts {
 /// How the log of the events is applied, by `holder`.
 fn consumer_options(config: &Config, holder: &str) -> ConsumerOptions {
     ConsumerOptions {
-        holder: holder.to_owned(),
-        is_shared: config.store.dialect() == Dialect::Postgres,
+        tenancy: tenancy::terms(config, holder),
         rows_max: 20_000,
         bytes_max: wiring::transaction_bytes_max(config, 8 << 20),
         yield_max: Duration::from_secs(1),
-        lease: Duration::from_secs(30),
-        retry_max: Duration::from_secs(5),
-        refused_retry: config.waits.refused_retry,
         keep: config.keep,
     }
 }

@@ -1,4 +1,4 @@
-//! Before a start takes the leases of its database: who has them, and are they alive?
+//! The leases of the database: on what terms we hold them; and before a start takes them, who has them and are they alive?
 //!
 //! ```text
 //!   held by another ──> wait ──> its time runs out: nobody renewed it, that server is gone ──> start
@@ -10,10 +10,12 @@
 use std::time::Duration;
 
 use model::Timestamp;
-use store::{Lease, StoreError, Stores};
+use pipeline::Tenancy;
+use store::{Dialect, Lease, StoreError, Stores};
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
+use crate::config::Config;
 use crate::exit::CommandError;
 use crate::refusals::held;
 
@@ -21,6 +23,18 @@ use crate::refusals::held;
 const LOOK: Duration = Duration::from_millis(500);
 /// Longer than any lease is granted for. One that ends later was granted by a clock that is wrong.
 const WAIT_MAX: Duration = Duration::from_mins(2);
+
+/// How a server holds the leases, under the name `holder`.
+pub(crate) fn terms(config: &Config, holder: &str) -> Tenancy {
+    Tenancy {
+        holder: holder.to_owned(),
+        is_shared: config.store.dialect() == Dialect::Postgres,
+        lease: Duration::from_secs(30),
+        look_every: Duration::from_secs(1),
+        retry_max: Duration::from_secs(5),
+        refused_retry: config.waits.refused_retry,
+    }
+}
 
 /// Returns once nobody but `holder` has the leases.
 pub(crate) async fn wait(stores: &Stores, holder: &str) -> Result<(), CommandError> {

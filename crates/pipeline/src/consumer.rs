@@ -19,39 +19,31 @@ use std::time::Duration;
 
 use model::{Event, Seq, Timestamp};
 use queue::{Queue, QueueError, QueueReader, Record};
-use store::{Apply, Claim, EventStore, IdKey, Lease, StoreError, Stored};
+use store::{Apply, EventStore, IdKey, Stored};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::info;
 
 use crate::clock;
 use crate::fork;
-use crate::halt::{Halt, RELEASE_MAX, RETRY_FIRST, StartError, halt, halt_log, jittered};
+use crate::halt::{Halt, StartError, halt, halt_log};
 use crate::intake::Intake;
 use crate::keep::{Keep, Keeper};
+use crate::lease::{Holding, LeaseRow, NotTaken, Tenancy};
 use crate::meters::{ConsumerState, Meters};
 use crate::recent::Recent;
 
 /// Settings of the consumer.
 #[derive(Clone, Debug)]
 pub struct ConsumerOptions {
-    /// Who it is: the same after a restart of the same installation, so that it need not wait for its own lease; another
-    /// one for a copy of its data directory.
-    pub holder: String,
-    /// Others can reach the database too: the lease is renewed while nothing comes, and given back at the end.
-    pub is_shared: bool,
+    /// How it is with its database.
+    pub tenancy: Tenancy,
     /// A transaction takes no further read of the log once it has this many rows.
     pub rows_max: usize,
     /// The same for bytes of records.
     pub bytes_max: usize,
     /// While the intake is busy, events may wait this long for the database.
     pub yield_max: Duration,
-    /// How long a claim holds.
-    pub lease: Duration,
-    /// Longest pause between two tries when the database does not answer.
-    pub retry_max: Duration,
-    /// Pause between two tries when the database refuses nearly everything: a person has to mend it first.
-    pub refused_retry: Duration,
     /// What of the log is kept for a database that may lose commits; `None`: this one cannot.
     pub keep: Option<Keep>,
 }
@@ -61,21 +53,10 @@ pub struct ConsumerOptions {
 const READ_BYTES: usize = 4 << 20;
 /// How often a busy consumer looks whether the intake is still busy.
 const TICK: Duration = Duration::from_millis(20);
-/// How often an idle consumer looks whether a database that may lose commits has lost some.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// From this many new events a tick on (5,000/s) the intake counts as busy.
 const BUSY_PER_TICK: u64 = 100;
 /// After a transaction that stopped short the next one has at least so many rows, though not more than twice as many as came through.
 const RUN_MIN: usize = 128;
-
-/// Why the lease was not taken.
-enum Elect {
-    Store(StoreError),
-    Mismatch(String),
-    /// The database has more than this log ever held.
-    Ahead(String),
-    Forked(String),
-}
 
 /// See the module's page.
 pub struct Consumer {
@@ -84,6 +65,7 @@ pub struct Consumer {
     meters: Arc<Meters>,
     recent: Arc<Recent>,
     keeper: Keeper,
+    holding: Holding,
     options: ConsumerOptions,
     /// When the last transaction ended.
     last_apply: Option<Instant>,
@@ -95,104 +77,70 @@ impl Consumer {
     /// Claims the lease, checks that log and database belong together, and tells the intake which ids are
     /// on their way. Nothing may be appended before this has returned.
     pub async fn start(intake: &Intake, options: ConsumerOptions) -> Result<Self, StartError> {
-        let consumer = Self {
-            queue: Arc::clone(&intake.queue),
+        let (queue, row) = (&intake.queue, LeaseRow::Events(Arc::clone(&intake.store)));
+        let mut consumer = Self {
+            queue: Arc::clone(queue),
             store: Arc::clone(&intake.store),
             meters: Arc::clone(&intake.meters),
             recent: Arc::clone(&intake.recent),
-            keeper: Keeper::new(Arc::clone(&intake.queue), options.keep),
+            keeper: Keeper::new(Arc::clone(queue), options.keep),
+            holding: Holding::new(Arc::clone(queue), row, options.tenancy.clone()),
             options,
             last_apply: None,
             run_max: usize::MAX,
         };
-        let lease = consumer.elect().await.map_err(|error| match error {
-            Elect::Store(error) => StartError::Store(error),
-            Elect::Mismatch(text) | Elect::Ahead(text) => StartError::Mismatch(text),
-            Elect::Forked(text) => StartError::Forked(text),
-        })?;
-        consumer.meters.set_applied(lease.applied);
-        consumer.recover_ids(lease.applied).await?;
+        let mut elected = consumer.elect().await.map_err(StartError::from);
+        if elected.as_ref().is_err_and(StartError::is_fenced) {
+            elected = consumer.elect().await.map_err(StartError::from);
+        }
+        let applied = elected?;
+        consumer.meters.set_applied(applied);
+        consumer.recover_ids(applied).await?;
         Ok(consumer)
     }
 
-    /// Applies until `shutdown`, then what is left in the log, then returns. Whoever cannot wait for the rest
-    /// drops the future: a transaction is committed whole or not at all.
+    /// Applies until `shutdown`, then what is left in the log or until `stop`, then returns. A transaction that `stop` meets is
+    /// committed whole or not at all; the same holds for whoever drops the future.
     ///
     /// # Errors
     /// At any time: another copy of this log feeds the database, or did. What is accepted from then on would never get there.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StartError> {
-        let (mut pause, mut is_blocked) = (RETRY_FIRST, false);
+    pub async fn run(
+        mut self,
+        shutdown: CancellationToken,
+        stop: CancellationToken,
+    ) -> Result<(), StartError> {
         loop {
             let applied_before = self.meters.applied();
-            let Err(halt) = self.follow(&shutdown, is_blocked).await else {
-                self.release().await;
-                return Ok(());
+            let followed = tokio::select! {
+                followed = self.follow(&shutdown) => followed,
+                () = stop.cancelled() => break,
             };
+            let Err(halt) = followed else { break };
             if self.meters.applied() > applied_before {
-                (pause, is_blocked) = (RETRY_FIRST, false);
+                self.holding.moved();
             }
-            match halt {
-                Halt::Retry(reason) => {
-                    warn!(%reason, retry_ms = pause.as_millis() as u64, "the consumer tries again");
-                    self.meters.asks_database(clock::now());
-                    self.meters.set_consumer(ConsumerState::Waiting { reason });
-                    tokio::select! {
-                        () = shutdown.cancelled() => return Ok(()),
-                        () = time::sleep(jittered(pause)) => {}
-                    }
-                    pause = (pause * 2).min(self.options.retry_max);
-                }
-                Halt::Blocked(reason) => {
-                    let retry_s = self.options.refused_retry.as_secs_f64();
-                    error!(%reason, retry_s, "the consumer has stopped; the log goes on and keeps every event");
-                    self.meters.asks_database(clock::now());
-                    let reason = format!("{reason} (tried again every {retry_s} s)");
-                    self.meters.set_consumer(ConsumerState::Stopped { reason });
-                    tokio::select! {
-                        () = shutdown.cancelled() => return Ok(()),
-                        () = time::sleep(self.options.refused_retry) => {}
-                    }
-                    is_blocked = true;
-                }
-                Halt::Alarm(reason) => {
-                    error!(%reason, "the consumer has stopped; the log goes on and keeps every event");
-                    self.meters.asks_database(clock::now());
-                    self.meters.set_consumer(ConsumerState::Stopped { reason });
-                    shutdown.cancelled().await;
-                    return Ok(());
-                }
-                Halt::Overtaken(error) => return Err(error),
+            let meters = Arc::clone(&self.meters);
+            let tell = |state| {
+                meters.asks_database(clock::now());
+                meters.set_consumer(state);
+            };
+            self.holding.outlast(halt, &shutdown, tell).await?;
+            if shutdown.is_cancelled() {
+                break;
             }
         }
+        self.holding.give_back().await;
+        Ok(())
     }
 
-    /// Whoever goes on with this data directory elsewhere need not wait. If it fails, they wait for the time of the lease.
-    async fn release(&self) {
-        if self.options.is_shared
-            && let Ok(Err(error)) = time::timeout(RELEASE_MAX, self.claim_for(Duration::ZERO)).await
-        {
-            info!(%error, "the lease is left to run out");
-        }
-    }
-
-    /// `was_blocked`: the alarm stays until a transaction has been committed.
-    async fn follow(
-        &mut self,
-        shutdown: &CancellationToken,
-        was_blocked: bool,
-    ) -> Result<(), Halt> {
-        let mut lease = self.elect().await.map_err(|error| match error {
-            Elect::Store(error @ StoreError::Held { .. }) => Halt::Overtaken(error.into()),
-            Elect::Store(error) => halt(error),
-            Elect::Mismatch(text) => Halt::Alarm(text),
-            Elect::Ahead(text) | Elect::Forked(text) => Halt::Overtaken(StartError::Forked(text)),
-        })?;
-        self.publish(lease.applied, None);
-        if !was_blocked {
+    async fn follow(&mut self, shutdown: &CancellationToken) -> Result<(), Halt> {
+        let mut applied = self.elect().await?;
+        self.publish(applied, None);
+        if !self.holding.is_blocked() {
             self.meters.set_consumer(ConsumerState::Running);
             self.meters.database_answers();
         }
-        let mut reader = self.queue.reader(lease.applied.next());
+        let mut reader = self.queue.reader(applied.next());
         // Read, and too much for the last transaction.
         let mut rest = Vec::new();
         loop {
@@ -205,9 +153,9 @@ impl Consumer {
                 let records = tokio::select! {
                     records = reader.next(self.read_bytes()) => records.map_err(halt_log)?,
                     () = shutdown.cancelled(), if !shutdown.is_cancelled() => continue,
-                    () = time::sleep(LOOK_EVERY.min(self.options.lease / 4)), if self.options.is_shared => {
-                        self.look(lease.applied).await?;
-                        lease = self.renewed(lease).await?;
+                    () = self.holding.until_look() => {
+                        self.holding.look(applied).await?;
+                        self.trim(applied).await?;
                         continue;
                     }
                 };
@@ -222,50 +170,21 @@ impl Consumer {
             if events.len() > self.run_max {
                 rest = events.split_off(self.run_max);
             }
-            lease = self.renewed(lease).await?;
-            let through = events.last().map_or(lease.applied, |last| last.seq);
+            self.holding.renew(applied).await?;
+            let through = events.last().map_or(applied, |last| last.seq);
             let n_rows;
-            (lease.applied, n_rows) = self.apply(lease.applied, events).await?;
+            (applied, n_rows) = self.apply(applied, events).await?;
             self.meters.set_consumer(ConsumerState::Running);
             self.run_max = self.run_max.saturating_mul(2);
-            if lease.applied < through {
+            if applied < through {
                 // The store stopped short: what is left of the transaction is read again, and the next one is no longer
                 // than it has time for.
-                (reader, rest) = (self.queue.reader(lease.applied.next()), Vec::new());
+                (reader, rest) = (self.queue.reader(applied.next()), Vec::new());
                 self.run_max = (2 * n_rows).max(RUN_MIN);
             }
             self.last_apply = Some(Instant::now());
-            self.trim(lease.applied).await?;
+            self.trim(applied).await?;
         }
-    }
-
-    /// The lease, claimed again where half of its time is gone.
-    async fn renewed(&self, lease: Lease) -> Result<Lease, Halt> {
-        if lease.until.is_some_and(|until| !half_gone(until, self.options.lease)) {
-            return Ok(lease);
-        }
-        let renewed = self.claim().await.map_err(halt)?;
-        // What was read hangs on the old position. To take over the new one would make the fence check the database
-        // against itself.
-        if renewed.applied != lease.applied {
-            return Err(Halt::Retry("the database moved by itself".to_owned()));
-        }
-        Ok(renewed)
-    }
-
-    /// While nothing comes: is the database where it was? One that went back in time gets what it lost from the log.
-    async fn look(&mut self, applied: Seq) -> Result<(), Halt> {
-        let found = self.store.lease().await.map_err(halt)?;
-        if found.applied != applied {
-            let found = found.applied;
-            return Err(Halt::Retry(format!(
-                "the database moved by itself, from {applied} to {found}"
-            )));
-        }
-        if found.holder.as_ref() != Some(&self.options.holder) {
-            return Err(Halt::Retry("the lease went to somebody else".to_owned()));
-        }
-        self.trim(applied).await
     }
 
     async fn trim(&mut self, applied: Seq) -> Result<(), Halt> {
@@ -322,7 +241,7 @@ impl Consumer {
     async fn apply(&self, expected: Seq, events: Vec<Stored>) -> Result<(Seq, usize), Halt> {
         let last = events.last().expect("only filled transactions are applied");
         let (applied, youngest) = (last.seq, last.event.received_at());
-        let holder = self.options.holder.clone();
+        let holder = self.options.tenancy.holder.clone();
         let running = self.meters.apply_busy.start();
         let start = clock::now();
         self.meters.asks_database(start);
@@ -356,56 +275,15 @@ impl Consumer {
     }
 
     /// Takes the lease of a database that belongs to the log; another one is not touched.
-    async fn elect(&self) -> Result<Lease, Elect> {
-        let lease = self.store.lease().await.map_err(Elect::Store)?;
-        if let Some(bound) = lease.log.filter(|bound| *bound != self.queue.log()) {
-            let log = self.queue.log();
-            return Err(Elect::Store(StoreError::OtherLog { bound, log }));
-        }
-        // Whoever feeds the database now goes before the question who fed it.
-        lease.held_by_other(&self.options.holder, clock::now()).map_err(Elect::Store)?;
-        self.check(&lease)?;
-        let applied = lease.applied;
+    async fn elect(&mut self) -> Result<Seq, NotTaken> {
+        let applied = self.holding.ask().await?;
         // Order matters: once the lease is ours, nothing tells any more that it was somebody else's.
         let forked = fork::find(&*self.queue, &*self.store, applied).await;
-        if let Some(words) = forked.map_err(Elect::Store)? {
-            return Err(Elect::Forked(words));
+        if let Some(words) = forked.map_err(NotTaken::Store)? {
+            return Err(NotTaken::Forked(words));
         }
-        let lease = self.claim().await.map_err(Elect::Store)?;
-        self.check(&lease)?;
-        if lease.applied != applied {
-            return Err(Elect::Store(StoreError::Fenced { expected: applied }));
-        }
-        Ok(lease)
-    }
-
-    async fn claim(&self) -> Result<Lease, StoreError> {
-        self.claim_for(self.options.lease).await
-    }
-
-    async fn claim_for(&self, time: Duration) -> Result<Lease, StoreError> {
-        let now = clock::now();
-        let until = Timestamp::from_micros(now.micros() + time.as_micros() as i64);
-        let holder = self.options.holder.clone();
-        self.store.claim(Claim { holder, log: self.queue.log(), now, until }).await
-    }
-
-    /// Whether this log can have fed the database, and can go on feeding it.
-    fn check(&self, lease: &Lease) -> Result<(), Elect> {
-        let bounds = self.queue.bounds();
-        if lease.applied > bounds.last.max(bounds.first.prev()) {
-            return Err(Elect::Ahead(format!(
-                "the database has applied {}, but the log ends at {}: the log was restored to an earlier state, or replaced",
-                lease.applied, bounds.last
-            )));
-        }
-        if bounds.first > lease.applied.next() {
-            return Err(Elect::Mismatch(format!(
-                "the database has applied {}, but the log begins at {}: what lies between is missing; was the database restored to an earlier state?",
-                lease.applied, bounds.first
-            )));
-        }
-        Ok(())
+        self.holding.take(applied).await?;
+        Ok(applied)
     }
 
     /// Reads the part of the log that the database does not have, for the ids that clients chose.
@@ -444,9 +322,4 @@ fn decode(records: Vec<Record>) -> Result<Vec<Stored>, Halt> {
         Err(error) => Err(Halt::Alarm(format!("record {} of the log: {error}", record.seq))),
     };
     records.into_iter().map(decode).collect()
-}
-
-fn half_gone(until: Timestamp, lease: Duration) -> bool {
-    let left_us = until.micros() - clock::now().micros();
-    left_us < lease.as_micros() as i64 / 2
 }

@@ -8,12 +8,6 @@ use thiserror::Error;
 
 use crate::clock;
 
-/// First pause after a failure; doubles up to `retry_max`.
-pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(100);
-
-/// Longest wait for the end of the lease at the end of the server.
-pub(crate) const RELEASE_MAX: Duration = Duration::from_secs(5);
-
 /// Why there is no consumer.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -29,6 +23,14 @@ pub enum StartError {
     /// The log cannot be read.
     #[error("the log cannot be read: {0}")]
     Log(String),
+}
+
+impl StartError {
+    /// The database moved in the midst of the start: a transaction of the process before us has ended just then. The second try
+    /// meets none.
+    pub(crate) fn is_fenced(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Fenced { .. }))
+    }
 }
 
 /// Why the loop was left.

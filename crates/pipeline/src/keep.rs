@@ -58,7 +58,8 @@ impl Keeper {
             };
             let n_bytes: u64 = segments.iter().map(|(_, size_bytes)| size_bytes).sum();
             let is_tight = self.queue.left_bytes().is_some_and(|left| left < ROOM_BYTES_MIN);
-            let is_young = self.came(next).await?.micros() > oldest_us;
+            // A log that was opened again goes on in an empty segment: nothing has come there yet, and may not for long.
+            let is_young = next > applied || self.came(next).await?.micros() > oldest_us;
             if n_bytes <= keep.bytes && !is_tight && is_young {
                 return Ok(());
             }
@@ -70,7 +71,7 @@ impl Keeper {
         }
     }
 
-    /// When the first record at or behind a position came in.
+    /// When the first record at or behind a position came in. It must have been applied.
     async fn came(&mut self, from: Seq) -> Result<Timestamp, QueueError> {
         if let Some((_, at)) = self.seen.filter(|(seq, _)| *seq == from) {
             return Ok(at);

@@ -2,10 +2,10 @@
 //!
 //! [`batch`] turns what the edge parsed into records, by the [`rules`]; [`intake`] appends them, with an [`outcome`];
 //! [`schemas`] is what their data has to look like; [`recent`] remembers the ids that the database does not know yet;
-//! [`consumer`] applies the log to the database, [`halt`] is why it pauses, [`fork`] sees whether a copy of the log did;
-//! [`retention`] deletes there what is older than it may be; [`jobs`] work over many events at leisure, such as replays of
-//! dead letters; [`queued`] finds an event between the two; [`wait`] tells what became of one; [`meters`] counts at the seams,
-//! [`traces`] makes spans of the few requests that are traced.
+//! [`consumer`] applies the log to the database, [`lease`] is its right to do so, [`halt`] is why it pauses, [`fork`] sees whether
+//! a copy of the log did; [`keep`] is how much of the log stays; [`retention`] deletes from the database what is older than it may
+//! be; [`jobs`] work over many events at leisure, such as replays of dead letters; [`queued`] finds an event between the two;
+//! [`wait`] tells what became of one; [`meters`] counts at the seams, [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
 mod batches;
@@ -16,6 +16,7 @@ mod halt;
 mod intake;
 mod jobs;
 mod keep;
+mod lease;
 mod meters;
 mod outcome;
 mod queued;
@@ -53,6 +54,7 @@ pub use jobs::revalidate::{
 pub use jobs::runner::JobRunner;
 pub use jobs::work::{Work, Worked};
 pub use keep::Keep;
+pub use lease::Tenancy;
 pub use meters::{ConsumerState, Counts, Lag, Meters};
 pub use outcome::{Accepted, IntakeError, Item, OnConflict};
 pub use queued::QueuedError;

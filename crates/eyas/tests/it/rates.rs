@@ -212,6 +212,17 @@ async fn a_query_is_listed_and_run_by_its_name_from_the_command_line() {
     );
     assert!(said.ends_with("(2 rows)\n"), "{said}");
 
+    let planned = eyas(&[&["plan", "rates"], &params[..]].concat()).await;
+    assert!(planned.code == 0 && planned.stdout.contains("prices"), "{planned:?}");
+    assert!(planned.stdout.lines().any(|line| line.starts_with("  ")), "{planned:?}");
+    let told = eyas(&[&["plan", "rates", "--json"], &params[..]].concat()).await;
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    let lines = told["plan"].as_array().unwrap();
+    assert_eq!(lines.len(), planned.stdout.lines().count(), "{told}");
+    let wrong = eyas(&["plan", "rates", "--param", "date=2021-01-01"]).await;
+    assert_eq!(wrong.code, 3, "{wrong:?}");
+    assert!(wrong.stderr.contains("\"date\"") && wrong.stderr.contains("date_from"), "{wrong:?}");
+
     let wrong = eyas(&["run", "rates", "--param", "date_from=never"]).await;
     assert_eq!(wrong.code, 3, "{wrong:?}");
     assert!(wrong.stderr.contains("rates takes date_from=date"), "{wrong:?}");

@@ -19,7 +19,7 @@ use hyper::header::{
 use hyper::{Method, StatusCode, Uri};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use store::{SqlAsk, SqlError, SqlLimits, SqlPiece, SqlRows};
+use store::{SqlAsk, SqlError, SqlLimits, SqlPiece, SqlRows, SqlValue};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -30,7 +30,7 @@ use crate::encoding::Flow;
 use crate::error::Kind;
 use crate::problem::Problem;
 use crate::queries::describe::{kind_name, scope_name};
-use crate::queries::published::{Query, QueryAccess, ROOM_BYTES, STREAMS_MAX};
+use crate::queries::published::{Counts, Query, QueryAccess, ROOM_BYTES, STREAMS_MAX};
 use crate::queries::shape::Shape;
 use crate::queries::values::from_query;
 use crate::routes::status::json;
@@ -59,10 +59,28 @@ pub(crate) async fn answer(
         let problem = Kind::MethodNotAllowed.problem(detail);
         return Err(problem.with(|facts| facts.allow = Some(METHODS)));
     }
-    principal.check(query.need())?;
     let begun = Instant::now();
+    let is_welcome = principal.check(query.need());
+    let values = is_welcome.and_then(|_| from_query(asked.uri.query(), &query.options.params));
+    let values = values.inspect_err(|_| query.count_refused())?;
+    let answered = rows(edge, query, principal, &asked, values).await;
+    let mut response = answered.inspect_err(|_| query.count_failed())?;
+    query.count(begun.elapsed());
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, cache(query));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// Has the database answer for these values.
+async fn rows(
+    edge: &Arc<Edge>,
+    query: &Arc<Query>,
+    principal: &Principal,
+    asked: &Asked<'_>,
+    values: Vec<SqlValue>,
+) -> Result<Response, Problem> {
     let output = if asked.is_csv { Output::Csv } else { output(asked.headers) };
-    let values = from_query(asked.uri.query(), &query.options.params)?;
     let statement = Arc::clone(&query.options.statement);
     let mut ask =
         SqlAsk { statement, values, limits: query.options.limits, plan: query.options.plan };
@@ -73,15 +91,10 @@ pub(crate) async fn answer(
     }
     let rows = edge.stores.sql.read_sql(ask).await;
     let rows = rows.map_err(|error| refusal(query, principal, error))?;
-    let mut response = match permit {
-        Some(permit) => lines(edge, query, principal, rows, permit).await?,
-        None => whole(edge, query, principal, output, rows, asked.headers).await?,
-    };
-    query.count(begun.elapsed());
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, cache(query));
-    headers.insert(VARY, HeaderValue::from_static("accept"));
-    Ok(response)
+    match permit {
+        Some(permit) => lines(edge, query, principal, rows, permit).await,
+        None => whole(edge, query, principal, output, rows, asked.headers).await,
+    }
 }
 
 /// All rows in one piece.
@@ -315,6 +328,9 @@ struct Shown<'a> {
     sql: Option<&'a str>,
     calls: u64,
     mean_ms: Option<f64>,
+    p99_ms: Option<f64>,
+    refused: u64,
+    failed: u64,
 }
 
 #[derive(Serialize)]
@@ -346,7 +362,8 @@ fn shown(query: &Query, shows_sql: bool) -> Shown<'_> {
         default: param.default.as_ref().map(|(_, texts)| texts.as_slice()),
         description: &param.description,
     });
-    let (calls, took) = query.counts();
+    let Counts { took_us, n_refused, n_failed } = query.counts();
+    let ms = |us: f64| us / 1_000.0;
     Shown {
         name: &options.name,
         path: &options.path,
@@ -358,7 +375,10 @@ fn shown(query: &Query, shows_sql: bool) -> Shown<'_> {
         timeout_ms: u64::try_from(options.limits.time_max.as_millis()).unwrap_or(u64::MAX),
         rows_max: options.limits.rows_max,
         sql: shows_sql.then_some(options.sql.as_str()),
-        calls,
-        mean_ms: (calls > 0).then(|| took.as_secs_f64() * 1_000.0 / calls as f64),
+        calls: took_us.count(),
+        mean_ms: took_us.mean().map(ms),
+        p99_ms: took_us.quantile(0.99).map(|us| ms(us as f64)),
+        refused: n_refused,
+        failed: n_failed,
     }
 }

@@ -8,7 +8,7 @@ use live::{Live, LiveOptions};
 use model::{LogId, Seq};
 use pipeline::{
     Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
-    RetentionRules,
+    RetentionRules, Tenancy,
 };
 use queue::{MemoryQueue, Queue};
 use store::{EventStore, SqliteOptions, SqliteStore, Stores};
@@ -121,19 +121,22 @@ pub(crate) async fn gateway(
     let (applied, horizons) = (meters.applied_changes(), retention.horizons());
     let (live, tail) = Live::new(queue, Arc::clone(&store), applied, horizons, LIVE);
     let consumer_options = ConsumerOptions {
-        holder: "test".to_owned(),
-        is_shared: false,
+        tenancy: Tenancy {
+            holder: "test".to_owned(),
+            is_shared: false,
+            lease: Duration::from_mins(1),
+            look_every: Duration::from_millis(50),
+            retry_max: Duration::from_secs(1),
+            refused_retry: Duration::from_millis(50),
+        },
         rows_max: 1000,
         bytes_max: 1 << 20,
         yield_max: Duration::from_millis(5),
-        lease: Duration::from_mins(1),
-        retry_max: Duration::from_secs(1),
-        refused_retry: Duration::from_millis(50),
         keep: None,
     };
     let consumer = Consumer::start(&intake, consumer_options).await.unwrap();
     let background = CancellationToken::new();
-    tokio::spawn(consumer.run(background.clone()));
+    tokio::spawn(consumer.run(background.clone(), CancellationToken::new()));
     tokio::spawn(tail.run(background.clone()));
     let stores = Stores::of(&sqlite);
     let (jobs, runner) = jobs(&stores, &meters, &live);

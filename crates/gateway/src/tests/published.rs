@@ -90,6 +90,7 @@ pub(crate) fn published() -> Queries {
             &[],
             public,
         ),
+        query("a", "SELECT id FROM eyas.events WHERE id = :id", &["id text"], public),
         query("read", "SELECT 1 AS one", &[], QueryAccess::Read),
         query("slow", &SERIES.replace(":n", "1000000000"), &[], public),
         query("admin", "SELECT 1 AS one", &[], QueryAccess::Admin),

@@ -18,6 +18,8 @@ use crate::batches::registry::{Entry, Registry, State};
 use crate::batches::rules::TableRules;
 use crate::batches::view::BatchView;
 use crate::clock;
+use crate::lease::Tenancy;
+use crate::meters::ConsumerState;
 
 /// Most bodies that are read at once; each holds a chunk and a row in memory.
 pub(crate) const RECEIVING_MAX: usize = 64;
@@ -28,8 +30,8 @@ const FULL_QUARTERS: u64 = 3;
 /// Settings of the lane.
 #[derive(Clone, Debug)]
 pub struct LaneOptions {
-    /// Who consumes: the same after a restart of the same installation.
-    pub holder: String,
+    /// How it is with its database.
+    pub tenancy: Tenancy,
     /// From so many bytes of log on nothing new is taken.
     pub log_bytes_max: u64,
     /// How long records stay after their batch is over, for a database that may lose commits; zero for one that does not.
@@ -42,14 +44,6 @@ pub struct LaneOptions {
     pub idle_max: Duration,
     /// One that is paused for so long gives its room up where the log has little left.
     pub pause_free: Duration,
-    /// How long a claim of the lease holds.
-    pub lease: Duration,
-    /// Longest pause between two tries when the database does not answer.
-    pub retry_max: Duration,
-    /// Pause between two tries when the database cannot be used: a person has to mend it first.
-    pub refused_retry: Duration,
-    /// How often an idle lane looks for uploads that nobody goes on with, and for a database that has lost batches.
-    pub look_every: Duration,
 }
 
 /// See the module's page.
@@ -81,6 +75,11 @@ impl Desk {
             receiving: Arc::new(Semaphore::new(RECEIVING_MAX)),
             tasks: TaskTracker::new(),
         }
+    }
+
+    /// How the lane stands, for whoever asks.
+    pub(crate) fn tell(&self, state: ConsumerState) {
+        self.registry.change(|registry| registry.consumer = Some(state));
     }
 
     /// The lane's own budget.

@@ -11,29 +11,28 @@
 //! read back from the log and carried out again.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
-use model::{Seq, Timestamp};
+use model::Seq;
 use queue::Queue;
-use store::{
-    ApplyBatch, Batch, BatchState, BatchStore, BatchVerdict, Claim, LaneStep, Lease, StoreError,
-};
-use tokio::time;
+use store::{ApplyBatch, Batch, BatchState, BatchStore, BatchVerdict, LaneStep};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::batches::desk::{Desk, LaneOptions};
 use crate::batches::entrance::leaves_key;
 use crate::batches::error::BatchError;
 use crate::batches::face::Batches;
 use crate::batches::feed::Parts;
-use crate::batches::recovery::{self, take_over};
+use crate::batches::recovery::{self, Found, take_over};
 use crate::batches::registry::{Entry, State};
 use crate::batches::revalidation::was_refused;
 use crate::batches::rules::TableRules;
 use crate::clock;
 use crate::fork;
-use crate::halt::{Halt, RELEASE_MAX, RETRY_FIRST, StartError, halt, halt_log, jittered};
+use crate::halt::{Halt, StartError, halt, halt_log};
+use crate::lease::{Holding, LeaseRow, NotTaken};
 use crate::meters::ConsumerState;
 
 /// Most batches that are over and kept in the log: each is looked at whenever it is trimmed.
@@ -45,7 +44,7 @@ const ROOM_BYTES_MIN: u64 = 256 << 20;
 /// See the module's page.
 pub struct Lane {
     desk: Arc<Desk>,
-    until: Option<Timestamp>,
+    holding: Holding,
 }
 
 impl Lane {
@@ -57,24 +56,16 @@ impl Lane {
         tables: Vec<TableRules>,
         options: LaneOptions,
     ) -> Result<(Batches, Self), StartError> {
+        let row = LeaseRow::Batches(Arc::clone(&store));
+        let holding = Holding::new(Arc::clone(&queue), row, options.tenancy.clone());
         let desk = Arc::new(Desk::new(queue, store, tables, options, State::default()));
-        let mut lane = Self { desk: Arc::clone(&desk), until: None };
-        let start_error = |halt| match halt {
-            Elect::Store(error) => StartError::Store(error),
-            Elect::Mismatch(text) => StartError::Mismatch(text),
-        };
-        let lease = lane.elect().await.map_err(start_error)?;
-        let refused = desk.refused().await.map_err(StartError::Store)?;
-        let found = recovery::scan(&*desk.queue, lease.applied, refused).await;
-        let found = found.map_err(StartError::Log)?;
-        let newest = found.newest_over.clone();
-        lane.refuse_fork(newest, lease.applied).await.map_err(|halt| match halt {
-            Halt::Overtaken(error) => error,
-            Halt::Retry(why) | Halt::Blocked(why) | Halt::Alarm(why) => {
-                StartError::Store(StoreError::Unavailable(why))
-            }
-        })?;
-        desk.registry.change(|state| take_over(state, found, lease.applied));
+        let mut lane = Self { desk: Arc::clone(&desk), holding };
+        let mut read = lane.read_back().await;
+        if read.as_ref().is_err_and(StartError::is_fenced) {
+            read = lane.read_back().await;
+        }
+        let (applied, found) = read?;
+        desk.registry.change(|state| take_over(state, found, applied));
         lane.drop_cut_uploads().await?;
         Ok((Batches { desk }, lane))
     }
@@ -88,92 +79,68 @@ impl Lane {
         shutdown: CancellationToken,
         stop: CancellationToken,
     ) -> Result<(), StartError> {
-        let (mut pause, mut is_blocked) = (RETRY_FIRST, false);
         loop {
-            let applied_before = self.desk.registry.with(|state| state.applied);
-            let Err(halt) = self.follow(&shutdown, &stop, is_blocked).await else {
-                self.release().await;
-                return Ok(());
-            };
-            if self.desk.registry.with(|state| state.applied) > applied_before {
-                (pause, is_blocked) = (RETRY_FIRST, false);
+            let applied_before = self.applied();
+            let Err(halt) = self.follow(&shutdown, &stop).await else { break };
+            if self.applied() > applied_before {
+                self.holding.moved();
             }
-            match halt {
-                Halt::Retry(reason) => {
-                    warn!(%reason, retry_ms = pause.as_millis() as u64, "the lane of batches tries again");
-                    self.set_state(ConsumerState::Waiting { reason });
-                    tokio::select! {
-                        () = shutdown.cancelled() => return Ok(()),
-                        () = time::sleep(jittered(pause)) => {}
-                    }
-                    pause = (pause * 2).min(self.desk.options.retry_max);
-                }
-                Halt::Blocked(reason) => {
-                    let retry_s = self.desk.options.refused_retry.as_secs_f64();
-                    error!(%reason, retry_s, "the lane of batches has stopped; its log goes on and keeps every batch");
-                    let reason = format!("{reason} (tried again every {retry_s} s)");
-                    self.set_state(ConsumerState::Stopped { reason });
-                    tokio::select! {
-                        () = shutdown.cancelled() => return Ok(()),
-                        () = time::sleep(self.desk.options.refused_retry) => {}
-                    }
-                    is_blocked = true;
-                }
-                Halt::Alarm(reason) => {
-                    error!(%reason, "the lane of batches has stopped; its log goes on and keeps every batch");
-                    self.set_state(ConsumerState::Stopped { reason });
-                    shutdown.cancelled().await;
-                    return Ok(());
-                }
-                Halt::Overtaken(error) => return Err(error),
+            let desk = Arc::clone(&self.desk);
+            self.holding.outlast(halt, &shutdown, |state| desk.tell(state)).await?;
+            if shutdown.is_cancelled() {
+                break;
             }
         }
+        self.holding.give_back().await;
+        Ok(())
     }
 
-    /// Whoever goes on with this data directory elsewhere need not wait. If it fails, they wait for the time of the lease.
-    async fn release(&mut self) {
-        if self.is_shared()
-            && let Ok(Err(error)) = time::timeout(RELEASE_MAX, self.claim_for(Duration::ZERO)).await
-        {
-            info!(%error, "the lease of the batches is left to run out");
-        }
+    /// Takes the lease, with what the log has that the database lacks.
+    async fn read_back(&mut self) -> Result<(Seq, Found), StartError> {
+        let applied = self.holding.ask().await?;
+        let refused = self.desk.refused().await?;
+        let found = recovery::scan(&*self.desk.queue, applied, refused).await?;
+        self.take(applied, found.newest_over.clone()).await?;
+        Ok((applied, found))
     }
 
-    /// A database that may lose commits is a server, which others reach too.
-    fn is_shared(&self) -> bool {
-        !self.desk.options.keep.is_zero()
-    }
-
-    /// What this log has decided last, of all that the database has applied. That the database lacks it cannot be.
-    async fn refuse_fork(
-        &self,
-        newest: Option<(Seq, String)>,
+    /// Takes the lease, if the database has what this log has decided last of all that it has applied; and what became of that.
+    async fn take(
+        &mut self,
         applied: Seq,
-    ) -> Result<Option<Batch>, Halt> {
-        let Some((seq, id)) = newest else { return Ok(None) };
-        match self.desk.store.batch(&id).await.map_err(halt)? {
-            Some(batch) => Ok(Some(batch)),
-            None => {
-                Err(Halt::Overtaken(StartError::Forked(fork::words("batches' ", seq, applied))))
+        newest: Option<(Seq, String)>,
+    ) -> Result<Option<Batch>, NotTaken> {
+        let mut over = None;
+        if let Some((seq, id)) = newest {
+            over = self.desk.store.batch(&id).await.map_err(NotTaken::Store)?;
+            if over.is_none() {
+                return Err(NotTaken::Forked(fork::words("batches' ", seq, applied)));
             }
         }
+        self.holding.take(applied).await?;
+        Ok(over)
     }
 
-    /// `was_blocked`: the alarm stays until a decision was carried out, or there is none to be.
+    /// How far it came.
+    fn applied(&self) -> Seq {
+        self.desk.registry.with(|state| state.applied)
+    }
+
     async fn follow(
         &mut self,
         shutdown: &CancellationToken,
         stop: &CancellationToken,
-        was_blocked: bool,
     ) -> Result<(), Halt> {
-        let lease = self.elect().await.map_err(|error| match error {
-            Elect::Store(error @ StoreError::Held { .. }) => Halt::Overtaken(error.into()),
-            Elect::Store(error) => halt(error),
-            Elect::Mismatch(text) => Halt::Alarm(text),
-        })?;
-        self.go_on_from(lease.applied).await?;
-        if !was_blocked || self.desk.registry.with(|state| state.decisions.is_empty()) {
-            self.set_state(ConsumerState::Running);
+        let applied = self.holding.ask().await?;
+        let newest = self.desk.registry.with(|state| {
+            let newest = state.decisions.range(..=applied).next_back();
+            newest.map(|(seq, id)| (*seq, id.clone()))
+        });
+        let newest = self.take(applied, newest).await?;
+        self.go_on_from(applied, newest).await?;
+        let is_idle = self.desk.registry.with(|state| state.decisions.is_empty());
+        if is_idle || !self.holding.is_blocked() {
+            self.desk.tell(ConsumerState::Running);
         }
         let desk = Arc::clone(&self.desk);
         loop {
@@ -185,11 +152,8 @@ impl Lane {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
                 next = desk.registry.until(look) => next,
-                () = time::sleep(desk.options.look_every) => {
-                    self.look().await?;
-                    if self.is_shared() {
-                        self.renew().await?;
-                    }
+                () = self.holding.until_look() => {
+                    self.holding.look(self.applied()).await?;
                     continue;
                 }
             };
@@ -198,7 +162,7 @@ impl Lane {
                 desk.registry.change(State::put_back);
             }
             done?;
-            self.set_state(ConsumerState::Running);
+            desk.tell(ConsumerState::Running);
         }
     }
 
@@ -209,15 +173,15 @@ impl Lane {
         entry: &Entry,
         stop: &CancellationToken,
     ) -> Result<(), Halt> {
-        self.renew().await?;
+        let expected = self.applied();
+        self.holding.renew(expected).await?;
         if self.is_stale(entry).await? {
             warn!(batch = %entry.batch.id, "a cancellation came behind the commit, and changes nothing");
-            self.look().await?;
+            self.holding.look(expected).await?;
             self.desk.registry.change(|state| state.drop_decision(seq));
             return Ok(());
         }
-        let expected = self.desk.registry.with(|state| state.applied);
-        let holder = self.desk.options.holder.clone();
+        let holder = self.desk.options.tenancy.holder.clone();
         let step = LaneStep { holder, expected, applied: seq };
         let begun = Instant::now();
         let state = match entry.batch.state {
@@ -319,41 +283,20 @@ impl Lane {
         }
     }
 
-    /// What the lease says goes before what we remember.
-    async fn go_on_from(&self, applied: Seq) -> Result<(), Halt> {
-        let remembered = self.desk.registry.with(|state| state.applied);
+    /// What the lease says goes before what we remember. `newest`: what became of the last decision that is applied.
+    async fn go_on_from(&self, applied: Seq, newest: Option<Batch>) -> Result<(), Halt> {
+        let remembered = self.applied();
         if applied < remembered {
             warn!(%applied, %remembered, "the database has lost batches; they are applied again");
             let refused = self.desk.refused().await.map_err(halt)?;
-            let found = recovery::scan(&*self.desk.queue, applied, refused).await;
-            let found = found.map_err(Halt::Alarm)?;
+            let found = recovery::scan(&*self.desk.queue, applied, refused).await?;
             self.desk.registry.change(|state| take_over(state, found, applied));
         } else {
-            let decided = |state: &mut State| {
-                let newest = state.decisions.range(..=applied).next_back();
-                newest.map(|(seq, id)| (*seq, id.clone()))
-            };
-            let over = self.refuse_fork(self.desk.registry.with(decided), applied).await?;
-            let refused = over.filter(was_refused).map(|batch| batch.id);
+            let refused = newest.filter(was_refused).map(|batch| batch.id);
             let (refused, now) = (refused.as_deref(), clock::now());
             self.desk.registry.change(|state| state.forget_through(applied, refused, now));
         }
         Ok(())
-    }
-
-    /// Where no transaction has just said so: is the database where it was? One that went back in time gets what it lost from
-    /// the log, so nothing may be trimmed before.
-    async fn look(&self) -> Result<(), Halt> {
-        let lease = self.desk.store.lane().await.map_err(halt)?;
-        let (found, holder) = (lease.applied, lease.holder);
-        let remembered = self.desk.registry.with(|state| state.applied);
-        if holder.as_ref() != Some(&self.desk.options.holder) {
-            return Err(Halt::Retry("the lease went to somebody else".to_owned()));
-        }
-        if found == remembered {
-            return Ok(());
-        }
-        Err(Halt::Retry(format!("the database moved by itself, from {remembered} to {found}")))
     }
 
     /// Forgets what nobody needs any more: the records before the first one of anything that is not over, or is still to be kept.
@@ -417,68 +360,4 @@ impl Lane {
         }
         Ok(())
     }
-
-    fn set_state(&self, state: ConsumerState) {
-        self.desk.registry.change(|registry| registry.consumer = Some(state));
-    }
-
-    /// Takes the lease of a database that belongs to the log; another one is not touched.
-    async fn elect(&mut self) -> Result<Lease, Elect> {
-        let lease = self.desk.store.lane().await.map_err(Elect::Store)?;
-        let log = self.desk.queue.log();
-        if let Some(bound) = lease.log.filter(|bound| *bound != log) {
-            return Err(Elect::Store(StoreError::OtherLog { bound, log }));
-        }
-        lease.held_by_other(&self.desk.options.holder, clock::now()).map_err(Elect::Store)?;
-        self.check(&lease).map_err(Elect::Mismatch)?;
-        let lease = self.claim().await.map_err(Elect::Store)?;
-        self.check(&lease).map_err(Elect::Mismatch)?;
-        Ok(lease)
-    }
-
-    async fn claim(&mut self) -> Result<Lease, StoreError> {
-        self.claim_for(self.desk.options.lease).await
-    }
-
-    async fn claim_for(&mut self, time: Duration) -> Result<Lease, StoreError> {
-        let (now, options) = (clock::now(), &self.desk.options);
-        let until = Timestamp::from_micros(now.micros() + time.as_micros() as i64);
-        let claim =
-            Claim { holder: options.holder.clone(), log: self.desk.queue.log(), now, until };
-        let lease = self.desk.store.claim_lane(claim).await?;
-        self.until = lease.until;
-        Ok(lease)
-    }
-
-    /// Claims again where half of the time is gone. What moved meanwhile is noticed by the transaction itself.
-    async fn renew(&mut self) -> Result<(), Halt> {
-        let half_us = self.desk.options.lease.as_micros() as i64 / 2;
-        let is_due =
-            self.until.is_none_or(|until| until.micros() - clock::now().micros() < half_us);
-        if is_due { self.claim().await.map(drop).map_err(halt) } else { Ok(()) }
-    }
-
-    /// Whether this log can have fed the database, and can go on feeding it.
-    fn check(&self, lease: &Lease) -> Result<(), String> {
-        let bounds = self.desk.queue.bounds();
-        if lease.applied > bounds.last.max(bounds.first.prev()) {
-            return Err(format!(
-                "the database has applied {} of the batches' log, but that ends at {}: it was restored to an earlier state, or replaced",
-                lease.applied, bounds.last
-            ));
-        }
-        if bounds.first > lease.applied.next() {
-            return Err(format!(
-                "the database has applied {} of the batches' log, but that begins at {}: what lies between is missing; was the database restored to an earlier state?",
-                lease.applied, bounds.first
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// Why the lease was not taken.
-enum Elect {
-    Store(StoreError),
-    Mismatch(String),
 }

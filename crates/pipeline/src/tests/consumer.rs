@@ -5,14 +5,16 @@ use std::time::Duration;
 use model::{LogId, Seq};
 use queue::{MemoryQueue, Queue};
 use store::{Claim, EventStore};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::consumer::{Consumer, ConsumerOptions};
+use crate::consumer::Consumer;
 use crate::halt::StartError;
 use crate::meters::ConsumerState;
 use crate::outcome::OnConflict;
-use crate::tests::intake::{Path, consumer_options};
+use crate::tests::intake::{Path, consumer_options, shared_options};
 
 fn seq(value: u64) -> Seq {
     Seq::new(value).unwrap()
@@ -36,7 +38,7 @@ async fn a_running_consumer_applies_what_comes() {
     let path = Path::new(1 << 20);
     let consumer = Consumer::start(&path.intake, consumer_options()).await.unwrap();
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
     let mut applied = path.meters.applied_changes();
     for n in 1..=20 {
         path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
@@ -100,7 +102,7 @@ async fn a_stale_consumer_is_fenced_and_catches_up() {
     let path = Path::new(1 << 20);
     let consumer = Consumer::start(&path.intake, consumer_options()).await.unwrap();
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
     path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
     let mut applied = path.meters.applied_changes();
     applied.wait_for(|applied| *applied == seq(1)).await.unwrap();
@@ -122,10 +124,11 @@ async fn a_renewed_lease_does_not_take_over_what_the_database_says_meanwhile() {
     let path = Path::new(1 << 20);
     path.send(&[None; 3], "1", OnConflict::RefuseAll).await.unwrap();
     // Every event renews: half of no time at all is always gone.
-    let options = ConsumerOptions { lease: Duration::ZERO, ..consumer_options() };
+    let mut options = consumer_options();
+    options.tenancy.lease = Duration::ZERO;
     let consumer = Consumer::start(&path.intake, options).await.unwrap();
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
     let mut applied = path.meters.applied_changes();
     applied.wait_for(|applied| *applied == seq(3)).await.unwrap();
     // The database goes back in time, behind the consumer's back.
@@ -173,7 +176,7 @@ async fn the_alarm_of_a_database_that_refuses_everything_ends_by_itself() {
     let consumer = Consumer::start(&path.intake, consumer_options()).await.unwrap();
     path.send(&[None; 100], "1", OnConflict::RefuseAll).await.unwrap();
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
     let mut applied = path.meters.applied_changes();
     let is_stopped = || matches!(path.meters.consumer(), ConsumerState::Stopped { .. });
     for _ in 0..1000 {
@@ -217,9 +220,8 @@ async fn a_log_that_parted_from_the_one_that_fed_the_database_is_refused() {
 #[tokio::test]
 async fn a_consumer_whose_database_another_feeds_ends_at_once() {
     let path = Path::new(1 << 20);
-    let options = ConsumerOptions { is_shared: true, ..consumer_options() };
-    let consumer = Consumer::start(&path.intake, options).await.unwrap();
-    let running = tokio::spawn(consumer.run(CancellationToken::new()));
+    let consumer = Consumer::start(&path.intake, shared_options()).await.unwrap();
+    let running = tokio::spawn(consumer.run(CancellationToken::new(), CancellationToken::new()));
     let mut applied = path.meters.applied_changes();
     path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
     applied.wait_for(|applied| *applied == seq(1)).await.unwrap();
@@ -238,12 +240,12 @@ async fn a_consumer_whose_database_another_feeds_ends_at_once() {
 #[tokio::test]
 async fn the_lease_of_a_shared_database_is_renewed_while_nothing_comes() {
     let path = Path::new(1 << 20);
-    let lease = Duration::from_millis(200);
-    let options = ConsumerOptions { is_shared: true, lease, ..consumer_options() };
+    let mut options = shared_options();
+    options.tenancy.lease = Duration::from_millis(200);
     let consumer = Consumer::start(&path.intake, options).await.unwrap();
     let first = path.store.lease().await.unwrap().until;
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
     let renewed = async {
         while path.store.lease().await.unwrap().until <= first {
             tokio::task::yield_now().await;
@@ -257,11 +259,86 @@ async fn the_lease_of_a_shared_database_is_renewed_while_nothing_comes() {
 #[tokio::test]
 async fn the_lease_is_given_back_at_the_end() {
     let path = Path::new(1 << 20);
-    let options = ConsumerOptions { is_shared: true, ..consumer_options() };
-    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    let consumer = Consumer::start(&path.intake, shared_options()).await.unwrap();
     assert!(path.store.lease().await.unwrap().until.unwrap() > clock::now());
     let shutdown = CancellationToken::new();
     shutdown.cancel();
-    consumer.run(shutdown).await.unwrap();
+    consumer.run(shutdown, CancellationToken::new()).await.unwrap();
+    assert!(path.store.lease().await.unwrap().until.unwrap() <= clock::now());
+}
+
+/// A consumer of a shared database that refuses everything, for good as far as it can tell; and how its run ends.
+async fn blocked(path: &Path) -> (CancellationToken, JoinHandle<Result<(), StartError>>) {
+    let database = rusqlite::Connection::open(path.dir.path().join("eyas.db")).unwrap();
+    let sql = "CREATE TRIGGER refuse BEFORE INSERT ON events BEGIN SELECT raise(ABORT, 'no'); END";
+    database.execute_batch(sql).unwrap();
+    let mut options = shared_options();
+    options.tenancy.refused_retry = Duration::from_hours(1);
+    options.tenancy.lease = Duration::from_millis(400);
+    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    path.send(&[None; 100], "1", OnConflict::RefuseAll).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
+    until("the consumer has stopped", async || {
+        matches!(path.meters.consumer(), ConsumerState::Stopped { .. })
+    })
+    .await;
+    (shutdown, running)
+}
+
+/// Looks until it is so.
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is_so().await {
+        assert!(Instant::now() < end, "never: {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_that_has_stopped_keeps_its_lease_and_gives_it_back_at_the_end() {
+    let path = Path::new(1 << 20);
+    let (shutdown, running) = blocked(&path).await;
+    for _ in 0..2 {
+        let before = path.store.lease().await.unwrap().until;
+        until("the lease is renewed", async || path.store.lease().await.unwrap().until > before)
+            .await;
+    }
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    assert!(path.store.lease().await.unwrap().until.unwrap() <= clock::now());
+}
+
+#[tokio::test]
+async fn a_consumer_that_has_stopped_notices_that_another_feeds_its_database() {
+    let path = Path::new(1 << 20);
+    let (_shutdown, running) = blocked(&path).await;
+    let us =
+        |hours: i64| model::Timestamp::from_micros(clock::now().micros() + hours * 3_600_000_000);
+    let (log, until) = (path.queue.log(), us(2));
+    let claim = Claim { holder: "other".to_owned(), log, now: us(1), until };
+    path.store.claim(claim).await.unwrap();
+    let ended = timeout(Duration::from_secs(20), running).await.expect("it accepts nothing more");
+    let error = ended.unwrap().unwrap_err();
+    assert!(error.to_string().contains("held by other until"), "{error}");
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_not_waited_for_gives_its_lease_back() {
+    let path = Path::new(1 << 20);
+    let consumer = Consumer::start(&path.intake, shared_options()).await.unwrap();
+    let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
+    // As a transaction of somebody else that does not end.
+    let database = rusqlite::Connection::open(path.dir.path().join("eyas.db")).unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    path.send(&[None; 10], "1", OnConflict::RefuseAll).await.unwrap();
+    let running = tokio::spawn(consumer.run(shutdown.clone(), stop.clone()));
+    until("it has begun", async || path.meters.unanswered_since().is_some()).await;
+    path.send(&[None; 10], "2", OnConflict::RefuseAll).await.unwrap();
+    shutdown.cancel();
+    stop.cancel();
+    database.execute_batch("COMMIT").unwrap();
+    running.await.unwrap().unwrap();
+    assert!(path.stored().await.len() <= 10, "the rest waits for the next start");
     assert!(path.store.lease().await.unwrap().until.unwrap() <= clock::now());
 }

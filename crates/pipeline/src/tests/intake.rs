@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::consumer::{Consumer, ConsumerOptions};
 use crate::intake::{Intake, IntakeOptions};
+use crate::lease::Tenancy;
 use crate::meters::Meters;
 use crate::outcome::{Accepted, IntakeError, Item, OnConflict};
 use crate::rules::NewEvent;
@@ -27,16 +28,26 @@ pub(crate) struct Path {
 
 pub(crate) fn consumer_options() -> ConsumerOptions {
     ConsumerOptions {
-        holder: "test".to_owned(),
-        is_shared: false,
+        tenancy: Tenancy {
+            holder: "test".to_owned(),
+            is_shared: false,
+            lease: Duration::from_secs(30),
+            look_every: Duration::from_millis(50),
+            retry_max: Duration::from_millis(200),
+            refused_retry: Duration::from_millis(50),
+        },
         rows_max: 100,
         bytes_max: 1 << 20,
         yield_max: Duration::from_millis(50),
-        lease: Duration::from_secs(30),
-        retry_max: Duration::from_millis(200),
-        refused_retry: Duration::from_millis(50),
         keep: None,
     }
+}
+
+/// Of a database that others reach, too.
+pub(crate) fn shared_options() -> ConsumerOptions {
+    let mut options = consumer_options();
+    options.tenancy.is_shared = true;
+    options
 }
 
 impl Path {
@@ -90,7 +101,7 @@ impl Path {
         let consumer = Consumer::start(&self.intake, consumer_options()).await.unwrap();
         let shutdown = CancellationToken::new();
         shutdown.cancel();
-        consumer.run(shutdown).await.unwrap();
+        consumer.run(shutdown, CancellationToken::new()).await.unwrap();
         assert_eq!(self.meters.applied(), self.queue.bounds().last);
     }
 

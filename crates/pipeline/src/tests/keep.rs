@@ -13,6 +13,7 @@ use crate::keep::{Keep, Keeper};
 /// 2026-11-01T08:00:00Z.
 const NOW_US: i64 = 1_793_520_000_000_000;
 const HOUR_US: i64 = 3_600_000_000;
+const WAIT: Duration = Duration::from_secs(20);
 
 fn at(hours: i64) -> Timestamp {
     Timestamp::from_micros(NOW_US + hours * HOUR_US)
@@ -43,15 +44,19 @@ fn record(received_at: Timestamp) -> Bytes {
     })
 }
 
-/// A log of small segments with one record an hour, 1 to 100.
-async fn log(dir: &TempDir) -> Arc<dyn Queue> {
+fn open(dir: &TempDir, applied: u64) -> EmbeddedQueue {
     let settings = seglog::Options {
-        applied: Some(0),
+        applied: Some(applied),
         segment_bytes_min: 1 << 20,
         segment_bytes_max: 1 << 20,
         ..seglog::Options::new(dir.path().join("log"))
     };
-    let queue = EmbeddedQueue::open_on(Arc::new(seglog::Disk), &settings).unwrap();
+    EmbeddedQueue::open_on(Arc::new(seglog::Disk), &settings).unwrap()
+}
+
+/// A log of small segments with one record an hour, 1 to 100.
+async fn log(dir: &TempDir) -> Arc<dyn Queue> {
+    let queue = open(dir, 0);
     for hour in 1..=100 {
         queue.append(vec![record(at(hour))]).await.unwrap();
     }
@@ -85,4 +90,22 @@ async fn a_day_of_the_log_stays_or_so_many_bytes_and_never_what_is_not_applied()
     assert!((30..=51).contains(&not_applied), "{not_applied}");
     let (without, _) = first_kept(None, 100, at(100)).await;
     assert!(without > 85, "{without}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_was_opened_again_is_trimmed_without_waiting_for_its_next_record() {
+    let dir = TempDir::new().unwrap();
+    log(&dir).await.close().await.unwrap();
+    let queue: Arc<dyn Queue> = Arc::new(open(&dir, 100));
+    let (last, _) = *queue.segments().last().unwrap();
+    assert_eq!(last, queue.bounds().next, "it goes on in a segment that is empty");
+    let n_segments = queue.segments().len();
+    for (bytes, n_kept) in [(1 << 40, n_segments), (0, 1)] {
+        let keep = Keep { time: Duration::from_hours(1_000), bytes };
+        let mut keeper = Keeper::new(Arc::clone(&queue), Some(keep));
+        let trimmed = keeper.trim(seq(100), at(100));
+        tokio::time::timeout(WAIT, trimmed).await.expect("nothing is waited for").unwrap();
+        assert_eq!((queue.segments().len(), keeper.is_short()), (n_kept, bytes == 0));
+    }
+    queue.close().await.unwrap();
 }

@@ -1,14 +1,21 @@
-//! What a lane that runs does when its database changes under it.
+//! What a lane does when its database changes under it, or is not the one that its log has fed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use model::Seq;
+use queue::Queue as _;
+use store::BatchState;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::batches::desk::LaneOptions;
+use crate::batches::lane::Lane;
 use crate::batches::rules::RowFormat;
+use crate::halt::StartError;
 use crate::meters::ConsumerState;
-use crate::tests::lane::{Bench, WAIT, options, send, wish};
+use crate::tests::lane_bench::{
+    Bench, TWO_PORTS, WAIT, keyed, open_store, options, send, shared_options, wish,
+};
 
 fn port(code: &str) -> String {
     format!("{{\"code\":\"{code}\",\"name\":\"{code}\"}}\n")
@@ -32,8 +39,7 @@ fn database(bench: &Bench) -> rusqlite::Connection {
 #[tokio::test]
 async fn an_idle_lane_gives_a_database_that_went_back_in_time_what_it_lost() {
     let bench = Bench::new().await;
-    let keep = LaneOptions { keep: Duration::from_hours(24), keep_bytes_max: 1 << 30, ..options() };
-    let (batches, lane) = bench.open(keep).await;
+    let (batches, lane) = bench.open(shared_options()).await;
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(lane.run(shutdown.clone(), CancellationToken::new()));
     let one = send(&batches, wish("ports", RowFormat::Ndjson), &port("A")).await.unwrap();
@@ -58,6 +64,20 @@ async fn an_idle_lane_gives_a_database_that_went_back_in_time_what_it_lost() {
 }
 
 #[tokio::test]
+async fn a_lane_whose_database_has_more_than_its_log_ends_at_once() {
+    let bench = Bench::new().await;
+    let (batches, lane) = bench.open(shared_options()).await;
+    let running = tokio::spawn(lane.run(CancellationToken::new(), CancellationToken::new()));
+    let sent = send(&batches, wish("ports", RowFormat::Ndjson), &port("A")).await.unwrap();
+    batches.ended(&sent.batch.batch.id, WAIT).await.unwrap();
+    // A copy of the log went on and has fed the database. It has ended since, so nobody else holds the lease.
+    database(&bench).execute("UPDATE eyas_lease SET applied = applied + 2", []).unwrap();
+    let ended = timeout(WAIT, running).await.expect("it accepts nothing more").unwrap();
+    let error = ended.unwrap_err();
+    assert!(matches!(&error, StartError::Forked(text) if text.contains("ends at")), "{error}");
+}
+
+#[tokio::test]
 async fn a_lane_whose_database_cannot_be_used_says_so_and_goes_on_once_it_is_mended() {
     let bench = Bench::new().await;
     let lane = bench.run().await;
@@ -76,4 +96,58 @@ async fn a_lane_whose_database_cannot_be_used_says_so_and_goes_on_once_it_is_men
     let is_running = || lane.batches.standing().consumer == ConsumerState::Running;
     until("the lane runs again", is_running).await;
     lane.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_lost_batches_gets_them_again_from_the_kept_log() {
+    let bench = Bench::new().await;
+    let (batches, lane) = bench.open(shared_options()).await;
+    let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
+    let running = tokio::spawn(lane.run(shutdown.clone(), stop.clone()));
+    let one = send(&batches, keyed("ports", "k"), TWO_PORTS).await.unwrap();
+    batches.ended(&one.batch.batch.id, WAIT).await.unwrap();
+    let kept = bench.dir.path().join("before.db");
+    rusqlite::Connection::open(bench.dir.path().join("tables.db"))
+        .unwrap()
+        .execute("VACUUM INTO ?", [kept.to_str().unwrap()])
+        .unwrap();
+    let more = "{\"code\":\"Z\",\"name\":\"Z\"}";
+    let two = send(&batches, wish("ports", RowFormat::Ndjson), more).await.unwrap();
+    batches.ended(&two.batch.batch.id, WAIT).await.unwrap();
+    assert!(bench.queue.bounds().first == Seq::ZERO.next(), "everything is kept");
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    // The database goes back to where it was.
+    let Bench { queue, store, dir } = bench;
+    drop((batches, store));
+    for file in ["tables.db-wal", "tables.db-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(file));
+    }
+    std::fs::rename(&kept, dir.path().join("tables.db")).unwrap();
+    let bench = Bench { store: open_store(&dir), queue, dir };
+    assert_eq!(bench.ports().len(), 2);
+    let (batches, lane) = bench.open(shared_options()).await;
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(lane.run(shutdown.clone(), stop));
+    let view = batches.ended(&two.batch.batch.id, WAIT).await.unwrap().unwrap();
+    assert_eq!(view.batch.state, BatchState::Committed);
+    assert_eq!(bench.ports(), ["CNSGH", "NLRTM", "Z"]);
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_batches_log_that_parted_from_the_one_that_fed_the_database_is_refused() {
+    let bench = Bench::new().await;
+    let (batches, _) = bench.open(options()).await;
+    send(&batches, wish("ports", RowFormat::Ndjson), TWO_PORTS).await.unwrap();
+    batches.close().await;
+    // A copy of the log has fed the database up to the same position, with another batch.
+    let last = bench.queue.bounds().last;
+    let db = rusqlite::Connection::open(bench.dir.path().join("tables.db")).unwrap();
+    db.execute("UPDATE eyas_lease SET applied = ?", [last.get() as i64]).unwrap();
+    let (queue, store) = (Arc::new(bench.queue.clone()), Arc::clone(&bench.store));
+    let rules = bench.rules().await;
+    let error = Lane::open(queue, store, rules, options()).await.err().unwrap();
+    assert!(matches!(&error, StartError::Forked(text) if text.contains("batches' log")), "{error}");
 }

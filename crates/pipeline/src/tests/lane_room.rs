@@ -16,7 +16,7 @@ use crate::batches::records::{CancelHead, Head};
 use crate::batches::registry::State;
 use crate::batches::rules::RowFormat;
 use crate::batches::view::UploadWish;
-use crate::tests::lane::{Bench, Running, WAIT, begin, options, send, wish};
+use crate::tests::lane_bench::{Bench, Running, WAIT, begin, options, send, wish};
 
 fn resumable(application: &str) -> UploadWish {
     let application = Some(application.to_owned());
@@ -106,8 +106,10 @@ async fn what_is_kept_of_batches_that_are_over_is_given_up_only_where_that_gives
 #[tokio::test]
 async fn a_lane_that_has_no_rest_gets_rid_of_uploads_that_nobody_goes_on_with() {
     let bench = Bench::new().await;
-    let look_every = Duration::from_hours(1);
-    let lane = bench.run_with(LaneOptions { look_every, idle_max: Duration::ZERO, ..options() });
+    let mut options = LaneOptions { idle_max: Duration::ZERO, ..options() };
+    (options.tenancy.look_every, options.tenancy.lease) =
+        (Duration::from_hours(1), Duration::from_hours(4));
+    let lane = bench.run_with(options);
     let lane = lane.await;
     let id = paused(&lane.batches, "a").await;
     send_many(&lane, "o", 1).await;

@@ -18,7 +18,7 @@ use crate::batches::recovery;
 use crate::batches::registry::Entry;
 use crate::batches::rules::RowFormat;
 use crate::batches::view::UploadWish;
-use crate::tests::lane::{Bench, WAIT, begin, options, wish};
+use crate::tests::lane_bench::{Bench, WAIT, begin, options, wish};
 
 /// A log whose appends wait for a gate.
 struct Gated {

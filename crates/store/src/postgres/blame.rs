@@ -14,13 +14,17 @@ use crate::postgres::failure::{failure, refusal, words};
 use crate::postgres::pool::{Pool, UNBOUNDED};
 use crate::postgres::user_schema::{SETTINGS, qualified, quoted};
 
-/// A foreign key to a partitioned table has a copy for each of its partitions, which is left out.
+/// A foreign key to a partitioned table has a copy for each of its partitions, which is left out. So are those of version 18
+/// that nobody enforces, and those with a PERIOD, where several rows together may be what is referred to; servers before it
+/// do not know the columns.
 const FOREIGN_KEYS: &str = "SELECT k.conname::text, k.confrelid::regclass::text, k.confrelid = k.conrelid, \
         ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS u (n, nth) \
             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.nth), \
         ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS u (n, nth) \
             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.nth) \
     FROM pg_catalog.pg_constraint k WHERE k.conrelid = $1::text::regclass AND k.contype = 'f' \
+        AND coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) \
+        AND NOT coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false) \
         AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint o \
             WHERE o.oid = k.conparentid AND o.conrelid = k.conrelid) ORDER BY k.conkey";
 

@@ -5,7 +5,7 @@
 //! | [`store`] | `PostgresStore`: opens it |
 //! | [`address`], [`tls`], [`pool`] | how the server is reached, and by how many connections |
 //! | [`failure`] | its errors as decisions |
-//! | [`sql`], [`sql_connections`], [`sql_values`], [`sql_times`] | `SqlReader`: statements of others, fenced |
+//! | [`sql`], [`sql_connections`], [`sql_plan`], [`sql_values`], [`sql_times`] | `SqlReader`: statements of others, fenced |
 //! | [`migrations`] | the schema `eyas`, step by step |
 //! | [`gate`] | whether the server is asked at all, and how it stands |
 //! | [`events`] | `EventStore`: which call runs where |
@@ -83,6 +83,7 @@ pub(crate) mod session;
 mod sessions;
 pub(crate) mod sql;
 mod sql_connections;
+mod sql_plan;
 mod sql_times;
 pub(crate) mod sql_values;
 pub(crate) mod store;

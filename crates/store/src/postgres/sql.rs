@@ -14,7 +14,9 @@ use crate::error::StoreError;
 use crate::postgres::address::Address;
 use crate::postgres::sql_connections::{Running, SqlConnections, refusal};
 use crate::postgres::sql_values::{Raw, has_form, push};
-use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlReader, SqlRows};
+use crate::sql::{
+    SqlAsk, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlPlan, SqlReader, SqlRows, texts,
+};
 use crate::statement::Statement;
 
 /// A piece ends with the row that reaches this.
@@ -85,6 +87,16 @@ impl SqlReader for PostgresSql {
             }
         });
         Ok(SqlRows::new(columns, Box::pin(stream::iter(first.map(Ok)).chain(rest))))
+    }
+
+    async fn plan_sql(&self, ask: SqlAsk) -> Result<Vec<String>, SqlError> {
+        if ask.plan == SqlPlan::Generic && !ask.values.is_empty() {
+            let end = Instant::now() + ask.limits.time_max;
+            let told = self.connections.generic_plan(&ask, end).await;
+            return told.map_err(|error| named(error, &ask.limits));
+        }
+        let statement = Arc::new(ask.statement.after("EXPLAIN"));
+        texts(self.read_sql(SqlAsk { statement, plan: SqlPlan::Once, ..ask }).await?).await
     }
 }
 

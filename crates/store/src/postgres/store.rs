@@ -148,6 +148,10 @@ impl SqlReader for PostgresStore {
     async fn read_sql(&self, ask: SqlAsk) -> Result<SqlRows, SqlError> {
         self.sql.read_sql(ask).await
     }
+
+    async fn plan_sql(&self, ask: SqlAsk) -> Result<Vec<String>, SqlError> {
+        self.sql.plan_sql(ask).await
+    }
 }
 
 /// The oldest version that is supported, as `server_version_num` counts.
@@ -162,11 +166,7 @@ async fn check_server(pool: &Pool) -> Result<String, StoreError> {
     let number: i32 = row.try_get(0).map_err(failure)?;
     let (version, encoding): (String, String) =
         (row.try_get(1).map_err(failure)?, row.try_get(2).map_err(failure)?);
-    if number < VERSION_MIN {
-        return Err(StoreError::Unusable(format!(
-            "the server is PostgreSQL {version}; 13 is the oldest that is supported"
-        )));
-    }
+    check_version(number, &version)?;
     if encoding != "UTF8" {
         return Err(StoreError::Unusable(format!(
             "the database's encoding is {encoding}; make one with ENCODING 'UTF8'"
@@ -174,4 +174,15 @@ async fn check_server(pool: &Pool) -> Result<String, StoreError> {
     }
     // What a distribution adds in brackets says nothing here.
     Ok(version.split(' ').next().unwrap_or_default().to_owned())
+}
+
+/// Whether it is new enough: `server_version_num`, and how the server names it.
+pub(crate) fn check_version(number: i32, version: &str) -> Result<(), StoreError> {
+    if number < VERSION_MIN {
+        let oldest = VERSION_MIN / 10_000;
+        return Err(StoreError::Unusable(format!(
+            "the server is PostgreSQL {version}; {oldest} or newer is needed"
+        )));
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use testbed::Postgres;
 
 use crate::error::StoreError;
 use crate::postgres::address::{Address, Trusting};
-use crate::postgres::store::{PostgresOptions, PostgresStore};
+use crate::postgres::store::{PostgresOptions, PostgresStore, check_version};
 
 fn options(url: &str) -> PostgresOptions {
     PostgresOptions { url: url.to_owned(), password: None, n_connections: 4 }
@@ -67,4 +67,17 @@ async fn what_cannot_be_reached_may_be_later_and_what_is_wrong_says_so() {
     let absent = Postgres::shared().url("no_such_database");
     let error = refused(&absent).await;
     assert!(!error.is_retryable() && error.to_string().contains("does not exist"), "{error}");
+}
+
+#[test]
+fn a_server_that_is_too_old_is_told_what_is_needed() {
+    for (number, version) in [(130_000, "13.0"), (150_014, "15.14"), (180_004, "18.4")] {
+        assert!(check_version(number, version).is_ok(), "{version}");
+    }
+    for (number, version) in [(129_999, "13beta3"), (120_022, "12.22"), (90_624, "9.6.24")] {
+        let error = check_version(number, version).unwrap_err();
+        assert!(!error.is_retryable(), "{error}");
+        let wanted = format!("the server is PostgreSQL {version}; 13 or newer is needed");
+        assert!(error.to_string().contains(&wanted), "{error}");
+    }
 }

@@ -251,6 +251,39 @@ async fn a_table_or_a_column_that_is_missing_is_no_batchs_fault_and_what_a_trigg
 }
 
 #[tokio::test]
+async fn only_a_key_that_is_enforced_and_means_one_row_is_looked_up() {
+    let (store, database) = fresh().await;
+    // Version 18 brought keys that nobody enforces, and keys whose span several rows may cover together.
+    if database.sql("SELECT current_setting('server_version_num')::int < 180000") == "t" {
+        return;
+    }
+    prepare(&*store).await;
+    database.sql(
+        "INSERT INTO ports VALUES ('A', 'a');
+         CREATE TABLE berths (nth int4range, days daterange, PRIMARY KEY (nth, days WITHOUT OVERLAPS));
+         INSERT INTO berths VALUES ('[1,2)', '[2026-01-01,2026-02-01)'), ('[1,2)', '[2026-02-01,2026-03-01)');
+         CREATE TABLE stays (port text REFERENCES ports, origin text REFERENCES ports NOT ENFORCED,
+             nth int4range, days daterange, FOREIGN KEY (nth, PERIOD days) REFERENCES berths (nth, PERIOD days));",
+    );
+    let stay = |nth: u64| -> Row {
+        let port = if nth == 0 { "A" } else { "X" };
+        [port, "somewhere", "[1,2)", "[2026-01-15,2026-02-15)"]
+            .map(|value| Some(value.to_owned()))
+            .to_vec()
+    };
+    let apply = async |id: &str, n_rows: u64| {
+        let feed = Arc::new(Feed(n_rows, 2, stay));
+        let batch = batch(id, "stays", n_rows);
+        store.apply_batch(apply_of(step(&*store).await, batch, "port,origin,nth,days", feed)).await
+    };
+    assert_eq!(apply("b1", 1).await.unwrap(), BatchVerdict::Committed);
+    assert!(matches!(apply("b2", 2).await.unwrap(), BatchVerdict::Rejected(_)));
+    let errors = store.batch_errors("b2", 0, 10).await.unwrap();
+    let found: Vec<_> = errors.iter().map(|error| (error.row, error.pointer.as_str())).collect();
+    assert_eq!(found, [(2, "/port")]);
+}
+
+#[tokio::test]
 async fn a_table_that_cannot_be_emptied_rejects_its_replacement() {
     let (store, database) = fresh().await;
     prepare(&*store).await;

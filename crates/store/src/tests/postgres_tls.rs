@@ -42,7 +42,8 @@ async fn tls_is_as_strict_as_the_address_asks() {
         ("127.0.0.1", with_roots("verify-ca", &wrong), "UnknownIssuer"),
         ("127.0.0.1", with_roots("require", &wrong), "UnknownIssuer"),
         ("127.0.0.1", with_roots("verify-full", &right), "not valid for"),
-        ("localhost", "sslmode=disable".to_owned(), "no encryption"),
+        // Then `SSL off`, from version 14 on `no encryption`.
+        ("localhost", "sslmode=disable".to_owned(), "no pg_hba.conf entry"),
     ] {
         let error = PostgresStore::open(at(&cluster, host, &query)).await.err();
         let Some(StoreError::Unusable(words)) = &error else {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use model::LogId;
-use pipeline::{Batches, Begin, Lane, LaneOptions, RowFormat, TableRules, UploadWish};
+use pipeline::{Batches, Begin, Lane, LaneOptions, RowFormat, TableRules, Tenancy, UploadWish};
 use queue::MemoryQueue;
 use rusqlite::{Connection, params_from_iter};
 use store::{
@@ -189,17 +189,20 @@ async fn history(defect: Option<Defect>) -> BatchHistory {
 
 fn lane_options() -> LaneOptions {
     LaneOptions {
-        holder: "test".to_owned(),
+        tenancy: Tenancy {
+            holder: "test".to_owned(),
+            is_shared: false,
+            lease: Duration::from_secs(30),
+            look_every: Duration::from_millis(50),
+            retry_max: Duration::from_millis(200),
+            refused_retry: Duration::from_millis(50),
+        },
         log_bytes_max: 64 << 20,
         keep: Duration::ZERO,
         keep_refused: Duration::ZERO,
         keep_bytes_max: 0,
         idle_max: Duration::from_hours(24),
         pause_free: Duration::from_secs(30),
-        lease: Duration::from_secs(30),
-        retry_max: Duration::from_millis(200),
-        refused_retry: Duration::from_millis(50),
-        look_every: Duration::from_millis(50),
     }
 }
 

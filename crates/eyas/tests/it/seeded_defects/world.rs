@@ -14,7 +14,7 @@ use live::{Live, LiveOptions, Message, Since, Subscription};
 use model::{Cursor, Filter, StreamName};
 use pipeline::{
     Accepted, Consumer, ConsumerOptions, ConsumerState, Intake, IntakeError, IntakeOptions,
-    Item as Placed, Meters, NewEvent, OnConflict,
+    Item as Placed, Meters, NewEvent, OnConflict, Tenancy,
 };
 use queue::{EmbeddedQueue, Queue};
 use seglog::{Call, Options, SimDisk};
@@ -211,14 +211,17 @@ impl World {
             &options,
         );
         let options = ConsumerOptions {
-            holder: "world".to_owned(),
-            is_shared: false,
+            tenancy: Tenancy {
+                holder: "world".to_owned(),
+                is_shared: false,
+                lease: Duration::from_secs(30),
+                look_every: Duration::from_millis(50),
+                retry_max: Duration::from_millis(200),
+                refused_retry: Duration::from_millis(50),
+            },
             rows_max: 50,
             bytes_max: 256 << 10,
             yield_max: Duration::ZERO,
-            lease: Duration::from_secs(30),
-            retry_max: Duration::from_millis(200),
-            refused_retry: Duration::from_millis(50),
             keep: None,
         };
         let consumer = match Consumer::start(&intake, options).await {
@@ -236,7 +239,7 @@ impl World {
         let subscription = live.subscribe(since, Filter::default());
         let never = CancellationToken::new();
         let services = vec![
-            tokio::spawn(drop_end(consumer.run(never.clone()))),
+            tokio::spawn(drop_end(consumer.run(never.clone(), CancellationToken::new()))),
             tokio::spawn(drop_end(tail.run(never))),
             tokio::spawn(listen(subscription, Arc::clone(&self.heard))),
         ];

@@ -199,3 +199,37 @@ pub(crate) async fn an_answer_that_nobody_takes_is_given_up(
     assert!(matches!(ended, Err(SqlError::Failed(_))), "what breaks off is no end: {ended:?}");
     works(reader, dialect).await;
 }
+
+pub(crate) async fn a_plan_is_told_and_nothing_runs(reader: &dyn SqlReader, dialect: Dialect) {
+    let params =
+        [("t", SqlType::Text, false), ("d", SqlType::Date, false), ("l", SqlType::Int, true)];
+    let mut sql =
+        "SELECT o.name, :t AS t, :d AS d FROM (SELECT 'x' AS name UNION ALL SELECT :t) AS o
+        WHERE EXISTS (SELECT 1 FROM json_each(:l) AS each) ORDER BY o.name DESC"
+            .to_owned();
+    if dialect == Dialect::Postgres {
+        sql = sql.replace("json_each(:l)", "unnest(:l)");
+    }
+    let evil = "'; DROP TABLE events; --".to_owned();
+    let numbers = SqlValue::List(vec![SqlValue::Int(1)]);
+    let values = vec![SqlValue::Text(evil), SqlValue::Text("2024-02-29".to_owned()), numbers];
+    for plan in [SqlPlan::Once, SqlPlan::Kept, SqlPlan::Generic] {
+        let (statement, values) = (statement(dialect, &sql, &params), values.clone());
+        let lines =
+            reader.plan_sql(SqlAsk { statement, values, limits: LIMITS, plan }).await.unwrap();
+        assert!(lines.len() > 2 && lines.iter().all(|line| !line.trim().is_empty()), "{lines:#?}");
+        assert!(lines.iter().any(|line| line.starts_with("  ")), "{lines:#?}");
+        // One that would never end is planned at once.
+        let endless = SqlAsk { plan, ..ask(dialect, ENDLESS) };
+        assert!(!reader.plan_sql(endless).await.unwrap().is_empty());
+        for sql in [
+            "SELECT nothing FROM nowhere",
+            "WITH x AS (SELECT 1) DELETE FROM eyas.events",
+            "EXPLAIN SELECT 1",
+        ] {
+            let found = reader.plan_sql(SqlAsk { plan, ..ask(dialect, sql) }).await;
+            assert!(matches!(found, Err(SqlError::Refused(_))), "{sql}: {found:?}");
+        }
+        works(reader, dialect).await;
+    }
+}
