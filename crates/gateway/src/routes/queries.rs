@@ -62,7 +62,7 @@ pub(crate) async fn answer(
     }
     let begun = Instant::now();
     let is_welcome = principal.check(query.need());
-    let values = is_welcome.and_then(|_| from_query(asked.uri.query(), &query.options.params));
+    let values = is_welcome.and_then(|()| from_query(asked.uri.query(), &query.options.params));
     let values = values.inspect_err(|_| query.count_refused())?;
     let answered = rows(edge, query, principal, &asked, values).await;
     let mut response = answered.inspect_err(|_| query.count_failed())?;

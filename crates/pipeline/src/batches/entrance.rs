@@ -123,7 +123,7 @@ impl Desk {
             let entry = state.with_key(application, &head.table, key);
             entry
                 .map(|entry| entry.batch.clone())
-                .filter(|batch| !leaves_key(batch, &head.revalidates))
+                .filter(|batch| !leaves_key(batch, head.revalidates.as_ref()))
         };
         if let Some(first) = self.registry.with(live) {
             return if first.state == BatchState::Receiving {
@@ -135,7 +135,8 @@ impl Desk {
         let found = self.store.batch_with_key(application, &head.table, key);
         match time::timeout(LOOKUP_WAIT, found).await {
             Ok(Ok(found)) => Ok(found.filter(|batch| {
-                batch.state != BatchState::Cancelled && !leaves_key(batch, &head.revalidates)
+                batch.state != BatchState::Cancelled
+                    && !leaves_key(batch, head.revalidates.as_ref())
             })),
             // The consumer asks again, when the database is back.
             Err(_) | Ok(Err(StoreError::Unavailable(_))) => Ok(None),
@@ -144,9 +145,9 @@ impl Desk {
     }
 }
 
-/// Whether a batch leaves its key to another that has its rows again: one that was rejected does.
-pub(crate) fn leaves_key(first: &Batch, revalidates: &Option<String>) -> bool {
-    revalidates.is_some() && first.state == BatchState::Rejected
+/// Whether a batch leaves its key to one that is to have the rows of another again (`to` names that): one that was rejected does.
+pub(crate) fn leaves_key(first: &Batch, to: Option<&String>) -> bool {
+    to.is_some() && first.state == BatchState::Rejected
 }
 
 /// Adds a batch, unless its key was taken meanwhile.
@@ -172,7 +173,7 @@ fn reserve(state: &mut State, entry: Entry) -> Result<(), BatchError> {
     }
     if let Some(key) = &batch.key
         && let Some(first) = state.with_key(batch.application.as_deref(), &batch.table, key)
-        && !leaves_key(&first.batch, &batch.revalidates)
+        && !leaves_key(&first.batch, batch.revalidates.as_ref())
     {
         return Err(BatchError::KeyBusy { id: first.batch.id.clone() });
     }

@@ -174,13 +174,11 @@ impl Desk {
         key: &str,
     ) -> Result<Option<BatchView>, BatchError> {
         let live = |state: &mut State| state.with_key(application, table, key).map(Entry::view);
-        match self.registry.with(live) {
-            Some(view) => Ok(Some(view)),
-            None => {
-                let over = self.store.batch_with_key(application, table, key).await?;
-                Ok(over.map(|batch| self.over(batch)))
-            }
+        if let Some(view) = self.registry.with(live) {
+            return Ok(Some(view));
         }
+        let over = self.store.batch_with_key(application, table, key).await?;
+        Ok(over.map(|batch| self.over(batch)))
     }
 
     pub(crate) async fn errors(
