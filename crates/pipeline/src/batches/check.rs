@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::batches::calendar;
 use crate::batches::number::Plain;
+use crate::depth::{DEPTH_MAX, is_deeper_than};
 
 /// A value as it came.
 #[derive(Clone, Copy, Debug)]
@@ -218,6 +219,10 @@ fn string(raw: &str) -> Result<Cow<'_, str>, String> {
 fn json(given: Given<'_>) -> Result<Cow<'_, str>, String> {
     match given {
         Given::Json(raw) => Ok(Cow::Borrowed(raw)),
+        // The row is a level of its own, and for a schema becomes one.
+        Given::Csv(text) if is_deeper_than(DEPTH_MAX - 1, text) => {
+            Err(format!("nested deeper than {} levels", DEPTH_MAX - 1))
+        }
         Given::Csv(text) => match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => Ok(Cow::Borrowed(text)),
             Err(_) => Err("no JSON".to_owned()),

@@ -232,3 +232,14 @@ fn nothing_is_null_where_a_column_takes_null_and_empty_text_where_it_takes_none(
     assert_eq!(check(&json, Given::Json("null")).unwrap().as_deref(), Some("null"));
     csv(ColumnKind::Text { chars_max: None }, &[("", "null")]);
 }
+
+#[test]
+fn json_in_a_field_nests_no_deeper_than_json_in_a_row() {
+    let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+    // The row itself is one of the 128 levels.
+    let deepest = nested(127);
+    csv(ColumnKind::Json, &[(&deepest, &deepest)]);
+    csv(ColumnKind::Json, &[(&nested(128), "!type"), (&nested(100_000), "!type")]);
+    let brackets_in_texts = format!("[\"{}\"]", "[".repeat(200));
+    csv(ColumnKind::Json, &[(&brackets_in_texts, &brackets_in_texts)]);
+}
