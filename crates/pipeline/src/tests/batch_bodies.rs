@@ -186,6 +186,31 @@ fn a_body_that_cannot_be_understood_is_one_error() {
 }
 
 #[test]
+fn a_quote_that_is_never_closed_is_an_error_where_it_begins() {
+    for (body, line) in [
+        ("name,price\n1,\"unterminated\n2,x\n3,y\n", 2),
+        ("name,price\na,1\n\"b\n\nc\",\"d\ne\n", 5),
+        ("name,price\r\na,1\r\n\"b\r\nc\r\n", 3),
+        ("name\na\n\"b\"\"\n", 3),
+        ("name\na\n\"", 3),
+        ("\"name\na\n", 1),
+    ] {
+        let read = read(RowFormat::Csv, body);
+        let RowError { row, line: told, rule, detail, .. } = &read.errors[0];
+        assert_eq!((*row, *told, rule.as_str()), (0, line, "syntax"), "{body:?} {read:?}");
+        assert!(detail.contains("never closed"), "{detail}");
+        assert_eq!((read.errors.len(), read.n_block), (1, 0), "{body:?}");
+    }
+    // A quote that is no field's first sign is a sign like any other, and one may end with the body.
+    for body in
+        ["name\na\"b", "name\n\"a\"", "name\n\"a\"\"\"", "name\n\"a\"b\"", "name,price\na,\"\""]
+    {
+        let read = read(RowFormat::Csv, body);
+        assert_eq!((read.errors.as_slice(), read.n_block), (&[][..], 1), "{body:?}");
+    }
+}
+
+#[test]
 fn one_row_is_bounded() {
     let long = "x".repeat(ROW_BYTES_MAX);
     for (format, body, line) in [
