@@ -10,6 +10,7 @@ use serde::de::IgnoredAny;
 use store::{Column, ColumnKind};
 use uuid::Uuid;
 
+use crate::batches::array_text::literal;
 use crate::batches::calendar;
 use crate::batches::number::Plain;
 use crate::depth::{DEPTH_MAX, is_deeper_than};
@@ -106,6 +107,7 @@ fn value(kind: ColumnKind, given: Given<'_>) -> Result<Cow<'_, str>, String> {
         },
         ColumnKind::Json => json(given),
         ColumnKind::Bytes => bytes(text(given)?),
+        ColumnKind::Array => array(given),
         ColumnKind::Other => other(given),
     }
 }
@@ -239,6 +241,18 @@ fn bytes(text: Cow<'_, str>) -> Result<Cow<'_, str>, String> {
     }
     let is_lower = !digits.bytes().any(|byte| byte.is_ascii_uppercase());
     Ok(if is_lower { text } else { Cow::Owned(text.to_ascii_lowercase()) })
+}
+
+fn array(given: Given<'_>) -> Result<Cow<'_, str>, String> {
+    match given {
+        Given::Json(raw) if raw.starts_with('[') => {
+            literal(raw, |raw| text(Given::Json(raw))).map(Cow::Owned)
+        }
+        Given::Json(raw) if !raw.starts_with('"') => {
+            Err("neither an array nor the text of one, like {1,2}".to_owned())
+        }
+        given => text(given),
+    }
 }
 
 fn other(given: Given<'_>) -> Result<Cow<'_, str>, String> {

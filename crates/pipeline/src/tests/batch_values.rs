@@ -243,3 +243,37 @@ fn json_in_a_field_nests_no_deeper_than_json_in_a_row() {
     let brackets_in_texts = format!("[\"{}\"]", "[".repeat(200));
     csv(ColumnKind::Json, &[(&brackets_in_texts, &brackets_in_texts)]);
 }
+
+#[test]
+fn arrays_of_json_become_the_text_that_postgresql_reads() {
+    json(
+        ColumnKind::Array,
+        &[
+            ("[]", "{}"),
+            ("[ 1 , -2.50,1e3 ]", "{1,-2.50,1e3}"),
+            ("[true,false,null]", "{true,false,NULL}"),
+            (
+                "[\"a\",\"\",\"NULL\",\"a,b\",\"{c}\",\" d \"]",
+                r#"{"a","","NULL","a,b","{c}"," d "}"#,
+            ),
+            (r#"["q\"q","b\\b","\u00e9\n"]"#, "{\"q\\\"q\",\"b\\\\b\",\"é\n\"}"),
+            ("[[1,2],[3,null]]", "{{1,2},{3,NULL}}"),
+            ("[[[1]],[[2]]]", "{{{1}},{{2}}}"),
+            ("\"{1,2}\"", "{1,2}"),
+            ("\"[0:1]={1,2}\"", "[0:1]={1,2}"),
+            ("null", "null"),
+            ("[[1],[2,3]]", "!type"),
+            ("[[1],2]", "!type"),
+            ("[null,[1]]", "!type"),
+            ("[[],[]]", "!type"),
+            ("[[[[[[[1]]]]]]]", "!type"),
+            ("[[[[[[1]]]]]]", "{{{{{{1}}}}}}"),
+            ("[{}]", "!type"),
+            ("[\"\\u0000\"]", "!type"),
+            ("[\"\\ud800\"]", "!type"),
+            ("{\"a\":1}", "!type"),
+            ("1", "!type"),
+        ],
+    );
+    csv(ColumnKind::Array, &[("{1,2}", "{1,2}"), ("{}", "{}"), ("", "null")]);
+}
