@@ -1,6 +1,5 @@
 //! `eyas import`: what is imported, in which order, and how it ends.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufReader, Write as _};
 use std::path::Path;
 use std::time::Instant;
@@ -12,11 +11,11 @@ use crate::cli_import::ImportArgs;
 use crate::client::{Client, Server as Address};
 use crate::commands::import::attempt::{self, Wanted};
 use crate::commands::import::bar::Bar;
+use crate::commands::import::choice::choose;
 use crate::commands::import::copy_text::Spelling;
 use crate::commands::import::dry_run;
 use crate::commands::import::dump::{Block, Dump};
 use crate::commands::import::format::{RowFormat, of_name, unpack};
-use crate::commands::import::order::order;
 use crate::commands::import::report::{self, Report, errors_path};
 use crate::commands::import::server::{Patience, Server, State, Table};
 use crate::commands::import::source::{Source, content_name};
@@ -137,46 +136,38 @@ async fn from_dump(
     let shown = printable(&args.file.to_string_lossy());
     let dump = tokio::task::block_in_place(scan).with_context(|| shown.clone())?;
     let tables = server.tables(patience).await?;
-    let (blocks, missing): (Vec<Block>, Vec<Block>) = dump
-        .blocks
-        .into_iter()
-        .partition(|block| tables.iter().any(|table| table.name == block.table));
-    report.skipped = missing.into_iter().map(|block| block.table).collect();
+    let choice = choose(dump, &tables, args.schema.as_deref())
+        .map_err(|why| CommandError::Usage(printable(&format!("{shown} {why}"))))?;
+    report.skipped = choice.missing;
     if !report.skipped.is_empty() && args.strict {
         let names = printable(&report.skipped.join(", "));
         return Err(CommandError::Refused(format!(
             "the server has no tables for {names} of {shown}: configure [tables.NAME], or leave out --strict"
         )));
     }
-    if blocks.is_empty() {
+    if choice.wanted.is_empty() {
+        let schema = args.schema.as_ref().map(|name| format!(" in the schema {}", printable(name)));
         return Err(CommandError::Refused(format!(
-            "{shown} has rows of no table that the server takes batches for; GET /tables lists them"
+            "{shown} has rows of no table{} that the server takes batches for; GET /tables lists them",
+            schema.unwrap_or_default()
         )));
     }
-    let mut references: BTreeMap<String, BTreeSet<String>> = dump.references;
-    for table in &tables {
-        let known = references.entry(table.name.clone()).or_default();
-        known.extend(table.references.iter().cloned());
-    }
-    let names: Vec<&str> = blocks.iter().map(|block| block.table.as_str()).collect();
     let content = match &args.key {
         Some(key) => key.clone(),
         None => key_of_content(&args.file)?,
     };
-    let in_order = order(&names, &references);
-    let wanted = |index: usize| {
-        let block = blocks[index].clone();
-        let table = tables.iter().find(|table| table.name == block.table);
+    let wanted = |block: Block| {
+        let table = tables.iter().find(|table| table.name == block.name.table);
         let spellings = block.columns.iter().map(|column| spelling(table, column)).collect();
         Wanted {
-            table: block.table.clone(),
+            table: block.name.table.clone(),
             format: RowFormat::Ndjson,
             key: format!("{content}-{}", block.offset),
             label: label(args),
             source: Source::Table { path: args.file.clone(), packing, block, spellings },
         }
     };
-    Ok(in_order.into_iter().map(wanted).collect())
+    Ok(choice.wanted.into_iter().map(wanted).collect())
 }
 
 /// How the values of a column are written in JSON.

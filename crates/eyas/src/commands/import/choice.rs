@@ -1,0 +1,60 @@
+//! Which tables of a dump go into the server. Pure.
+//!
+//! Names of schemas do not matter where a name stands in one of them; rows of two schemas never go into one table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::commands::import::dump::{Block, Dump, Name};
+use crate::commands::import::order::order;
+use crate::commands::import::server::Table;
+
+/// What becomes of a dump.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// Blocks to import, each behind those that it refers to.
+    pub(crate) wanted: Vec<Block>,
+    /// Tables that the server does not have.
+    pub(crate) missing: Vec<String>,
+}
+
+/// What is chosen of a `dump`: of one `schema`, or of all. Else the sentence that says what cannot be told.
+pub(crate) fn choose(dump: Dump, tables: &[Table], schema: Option<&str>) -> Result<Choice, String> {
+    let is_chosen = |block: &Block| schema.is_none() || block.name.schema.as_deref() == schema;
+    let is_known = |block: &Block| tables.iter().any(|table| table.name == block.name.table);
+    let (wanted, missing): (Vec<Block>, Vec<Block>) =
+        dump.blocks.into_iter().filter(is_chosen).partition(is_known);
+    if let Some(several) = several(&wanted) {
+        return Err(several);
+    }
+    let mut references: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let is_wanted = |name: &Name| wanted.iter().any(|block| block.name == *name);
+    for (name, targets) in dump.references.iter().filter(|(name, _)| is_wanted(name)) {
+        let targets = targets.iter().filter(|target| is_wanted(target));
+        let known = references.entry(name.table.clone()).or_default();
+        known.extend(targets.map(|target| target.table.clone()));
+    }
+    for table in tables {
+        let known = references.entry(table.name.clone()).or_default();
+        known.extend(table.references.iter().cloned());
+    }
+    let names: Vec<&str> = wanted.iter().map(|block| block.name.table.as_str()).collect();
+    let in_order = order(&names, &references);
+    Ok(Choice {
+        wanted: in_order.into_iter().map(|index| wanted[index].clone()).collect(),
+        missing: missing.into_iter().map(|block| block.name.table).collect(),
+    })
+}
+
+/// Of the first name that stands in more than one schema.
+fn several(wanted: &[Block]) -> Option<String> {
+    let mut names: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for block in wanted {
+        names.entry(&block.name.table).or_default().insert(block.name.to_string());
+    }
+    let (table, names) = names.into_iter().find(|(_, names)| names.len() > 1)?;
+    let names: Vec<String> = names.into_iter().collect();
+    Some(format!(
+        "has rows of {}, and there is one table {table} for them: choose with --schema NAME",
+        names.join(" and of ")
+    ))
+}
