@@ -10,6 +10,10 @@ use crate::commands::import::statements::{STATEMENT_BYTES_MAX, Statements};
 /// What looks like rows wherever it stands.
 const FAKE: &str = "\nCOPY public.fake (id) FROM stdin;\n1\n\\.\nINSERT INTO x VALUES (1);\n";
 
+fn table(name: &str) -> Table {
+    Table { name: name.to_owned(), columns: Vec::new(), references: Vec::new() }
+}
+
 fn names(dump: &str) -> Vec<String> {
     let dump = Dump::scan(dump.as_bytes()).unwrap_or_else(|error| panic!("{error}: {dump}"));
     dump.blocks.iter().map(|block| block.name.to_string()).collect()
@@ -75,10 +79,8 @@ fn a_dump_of_windows_and_an_old_one_are_read() {
 #[test]
 fn rows_of_two_schemas_never_go_into_one_table() {
     let text = "COPY public.a (id) FROM stdin;\n1\n\\.\nCOPY other.a (id) FROM stdin;\n2\n\\.\n\
-        COPY other.b (id) FROM stdin;\n\\.\nCOPY more.none (id) FROM stdin;\n\\.\nCOPY third.none (id) FROM stdin;\n\\.\n\
+        COPY other.b (id) FROM stdin;\n3\n\\.\nCOPY more.none (id) FROM stdin;\n\\.\nCOPY third.none (id) FROM stdin;\n\\.\n\
         ALTER TABLE ONLY other.a ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES other.b(id);\n";
-    let table =
-        |name: &str| Table { name: name.to_owned(), columns: Vec::new(), references: Vec::new() };
     let chosen = |tables: &[&str], schema: Option<&str>| {
         let tables: Vec<Table> = tables.iter().map(|name| table(name)).collect();
         let choice = choose(Dump::scan(text.as_bytes()).unwrap(), &tables, schema)?;
@@ -94,6 +96,23 @@ fn rows_of_two_schemas_never_go_into_one_table() {
     assert_eq!(chosen(&["b"], None).unwrap(), ["other.b"]);
     assert_eq!(chosen(&["a", "b"], Some("public")).unwrap(), ["public.a"]);
     assert_eq!(chosen(&["a", "b"], Some("other")).unwrap(), ["other.b", "other.a"]);
+}
+
+#[test]
+fn tables_without_rows_or_columns_stop_no_others() {
+    let text = "COPY public.zero  FROM stdin;\n\n\n\\.\nCOPY public.a (id) FROM stdin;\n\n\\.\n\
+        COPY public.b (id) FROM stdin;\n\\.\n";
+    let choose = |text: &str, tables: &[&str]| {
+        let tables: Vec<Table> = tables.iter().map(|name| table(name)).collect();
+        choose(Dump::scan(text.as_bytes()).unwrap(), &tables, None)
+    };
+    let choice = choose(text, &["zero", "a", "b"]).unwrap();
+    assert_eq!((choice.wanted.len(), choice.wanted[0].name.table.as_str()), (1, "a"));
+    assert_eq!(choice.empty, ["zero", "b"]);
+    assert_eq!(choose(text, &["a"]).unwrap().missing, ["zero", "b"]);
+    let bare = "COPY a (b) FROM stdin;\n1\n\\.\nCOPY c FROM stdin;\n1\n\\.\n";
+    assert!(choose(bare, &["a", "c"]).unwrap_err().contains("line 4"));
+    assert_eq!(choose(bare, &["a"]).unwrap().missing, ["c"]);
 }
 
 /// Numbers that look random, by a seed.

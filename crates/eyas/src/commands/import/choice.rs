@@ -13,6 +13,8 @@ use crate::commands::import::server::Table;
 pub(crate) struct Choice {
     /// Blocks to import, each behind those that it refers to.
     pub(crate) wanted: Vec<Block>,
+    /// Tables of which the dump has no value: no row, or no column.
+    pub(crate) empty: Vec<String>,
     /// Tables that the server does not have.
     pub(crate) missing: Vec<String>,
 }
@@ -26,6 +28,13 @@ pub(crate) fn choose(dump: Dump, tables: &[Table], schema: Option<&str>) -> Resu
     if let Some(several) = several(&wanted) {
         return Err(several);
     }
+    // `pg_dump` names all columns, and none only where there is none.
+    let is_bare = |block: &&Block| block.columns.is_empty() && block.has_values;
+    if let Some(Block { name, line, .. }) = wanted.iter().find(is_bare) {
+        return Err(format!("does not name the columns of {name}: mend the COPY at line {line}"));
+    }
+    let has_more = |block: &Block| block.n_rows > 0 && !block.columns.is_empty();
+    let (wanted, empty): (Vec<Block>, Vec<Block>) = wanted.into_iter().partition(has_more);
     let mut references: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let is_wanted = |name: &Name| wanted.iter().any(|block| block.name == *name);
     for (name, targets) in dump.references.iter().filter(|(name, _)| is_wanted(name)) {
@@ -41,6 +50,7 @@ pub(crate) fn choose(dump: Dump, tables: &[Table], schema: Option<&str>) -> Resu
     let in_order = order(&names, &references);
     Ok(Choice {
         wanted: in_order.into_iter().map(|index| wanted[index].clone()).collect(),
+        empty: empty.into_iter().map(|block| block.name.table).collect(),
         missing: missing.into_iter().map(|block| block.name.table).collect(),
     })
 }

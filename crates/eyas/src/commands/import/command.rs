@@ -138,14 +138,14 @@ async fn from_dump(
     let tables = server.tables(patience).await?;
     let choice = choose(dump, &tables, args.schema.as_deref())
         .map_err(|why| CommandError::Usage(printable(&format!("{shown} {why}"))))?;
-    report.skipped = choice.missing;
+    (report.skipped, report.empty) = (choice.missing, choice.empty);
     if !report.skipped.is_empty() && args.strict {
         let names = printable(&report.skipped.join(", "));
         return Err(CommandError::Refused(format!(
             "the server has no tables for {names} of {shown}: configure [tables.NAME], or leave out --strict"
         )));
     }
-    if choice.wanted.is_empty() {
+    if choice.wanted.is_empty() && report.empty.is_empty() {
         let schema = args.schema.as_ref().map(|name| format!(" in the schema {}", printable(name)));
         return Err(CommandError::Refused(format!(
             "{shown} has rows of no table{} that the server takes batches for; GET /tables lists them",

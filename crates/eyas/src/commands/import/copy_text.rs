@@ -44,7 +44,7 @@ pub(crate) struct CopyRows<R> {
 }
 
 impl<R: BufRead> CopyRows<R> {
-    /// `block` begins with the first row, `columns` are those of the COPY line.
+    /// `block` begins with the first row, `columns` are those of the COPY line, at least one.
     pub(crate) fn new(block: R, columns: impl IntoIterator<Item = (String, Spelling)>) -> Self {
         let name = |name: String| serde_json::Value::from(name).to_string();
         let columns = columns.into_iter().map(|(column, spelling)| (name(column), spelling));
@@ -80,7 +80,6 @@ impl<R: BufRead> CopyRows<R> {
         }
         let mut values = row.split(|&sign| sign == b'\t');
         let mut sign = b'{';
-        // A table without columns has rows that are empty lines.
         for (name, spelling) in &self.columns {
             let value = values.next().ok_or_else(|| uneven(self.columns.len()))?;
             self.out.push(sign);
@@ -93,10 +92,10 @@ impl<R: BufRead> CopyRows<R> {
             }
             sign = b',';
         }
-        if values.next().is_some() && !self.columns.is_empty() {
+        if values.next().is_some() {
             return Err(uneven(self.columns.len()));
         }
-        self.out.extend_from_slice(if self.columns.is_empty() { b"{}\n" } else { b"}\n" });
+        self.out.extend_from_slice(b"}\n");
         Ok(())
     }
 }

@@ -47,14 +47,18 @@ impl fmt::Display for Name {
 pub(crate) struct Block {
     /// Whose.
     pub(crate) name: Name,
-    /// Its columns, in the order of the values.
+    /// Its columns, in the order of the values; none where the COPY line names none.
     pub(crate) columns: Vec<String>,
+    /// The line of its COPY, from 1.
+    pub(crate) line: u64,
     /// Where its first row begins in the unpacked dump.
     pub(crate) offset: u64,
     /// Bytes of its rows.
     pub(crate) size_bytes: u64,
     /// Rows.
     pub(crate) n_rows: u64,
+    /// At least one row has a value.
+    pub(crate) has_values: bool,
 }
 
 /// What a dump holds.
@@ -149,12 +153,12 @@ impl Dump {
             let (line, mut words) = (statement.line, Words(&statement.text));
             let n_before = n_kept;
             if words.keywords("COPY").is_some() {
-                let mut block = block(words, &statement, path.as_deref())?;
+                let block = block(words, &statement, path.as_deref())?;
                 let Some(rows) = statements.skip_rows()? else {
                     return Err(DumpError::Cut { table: block.name.to_string() });
                 };
-                block.place(rows, line)?;
-                found.blocks.push(block);
+                let Rows { offset, size_bytes, n_rows, has_values } = rows;
+                found.blocks.push(Block { offset, size_bytes, n_rows, has_values, ..block });
                 n_kept += statement.text.len();
             } else if words.keywords("INSERT INTO").is_some() {
                 return Err(DumpError::Inserts { line });
@@ -197,16 +201,6 @@ impl Dump {
     }
 }
 
-impl Block {
-    fn place(&mut self, rows: Rows, line: u64) -> Result<(), DumpError> {
-        if self.columns.is_empty() {
-            return Err(DumpError::Strange { line, why: "it names no table and columns" });
-        }
-        (self.offset, self.size_bytes, self.n_rows) = (rows.offset, rows.size_bytes, rows.n_rows);
-        Ok(())
-    }
-}
-
 /// Refuses what is no plain text of `pg_dump`, by its first bytes.
 fn check_mark(head: &[u8]) -> Result<(), DumpError> {
     let packed = |ending| Err(DumpError::Packed { ending });
@@ -243,7 +237,8 @@ fn block(
     if words.keywords("FROM stdin").is_none() || !words.0.trim().is_empty() {
         return Err(strange("COPY is followed by something else than rows"));
     }
-    Ok(Block { name, columns, offset: 0, size_bytes: 0, n_rows: 0 })
+    let line = statement.line;
+    Ok(Block { name, columns, line, offset: 0, size_bytes: 0, n_rows: 0, has_values: false })
 }
 
 /// `(code, name)`

@@ -24,6 +24,8 @@ pub(crate) struct Report {
     lines: Vec<String>,
     /// Tables of a dump that the server does not have.
     pub(crate) skipped: Vec<String>,
+    /// Tables of which a dump has no value.
+    pub(crate) empty: Vec<String>,
 }
 
 impl Report {
@@ -51,11 +53,16 @@ impl Report {
     pub(crate) fn text(&self, seconds: f64, json: bool) -> String {
         if json {
             let seconds = (seconds * 1000.0).round() / 1000.0;
-            let skipped = &self.skipped;
-            return json!({ "batches": self.batches, "skipped": skipped, "seconds": seconds })
-                .to_string();
+            let (batches, skipped, empty) = (&self.batches, &self.skipped, &self.empty);
+            return json!({
+                "batches": batches, "skipped": skipped, "empty": empty, "seconds": seconds,
+            })
+            .to_string();
         }
         let mut lines = self.lines.clone();
+        for table in &self.empty {
+            lines.push(printable(&format!("{table}: the dump has no values, nothing was sent")));
+        }
         for table in &self.skipped {
             lines.push(printable(&format!("{table}: skipped, the server has no such table")));
         }
