@@ -115,6 +115,25 @@ fn tables_without_rows_or_columns_stop_no_others() {
     assert_eq!(choose(bare, &["a"]).unwrap().missing, ["c"]);
 }
 
+#[test]
+fn the_sequences_of_what_is_imported_are_named() {
+    let text = "ALTER SEQUENCE public.\"A_id_seq\" OWNED BY public.\"A\".id;\n\
+        ALTER TABLE other.b ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (\n    SEQUENCE NAME other.b_id_seq\n    START WITH 1\n);\n\
+        COPY public.\"A\" (id) FROM stdin;\n1\n\\.\nCOPY other.b (id) FROM stdin;\n1\n\\.\n\
+        SELECT pg_catalog.setval('public.\"A_id_seq\"', 7, true);\nSELECT pg_catalog.setval('other.b_id_seq', 8, false);\n\
+        SELECT pg_catalog.setval('public.free', 9, true);\nSELECT pg_catalog.setval('public.unused', 1, false);\n";
+    let sequences = |tables: &[&str], schema: Option<&str>| {
+        let tables: Vec<Table> = tables.iter().map(|name| table(name)).collect();
+        choose(Dump::scan(text.as_bytes()).unwrap(), &tables, schema).unwrap().sequences
+    };
+    let a = "SELECT pg_catalog.setval('public.\"A_id_seq\"', 7, true);";
+    let b = "SELECT pg_catalog.setval('other.b_id_seq', 8, false);";
+    let free = "SELECT pg_catalog.setval('public.free', 9, true);";
+    assert_eq!(sequences(&["A", "b"], None), [a, b, free]);
+    assert_eq!(sequences(&["A"], None), [a, free]);
+    assert_eq!(sequences(&["A", "b"], Some("other")), [b]);
+}
+
 /// Numbers that look random, by a seed.
 struct Dice(u64);
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::commands::import::dump::{Block, Dump, Name};
+use crate::commands::import::dump::{Block, Dump, Name, Sequence};
 use crate::commands::import::order::order;
 use crate::commands::import::server::Table;
 
@@ -17,6 +17,8 @@ pub(crate) struct Choice {
     pub(crate) empty: Vec<String>,
     /// Tables that the server does not have.
     pub(crate) missing: Vec<String>,
+    /// The statements that set sequences of what is imported, and of tables that nobody names.
+    pub(crate) sequences: Vec<String>,
 }
 
 /// What is chosen of a `dump`: of one `schema`, or of all. Else the sentence that says what cannot be told.
@@ -42,6 +44,11 @@ pub(crate) fn choose(dump: Dump, tables: &[Table], schema: Option<&str>) -> Resu
         let known = references.entry(name.table.clone()).or_default();
         known.extend(targets.map(|target| target.table.clone()));
     }
+    let is_meant = |sequence: &&Sequence| match dump.owners.get(&sequence.name) {
+        Some(owner) => is_wanted(owner),
+        None => schema.is_none() || sequence.name.schema.as_deref() == schema,
+    };
+    let sequences = dump.sequences.iter().filter(is_meant).map(|one| one.sql.clone()).collect();
     for table in tables {
         let known = references.entry(table.name.clone()).or_default();
         known.extend(table.references.iter().cloned());
@@ -51,6 +58,7 @@ pub(crate) fn choose(dump: Dump, tables: &[Table], schema: Option<&str>) -> Resu
     Ok(Choice {
         wanted: in_order.into_iter().map(|index| wanted[index].clone()).collect(),
         empty: empty.into_iter().map(|block| block.name.table).collect(),
+        sequences,
         missing: missing.into_iter().map(|block| block.name.table).collect(),
     })
 }

@@ -51,6 +51,9 @@ pub(crate) async fn run(
     let done = all(&server, &mut patience, args, wanted, &mut report).await;
     let text = report.text(started.elapsed().as_secs_f64(), json);
     writeln!(io::stdout(), "{text}").context("cannot write to stdout")?;
+    if let Some(sequences) = report.sequences() {
+        say(&sequences);
+    }
     done
 }
 
@@ -139,6 +142,7 @@ async fn from_dump(
     let choice = choose(dump, &tables, args.schema.as_deref())
         .map_err(|why| CommandError::Usage(printable(&format!("{shown} {why}"))))?;
     (report.skipped, report.empty) = (choice.missing, choice.empty);
+    report.sequences = choice.sequences;
     if !report.skipped.is_empty() && args.strict {
         let names = printable(&report.skipped.join(", "));
         return Err(CommandError::Refused(format!(

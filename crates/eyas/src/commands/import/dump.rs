@@ -68,6 +68,19 @@ pub(crate) struct Dump {
     pub(crate) blocks: Vec<Block>,
     /// By table: those that it refers to.
     pub(crate) references: BTreeMap<Name, BTreeSet<Name>>,
+    /// The sequences that it sets.
+    pub(crate) sequences: Vec<Sequence>,
+    /// By sequence: the table whose column it numbers.
+    pub(crate) owners: BTreeMap<Name, Name>,
+}
+
+/// A sequence that a dump sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sequence {
+    /// Its name.
+    pub(crate) name: Name,
+    /// The statement that sets it.
+    pub(crate) sql: String,
 }
 
 /// Why a dump cannot be used.
@@ -164,6 +177,10 @@ impl Dump {
                 return Err(DumpError::Inserts { line });
             } else if words.keywords("ALTER TABLE").is_some() {
                 n_kept += found.alter(words, path.as_deref()).map_or(0, |()| statement.text.len());
+            } else if words.keywords("ALTER SEQUENCE").is_some() {
+                n_kept += found.own(words, path.as_deref()).map_or(0, |()| statement.text.len());
+            } else if words.keywords("SELECT").is_some() {
+                n_kept += found.number(words, &statement).map_or(0, |()| statement.text.len());
             } else if words.keywords("SET").is_some() {
                 match setting(words) {
                     Some(Setting::Encoding(encoding)) if !is_utf8(&encoding) => {
@@ -190,6 +207,16 @@ impl Dump {
         let _ = words.keywords("IF EXISTS");
         let _ = words.keywords("ONLY");
         let table = name(&mut words, path)?;
+        if words.keywords("ALTER COLUMN").is_some() {
+            words.identifier()?;
+            words.keywords("ADD GENERATED")?;
+            let _ = words.keywords("ALWAYS").or_else(|| words.keywords("BY DEFAULT"));
+            words.keywords("AS IDENTITY")?;
+            words.sign('(')?;
+            words.keywords("SEQUENCE NAME")?;
+            self.owners.insert(name(&mut words, path)?, table);
+            return Some(());
+        }
         words.keywords("ADD CONSTRAINT")?;
         words.identifier()?;
         words.keywords("FOREIGN KEY")?;
@@ -197,6 +224,29 @@ impl Dump {
         words.keywords("REFERENCES")?;
         let target = name(&mut words, path)?;
         self.references.entry(table).or_default().insert(target);
+        Some(())
+    }
+
+    /// `public.ports_id_seq OWNED BY public.ports.id`
+    fn own(&mut self, mut words: Words<'_>, path: Option<&str>) -> Option<()> {
+        let sequence = name(&mut words, path)?;
+        words.keywords("OWNED BY")?;
+        let mut column = words.path()?;
+        column.pop()?;
+        self.owners.insert(sequence, of_parts(column, path)?);
+        Some(())
+    }
+
+    /// `pg_catalog.setval('public.ports_id_seq', 7, true)`
+    fn number(&mut self, mut words: Words<'_>, statement: &Statement) -> Option<()> {
+        let function = words.path()?;
+        (function.last()? == "setval" && statement.is_whole).then_some(())?;
+        words.sign('(')?;
+        let sequence = words.string()?;
+        // Nobody has drawn a number from it: it stands where a new one does.
+        (words.0.trim() != ", 1, false)").then_some(())?;
+        let name = of_parts(Words(&sequence).path()?, None)?;
+        self.sequences.push(Sequence { name, sql: format!("{};", statement.text) });
         Some(())
     }
 }
@@ -254,7 +304,10 @@ fn columns(words: &mut Words<'_>) -> Option<Vec<String>> {
 
 /// `ports` or `public.ports`. Before version 11 `pg_dump` set the path, and named no schema.
 fn name(words: &mut Words<'_>, path: Option<&str>) -> Option<Name> {
-    let mut parts = words.path()?;
+    of_parts(words.path()?, path)
+}
+
+fn of_parts(mut parts: Vec<String>, path: Option<&str>) -> Option<Name> {
     let table = parts.pop()?;
     Some(Name { schema: parts.pop().or_else(|| path.map(str::to_owned)), table })
 }

@@ -26,6 +26,8 @@ pub(crate) struct Report {
     pub(crate) skipped: Vec<String>,
     /// Tables of which a dump has no value.
     pub(crate) empty: Vec<String>,
+    /// Statements by which a dump sets sequences, which nobody has run.
+    pub(crate) sequences: Vec<String>,
 }
 
 impl Report {
@@ -55,7 +57,8 @@ impl Report {
             let seconds = (seconds * 1000.0).round() / 1000.0;
             let (batches, skipped, empty) = (&self.batches, &self.skipped, &self.empty);
             return json!({
-                "batches": batches, "skipped": skipped, "empty": empty, "seconds": seconds,
+                "batches": batches, "skipped": skipped, "empty": empty,
+                "sequences": self.sequences, "seconds": seconds,
             })
             .to_string();
         }
@@ -68,6 +71,17 @@ impl Report {
         }
         lines.push(format!("{seconds:.1} s"));
         lines.join("\n")
+    }
+
+    /// What is left to do for the sequences of a dump.
+    pub(crate) fn sequences(&self) -> Option<String> {
+        let n_sequences = self.sequences.len();
+        let mut lines = vec![format!(
+            "the dump also sets {n_sequences} sequences, which an import does not; on PostgreSQL run this, or the next \
+             row without a number may get one that is taken:"
+        )];
+        lines.extend(self.sequences.iter().map(|sql| format!("  {}", printable(sql))));
+        (n_sequences > 0).then(|| lines.join("\n"))
     }
 }
 
