@@ -106,6 +106,8 @@ fn key_of_content(path: &Path) -> Result<String, CommandError> {
 fn from_file(args: &ImportArgs) -> Result<Wanted, CommandError> {
     let table = args.into.clone().unwrap_or_default();
     let (packing, format) = args.packing_and_format()?;
+    // Without a key of somebody's, nobody finds the batch of a pipe again.
+    let is_resumable = !args.is_input() || args.key.is_some();
     let (source, key) = if args.is_input() {
         let key = || format!("import-{}", Uuid::now_v7());
         (Source::Input { packing, is_open: false }, args.key.clone().unwrap_or_else(key))
@@ -116,7 +118,7 @@ fn from_file(args: &ImportArgs) -> Result<Wanted, CommandError> {
         };
         (Source::File { path: args.file.clone(), packing }, key)
     };
-    Ok(Wanted { table, format, key, label: label(args), source })
+    Ok(Wanted { table, format, key, label: label(args), source, is_resumable })
 }
 
 /// The tables of a dump that the server has, each behind those that it refers to.
@@ -169,6 +171,7 @@ async fn from_dump(
             key: format!("{content}-{}", block.offset),
             label: label(args),
             source: Source::Table { path: args.file.clone(), packing, block, spellings },
+            is_resumable: true,
         }
     };
     Ok(choice.wanted.into_iter().map(wanted).collect())
