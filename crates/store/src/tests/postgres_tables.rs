@@ -95,13 +95,35 @@ async fn columns_are_told_by_the_type_behind_their_domain() {
     ];
     assert_eq!(kinds, wanted);
     let of = |name: &str| table.columns.iter().find(|column| column.name == name).unwrap();
-    assert!(of("id").is_generated && of("r").is_generated && !of("nth").is_generated);
-    assert!(of("nth").has_default && of("f").has_default && !of("a").has_default);
+    assert!(of("r").is_generated && !of("id").is_generated && !of("nth").is_generated);
+    assert!(
+        of("id").has_default
+            && of("nth").has_default
+            && of("f").has_default
+            && !of("a").has_default
+    );
     assert!(!of("f").is_nullable && of("a").is_nullable);
     assert_eq!(
         (of("f").declared.as_str(), of("h").declared.as_str()),
         ("tips", "character varying(7)")
     );
+}
+
+#[tokio::test]
+async fn an_identity_takes_the_value_that_a_row_brings_and_is_filled_in_else() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    database.sql("CREATE TABLE kept (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, port text REFERENCES ports)");
+    loaded(&*store, batch("b1", "kept", 2), "id,port", &["7,-", "9,-"]).await;
+    loaded(&*store, batch("b2", "kept", 1), "port", &["-"]).await;
+    assert_eq!(
+        database.sql("SELECT string_agg(id::text, ',' ORDER BY id) FROM kept").trim(),
+        "1,7,9"
+    );
+    // The rows are staged to find the one at fault, whose table knows nothing of the identity.
+    let (_, errors) =
+        refused(&*store, batch("b3", "kept", 2), "id,port", &["11,-", "12,nowhere"]).await;
+    assert_eq!(errors, ["2 3 /port foreign_key"]);
 }
 
 #[tokio::test]
