@@ -9,6 +9,7 @@ use crate::database::{DatabaseProbe, DatabaseState};
 use crate::error::StoreError;
 use crate::events::Lease;
 use crate::postgres::address::Address;
+use crate::postgres::asking::Asking;
 use crate::postgres::failure::failure;
 use crate::postgres::gate::Gate;
 use crate::postgres::lease::{BATCHES_LEASE, EVENTS_LEASE, LeaseRow};
@@ -63,6 +64,7 @@ pub struct PostgresStore {
     pub(crate) writers: Pool,
     /// Ids, positions.
     pub(crate) lookups: Pool,
+    pub(crate) asking: Asking,
     /// Statements of others.
     pub(crate) sql: PostgresSql,
     gate: Arc<Gate>,
@@ -85,7 +87,7 @@ impl PostgresStore {
         store.gate.note_version(check_server(&store.pool).await?);
         migrations::run(&store.pool).await?;
         // The first repetition after a start has to be found within some milliseconds, which a new connection takes alone.
-        drop(store.lookups.get().await?);
+        store.lookups.get().await?.give_back();
         Ok(Arc::new(store))
     }
 
@@ -126,6 +128,7 @@ impl PostgresStore {
             pool: Pool::new(&address, &gate, options.n_connections.max(1))?,
             writers: Pool::new(&address, &gate, N_WRITERS)?,
             lookups: Pool::new(&address, &gate, N_LOOKUPS)?,
+            asking: Asking::new(N_LOOKUPS),
             sql: PostgresSql::at(&address)?,
             gate,
         })
