@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use testbed::{Database, Postgres};
 
-use crate::batches::{Batch, BatchStore as _, BatchVerdict, RowFeed, TableMode};
+use crate::batches::{Batch, BatchState, BatchStore as _, BatchVerdict, RowFeed, TableMode};
 use crate::error::StoreError;
 use crate::postgres::copy_text::push_line;
 use crate::postgres::store::{PostgresOptions, PostgresStore};
 use crate::tables::{ColumnKind, TableStore as _};
 use crate::tests::conformance::batch_sample::{
-    Feed, Row, apply_of, batch, load, loaded, migration, prepare, refused, rows, step,
+    Errors, Feed, Row, apply_of, batch, load, loaded, migration, prepare, refused, rows, step,
 };
 use crate::tests::conformance::batch_suite::every_batch_promise;
 use crate::tests::conformance::{batches, lane, tables};
@@ -200,6 +200,21 @@ async fn two_instances_that_start_at_once_run_a_migration_once() {
         ran,
         files().iter().map(|file| format!("migrations/{}", file.name)).collect::<Vec<_>>()
     );
+}
+
+#[tokio::test]
+async fn errors_that_are_long_in_coming_are_waited_for() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    database.sql(
+        "CREATE TABLE told (found text);
+         CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO told VALUES (current_setting('idle_in_transaction_session_timeout')); RETURN NEW; END $$;
+         CREATE TRIGGER tell BEFORE INSERT ON eyas.batch_errors FOR EACH ROW EXECUTE FUNCTION tell()",
+    );
+    let rejected = Batch { state: BatchState::Rejected, n_errors: 1, ..batch("b1", "ports", 9) };
+    store.settle_batch(step(&*store).await, rejected, Arc::new(Errors(1, 1))).await.unwrap();
+    assert_eq!(database.sql("SELECT found FROM told").trim(), "0");
 }
 
 #[tokio::test]
