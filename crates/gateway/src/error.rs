@@ -224,7 +224,7 @@ impl Kind {
             Self::TableChanged => (409, "table_changed", "begin a new batch"),
             Self::RowTooLong => (413, "row_too_long", "a row has at most 1 MiB"),
             Self::RowsRejected => (422, "rows_rejected", "mend the rows that errors names; GET /batches/{id}/errors has all of them"),
-            Self::BatchLogFull => (503, "batch_log_full", "send it again later: batches wait for the database, or many are being sent"),
+            Self::BatchLogFull => (503, "batch_log_full", "send it again later: batches wait for the database, or many are being sent; no client has more at a time than are left for others"),
             Self::Overloaded => (503, "overloaded", "send the request again in a second"),
             Self::LogFull => (503, "log_full", "send the request again in a second"),
             Self::DiskFull => (503, "disk_full", "free space on the disk of data_dir; intake resumes by itself"),
@@ -235,7 +235,7 @@ impl Kind {
             Self::BacklogTooLong => (503, "backlog_too_long", "the event may wait for the database: ask again later"),
             Self::TooManySubscribers => (503, "too_many_subscribers", "close some live connections, or connect again later"),
             Self::TooManyConnections => (503, "too_many_connections", "keep connections open and use them again, or connect again later"),
-            Self::TooManyExports => (503, "too_many_exports", "ask again when one of the exports under way has ended, or read pages"),
+            Self::TooManyExports => (503, "too_many_exports", "ask again when one of the exports under way has ended, or read pages; no client has more of them at a time than are left for others"),
             Self::TooManyDryRuns => (503, "too_many_dry_runs", "try the schema again in a second"),
         }
     }

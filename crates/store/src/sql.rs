@@ -258,4 +258,8 @@ pub trait SqlReader: Send + Sync {
     /// # Errors
     /// See [`SqlError`]; `Refused` also where it is no statement that a database plans.
     async fn plan_sql(&self, ask: SqlAsk) -> Result<Vec<String>, SqlError>;
+
+    /// Statements that run at a time; one more waits until another has ended, or its time has. Each has a connection of its own,
+    /// which nothing but statements of others uses.
+    fn statements_max(&self) -> usize;
 }

@@ -128,7 +128,11 @@ pub(crate) async fn plan(args: &PlanArgs, server: &Server, json: bool) -> Result
     }
     let Plan { plan } =
         serde_json::from_slice(&answer.body).context("the server's plan cannot be read")?;
-    let lines: String = plan.iter().map(|line| format!("{}\n", printable(line))).collect();
+    let mut lines = String::new();
+    for line in &plan {
+        lines.push_str(&printable(line));
+        lines.push('\n');
+    }
     write(if lines.is_empty() { b"(nothing to plan)\n" } else { lines.as_bytes() })
 }
 

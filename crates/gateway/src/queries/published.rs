@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use meter::{Histogram, Snapshot};
+use pipeline::Shares;
 use store::{SqlKind, SqlLimits, SqlPlan, SqlValue, Statement};
-use tokio::sync::Semaphore;
 
 use crate::auth::principal::Need;
 
 /// What gives a query's rows as CSV.
 pub(crate) const CSV: &str = ".csv";
-/// Memory for long answers that clients are taking: 128 MiB in units of [`ROOM_BYTES`].
+/// Memory for long answers that clients are taking, shared among them: 128 MiB in units of [`ROOM_BYTES`].
 const ROOM: usize = 2_048;
 /// An answer shorter than this takes no room.
 pub(crate) const ROOM_BYTES: usize = 64 << 10;
 
-/// Answers of lines under way at once. Each holds one of the database's connections for queries as long as the client takes its
+/// Answers of lines under way at once, shared among those who ask. Each holds one of the database's connections for queries as long as the client takes its
 /// time; SQLite has eight of them and PostgreSQL sixteen, so that half of them at least are left for answers that hold none up.
 pub(crate) const STREAMS_MAX: usize = 4;
 
@@ -140,8 +140,8 @@ pub struct Queries {
     pub(crate) sql: Option<SqlLimits>,
     /// How the database's SQL is read.
     pub(crate) dialect: store::Dialect,
-    pub(crate) room: Arc<Semaphore>,
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) room: Arc<Shares>,
+    pub(crate) streams: Arc<Shares>,
 }
 
 impl Queries {
@@ -153,8 +153,7 @@ impl Queries {
             by_path.insert(format!("{}{CSV}", query.path), (at, true));
         }
         let all = all.into_iter().map(|options| Arc::new(Query::new(options)));
-        let (room, streams) =
-            (Arc::new(Semaphore::new(ROOM)), Arc::new(Semaphore::new(STREAMS_MAX)));
+        let (room, streams) = (Shares::new(ROOM), Shares::new(STREAMS_MAX));
         Self { all: all.collect(), by_path, sql, dialect, room, streams }
     }
 

@@ -16,12 +16,13 @@ use store::{SqlAsk, SqlKind, SqlLimits, SqlParam, SqlPlan, SqlRows, SqlType, Sql
 use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::error::Kind;
+use crate::holder::Holder;
 use crate::problem::Problem;
 use crate::queries::shape::write_json;
 use crate::queries::values::LIST_VALUES_MAX;
 use crate::routes::audit;
 use crate::routes::document;
-use crate::routes::queries::{fits, problem};
+use crate::routes::queries::{fits, problem, statement_place};
 
 /// Of the statement, in the audit trail.
 const NOTED_CHARS: usize = 1_000;
@@ -60,6 +61,8 @@ pub(crate) async fn sql(
     let act = if plan { "sql.plan" } else { "sql.run" };
     audit::note(&edge, &principal, act, "", detail).await?;
     let ask = SqlAsk { statement: Arc::new(statement), values, limits, plan: SqlPlan::Once };
+    let holder = Holder::in_request(&parts.extensions);
+    let _place = statement_place(&edge, holder, limits.time_max).await?;
     let begun = Instant::now();
     let body = if plan {
         let lines = edge.stores.sql.plan_sql(ask).await.map_err(problem)?;

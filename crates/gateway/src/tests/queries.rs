@@ -1,11 +1,7 @@
 //! Published queries and `POST /sql` over HTTP, on SQLite.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::timeout;
-
 use crate::queries::paths::check_path;
-use crate::queries::published::STREAMS_MAX;
-use crate::tests::app::{App, DEADLINE};
+use crate::tests::app::App;
 use crate::tests::tokens::refused;
 
 #[tokio::test]
@@ -97,32 +93,6 @@ async fn lines_have_all_rows() {
     assert_eq!(text.lines().last(), Some(r#"{"i":20000,"t":"x20000"}"#));
     let answer = app.send("GET /my/endless", accept, b"").await;
     assert_eq!(answer.json()["code"], "query_timeout");
-}
-
-#[tokio::test]
-async fn slow_readers_of_lines_stand_in_nobodys_way() {
-    let app = App::start().await;
-    let request =
-        "GET /my/slow HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n";
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    for _ in 0..STREAMS_MAX + 4 {
-        let (mut reader, tell) = (app.connect().await, tell.clone());
-        tokio::spawn(async move {
-            reader.write_all(request.as_bytes()).await.unwrap();
-            let mut status = [0; 15];
-            // Whoever has its head has a connection to the database; none of them reads on.
-            reader.read_exact(&mut status).await.unwrap();
-            tell.send((status, reader)).unwrap();
-        });
-    }
-    let mut held = Vec::new();
-    for _ in 0..STREAMS_MAX {
-        let (status, reader) = timeout(DEADLINE, told.recv()).await.unwrap().unwrap();
-        assert_eq!(&status, b"HTTP/1.1 200 OK");
-        held.push(reader);
-    }
-    assert_eq!(app.edge.queries.streams.available_permits(), 0);
-    assert_eq!(app.get("/my/echo?t=x").await.status, 200);
 }
 
 #[tokio::test]

@@ -299,6 +299,12 @@ impl State {
         self.entries.values().filter(is_open).count()
     }
 
+    /// How many batches of an application are not over.
+    pub(crate) fn n_live(&self, application: Option<&str>) -> usize {
+        let is_own = |entry: &&Entry| entry.batch.application.as_deref() == application;
+        self.entries.values().filter(is_own).count()
+    }
+
     /// Those that a query wants, newest first.
     pub(crate) fn list(&self, query: &BatchQuery) -> Vec<BatchView> {
         let wanted = |batch: &Batch| {

@@ -154,6 +154,7 @@ pub(crate) fn wish(table: &str, format: RowFormat) -> UploadWish {
         format,
         application: None,
         sent_by: "test".to_owned(),
+        holder: "test".to_owned(),
         label: None,
         key: None,
         dry_run: false,

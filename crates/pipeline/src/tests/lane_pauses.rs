@@ -27,9 +27,9 @@ async fn an_upload_that_pauses_over_restarts_is_the_batch_that_goes_in_one_go() 
         loop {
             n += 1;
             let (batches, lane) = bench.open(options()).await;
-            let wrong = batches.resume(&id, offset + 1).await.err().unwrap();
+            let wrong = batches.resume(&id, offset + 1, "test").await.err().unwrap();
             assert!(matches!(wrong, BatchError::WrongOffset { offset: is } if is == offset));
-            let mut upload = batches.resume(&id, offset).await.unwrap();
+            let mut upload = batches.resume(&id, offset, "test").await.unwrap();
             let end = (offset as usize + n).min(body.len());
             upload
                 .push(Bytes::copy_from_slice(&body.as_bytes()[offset as usize..end]))
@@ -101,7 +101,7 @@ async fn whoever_goes_on_with_an_upload_takes_it_from_a_connection_that_hangs() 
     let mut hanging = begin(&lane.batches, wish).await.unwrap();
     let id = hanging.id().to_owned();
     hanging.push(Bytes::from_static(TWO_PORTS.as_bytes())).await.unwrap();
-    let mut upload = lane.batches.resume(&id, 0).await.unwrap();
+    let mut upload = lane.batches.resume(&id, 0, "test").await.unwrap();
     assert!(matches!(hanging.finish().await, Err(BatchError::Busy)));
     upload.push(Bytes::from_static(TWO_PORTS.as_bytes())).await.unwrap();
     upload.finish().await.unwrap();

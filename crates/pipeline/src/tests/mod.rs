@@ -19,4 +19,5 @@ mod revalidation;
 mod rules;
 mod schema_data;
 mod schemas;
+mod shares;
 mod traces;

@@ -12,7 +12,7 @@ use tokio_postgres::{Column, Row};
 
 use crate::error::StoreError;
 use crate::postgres::address::Address;
-use crate::postgres::sql_connections::{Running, SqlConnections, refusal};
+use crate::postgres::sql_connections::{N_CONNECTIONS, Running, SqlConnections, refusal};
 use crate::postgres::sql_values::{Raw, has_form, push};
 use crate::sql::{
     SqlAsk, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlPlan, SqlReader, SqlRows, texts,
@@ -97,6 +97,10 @@ impl SqlReader for PostgresSql {
         }
         let statement = Arc::new(ask.statement.after("EXPLAIN"));
         texts(self.read_sql(SqlAsk { statement, plan: SqlPlan::Once, ..ask }).await?).await
+    }
+
+    fn statements_max(&self) -> usize {
+        N_CONNECTIONS
     }
 }
 

@@ -31,7 +31,7 @@ use crate::sql::{SqlAsk, SqlError, SqlPlan};
 use crate::statement::Statement;
 
 /// Statements at a time.
-const N_CONNECTIONS: usize = 16;
+pub(crate) const N_CONNECTIONS: usize = 16;
 /// For a new connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Connections that are tried where one after the other breaks before it has answered.

@@ -6,6 +6,7 @@
 
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Error;
+use tokio_postgres::types::Type;
 
 use crate::postgres::failure::words;
 use crate::postgres::sql_connections::{
@@ -48,7 +49,7 @@ async fn told(lent: &Lent, ask: &SqlAsk, end: Instant) -> Result<Vec<String>, Er
     let client = lent.client();
     let left = end.saturating_duration_since(Instant::now());
     let types = types(&ask.statement);
-    let names: Vec<&str> = types.iter().map(|of| of.name()).collect();
+    let names: Vec<&str> = types.iter().map(Type::name).collect();
     let nulls = vec!["NULL"; names.len()].join(", ");
     client.batch_execute(&begin_sql(SqlPlan::Generic, left)).await?;
     let lines = async {

@@ -77,7 +77,7 @@ mod schemas;
 pub(crate) mod session;
 mod sessions;
 mod sql;
-mod sql_connections;
+pub(crate) mod sql_connections;
 mod sql_functions;
 mod sql_plan;
 mod sql_values;

@@ -15,7 +15,7 @@ use tokio::time::{timeout, timeout_at};
 use crate::error::StoreError;
 use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlPiece, SqlPlan, SqlReader, SqlRows, texts};
 use crate::sqlite::failure::may_pass;
-use crate::sqlite::sql_connections::{Deadline, Fenced, SqlConnections, Watched};
+use crate::sqlite::sql_connections::{Deadline, Fenced, N_CONNECTIONS, SqlConnections, Watched};
 use crate::sqlite::sql_plan;
 use crate::sqlite::sql_values::{Kind, bound, push};
 use crate::statement::Statement;
@@ -99,6 +99,10 @@ impl SqlReader for SqliteSql {
         let statement = Arc::new(ask.statement.after("EXPLAIN QUERY PLAN"));
         let steps = self.read_sql(SqlAsk { statement, plan: SqlPlan::Once, ..ask }).await?;
         Ok(sql_plan::lines(&texts(steps).await?))
+    }
+
+    fn statements_max(&self) -> usize {
+        N_CONNECTIONS
     }
 }
 

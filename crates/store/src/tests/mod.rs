@@ -16,6 +16,7 @@ mod postgres_tables;
 mod postgres_tls;
 mod sqlite;
 mod sqlite_files;
+mod sqlite_memory;
 mod sqlite_refusal;
 mod sqlite_sql;
 mod sqlite_tables;
