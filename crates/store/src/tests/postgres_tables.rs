@@ -217,27 +217,43 @@ async fn errors_that_are_long_in_coming_are_waited_for() {
     assert_eq!(database.sql("SELECT found FROM told").trim(), "0");
 }
 
-#[tokio::test]
-async fn a_right_that_is_missing_is_no_batchs_fault() {
-    let (store, database) = fresh().await;
-    prepare(&*store).await;
+/// The store as a role that may do what is granted to it, `{role}`, by this SQL.
+async fn open_as_other(database: &Database, sql: &str) -> Arc<PostgresStore> {
     let role = format!("eyas_{}", database.name());
     database.sql(&format!(
         "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA eyas TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA eyas TO {role}"
     ));
-    let url = database.url().replacen("://", &format!("://{role}@"), 1);
-    let url = match url
-        .split_once('@')
-        .and_then(|(start, rest)| Some((start, rest.split_once('@')?.1)))
-    {
-        Some((start, rest)) => format!("{start}@{rest}"),
-        None => url,
-    };
+    database.sql(&sql.replace("{role}", &role));
+    let url = database.url();
+    let (start, rest) = url.split_once("://").unwrap();
+    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
+    let url = format!("{start}://{role}@{rest}");
     let options = PostgresOptions { url, password: None, n_connections: 2 };
-    let other = PostgresStore::open(options).await.unwrap();
+    PostgresStore::open(options).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_is_no_batchs_fault() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    let other = open_as_other(&database, "SELECT 1").await;
     let apply = apply_of(step(&*store).await, batch("b1", "ports", 1), "code,name", rows(&["A,a"]));
     let res = other.apply_batch(apply).await;
     assert!(matches!(res, Err(StoreError::Unusable(_))), "{res:?}");
+    assert_eq!(store.batch("b1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn row_level_security_is_no_batchs_fault() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    let sql = "GRANT ALL ON ports TO {role}; ALTER TABLE ports ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY everybody ON ports USING (true) WITH CHECK (true)";
+    let other = open_as_other(&database, sql).await;
+    let apply = apply_of(step(&*store).await, batch("b1", "ports", 1), "code,name", rows(&["A,a"]));
+    let res = other.apply_batch(apply).await;
+    let Err(StoreError::Unusable(words)) = res else { panic!("{res:?}") };
+    assert!(words.contains("0A000") && words.contains("ports"), "{words}");
     assert_eq!(store.batch("b1").await.unwrap(), None);
 }
 
@@ -326,9 +342,13 @@ async fn what_may_pass_is_told_by_its_code() {
         let res = apply(code, code).await;
         assert!(matches!(res, Err(StoreError::Unavailable(_))), "{code}: {res:?}");
     }
-    for code in ["25001", "53400", "55000", "55P04"] {
+    for code in ["25001", "53400", "55000", "55P04", "0A000", "3F000", "XX000"] {
         let res = apply(code, code).await;
         assert!(matches!(res, Ok(BatchVerdict::Rejected(_))), "{code}: {res:?}");
+    }
+    for code in ["XX001", "XX002"] {
+        let res = apply(code, code).await;
+        assert!(matches!(res, Err(StoreError::Unusable(_))), "{code}: {res:?}");
     }
 }
 
