@@ -100,7 +100,8 @@ pub(crate) async fn try_all(
         let undo = "ROLLBACK TO SAVEPOINT records; RELEASE SAVEPOINT records";
         tx.batch_execute(undo).await.map_err(failure)?;
     } else {
-        // Sent by the first poll. Nobody waits for it: if it failed, so would everything after it, COMMIT too.
+        // Sent by the first poll. Nobody waits for it. A COMMIT would not tell that it failed: in a transaction that is
+        // aborted it rolls back, without an error. But `note_times` always comes between, and that fails there.
         let _ = tx.batch_execute("RELEASE SAVEPOINT records").now_or_never();
     }
     Ok(words)
