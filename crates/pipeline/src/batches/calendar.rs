@@ -76,11 +76,9 @@ pub(crate) fn time_with_zone(text: &str) -> Option<String> {
         return (zone.len() <= 1).then(|| format!("{clock}+00:00"));
     };
     let mut parts = [0; 3];
-    let mut n_parts = 0;
-    for part in zone[1..].split(':') {
+    for (nth, part) in zone[1..].split(':').enumerate() {
         let is_pair = part.len() == 2;
-        *parts.get_mut(n_parts)? = number(part.as_bytes()).filter(|_| is_pair)?;
-        n_parts += 1;
+        *parts.get_mut(nth)? = number(part.as_bytes()).filter(|_| is_pair)?;
     }
     let [hours, minutes, seconds] = parts;
     // As far as PostgreSQL goes.

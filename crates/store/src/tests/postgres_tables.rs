@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use testbed::{Database, Postgres};
 
-use crate::batches::{Batch, BatchStore as _, BatchVerdict, RowFeed, TableMode};
+use crate::batches::{Batch, BatchState, BatchStore as _, BatchVerdict, RowFeed, TableMode};
 use crate::error::StoreError;
 use crate::postgres::copy_text::push_line;
 use crate::postgres::store::{PostgresOptions, PostgresStore};
 use crate::tables::{ColumnKind, TableStore as _};
 use crate::tests::conformance::batch_sample::{
-    Feed, Row, apply_of, batch, load, loaded, migration, prepare, refused, rows, step,
+    Errors, Feed, Row, apply_of, batch, load, loaded, migration, prepare, refused, rows, step,
 };
 use crate::tests::conformance::batch_suite::every_batch_promise;
 use crate::tests::conformance::{batches, lane, tables};
@@ -96,13 +96,35 @@ async fn columns_are_told_by_the_type_behind_their_domain() {
     ];
     assert_eq!(kinds, wanted);
     let of = |name: &str| table.columns.iter().find(|column| column.name == name).unwrap();
-    assert!(of("id").is_generated && of("r").is_generated && !of("nth").is_generated);
-    assert!(of("nth").has_default && of("f").has_default && !of("a").has_default);
+    assert!(of("r").is_generated && !of("id").is_generated && !of("nth").is_generated);
+    assert!(
+        of("id").has_default
+            && of("nth").has_default
+            && of("f").has_default
+            && !of("a").has_default
+    );
     assert!(!of("f").is_nullable && of("a").is_nullable);
     assert_eq!(
         (of("f").declared.as_str(), of("h").declared.as_str()),
         ("tips", "character varying(7)")
     );
+}
+
+#[tokio::test]
+async fn an_identity_takes_the_value_that_a_row_brings_and_is_filled_in_else() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    database.sql("CREATE TABLE kept (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, port text REFERENCES ports)");
+    loaded(&*store, batch("b1", "kept", 2), "id,port", &["7,-", "9,-"]).await;
+    loaded(&*store, batch("b2", "kept", 1), "port", &["-"]).await;
+    assert_eq!(
+        database.sql("SELECT string_agg(id::text, ',' ORDER BY id) FROM kept").trim(),
+        "1,7,9"
+    );
+    // The rows are staged to find the one at fault, whose table knows nothing of the identity.
+    let (_, errors) =
+        refused(&*store, batch("b3", "kept", 2), "id,port", &["11,-", "12,nowhere"]).await;
+    assert_eq!(errors, ["2 3 /port foreign_key"]);
 }
 
 #[tokio::test]
@@ -209,26 +231,57 @@ async fn two_instances_that_start_at_once_run_a_migration_once() {
 }
 
 #[tokio::test]
-async fn a_right_that_is_missing_is_no_batchs_fault() {
+async fn errors_that_are_long_in_coming_are_waited_for() {
     let (store, database) = fresh().await;
     prepare(&*store).await;
+    database.sql(
+        "CREATE TABLE told (found text);
+         CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO told VALUES (current_setting('idle_in_transaction_session_timeout')); RETURN NEW; END $$;
+         CREATE TRIGGER tell BEFORE INSERT ON eyas.batch_errors FOR EACH ROW EXECUTE FUNCTION tell()",
+    );
+    let rejected = Batch { state: BatchState::Rejected, n_errors: 1, ..batch("b1", "ports", 9) };
+    store.settle_batch(step(&*store).await, rejected, Arc::new(Errors(1, 1))).await.unwrap();
+    assert_eq!(database.sql("SELECT found FROM told").trim(), "0");
+}
+
+/// The store as a role that may do what is granted to it, `{role}`, by this SQL.
+async fn open_as_other(database: &Database, sql: &str) -> Arc<PostgresStore> {
     let role = format!("eyas_{}", database.name());
     database.sql(&format!(
         "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA eyas TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA eyas TO {role}"
     ));
-    let url = database.url().replacen("://", &format!("://{role}@"), 1);
-    let url = match url
-        .split_once('@')
-        .and_then(|(start, rest)| Some((start, rest.split_once('@')?.1)))
-    {
-        Some((start, rest)) => format!("{start}@{rest}"),
-        None => url,
-    };
+    database.sql(&sql.replace("{role}", &role));
+    let url = database.url();
+    let (start, rest) = url.split_once("://").unwrap();
+    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
+    let url = format!("{start}://{role}@{rest}");
     let options = PostgresOptions { url, password: None, n_connections: 2 };
-    let other = PostgresStore::open(options).await.unwrap();
+    PostgresStore::open(options).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_is_no_batchs_fault() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    let other = open_as_other(&database, "SELECT 1").await;
     let apply = apply_of(step(&*store).await, batch("b1", "ports", 1), "code,name", rows(&["A,a"]));
     let res = other.apply_batch(apply).await;
     assert!(matches!(res, Err(StoreError::Unusable(_))), "{res:?}");
+    assert_eq!(store.batch("b1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn row_level_security_is_no_batchs_fault() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    let sql = "GRANT ALL ON ports TO {role}; ALTER TABLE ports ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY everybody ON ports USING (true) WITH CHECK (true)";
+    let other = open_as_other(&database, sql).await;
+    let apply = apply_of(step(&*store).await, batch("b1", "ports", 1), "code,name", rows(&["A,a"]));
+    let res = other.apply_batch(apply).await;
+    let Err(StoreError::Unusable(words)) = res else { panic!("{res:?}") };
+    assert!(words.contains("0A000") && words.contains("ports"), "{words}");
     assert_eq!(store.batch("b1").await.unwrap(), None);
 }
 
@@ -317,9 +370,13 @@ async fn what_may_pass_is_told_by_its_code() {
         let res = apply(code, code).await;
         assert!(matches!(res, Err(StoreError::Unavailable(_))), "{code}: {res:?}");
     }
-    for code in ["25001", "53400", "55000", "55P04"] {
+    for code in ["25001", "53400", "55000", "55P04", "0A000", "3F000", "XX000"] {
         let res = apply(code, code).await;
         assert!(matches!(res, Ok(BatchVerdict::Rejected(_))), "{code}: {res:?}");
+    }
+    for code in ["XX001", "XX002"] {
+        let res = apply(code, code).await;
+        assert!(matches!(res, Err(StoreError::Unusable(_))), "{code}: {res:?}");
     }
 }
 

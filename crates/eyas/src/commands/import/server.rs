@@ -23,6 +23,8 @@ use crate::exit::CommandError;
 
 /// How long a server that does not answer is waited for, from its first silence on.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a cancellation may take: somebody waits for the end of the command.
+const CANCEL_WAIT: Duration = Duration::from_secs(5);
 /// Errors asked for at once.
 const ERRORS_PAGE: &str = "1000";
 
@@ -80,6 +82,9 @@ pub(crate) struct Batch {
     pub(crate) detail: Option<String>,
     /// The batch that brought the same rows before.
     pub(crate) same_as: Option<String>,
+    /// The server has kept its rows; one that does not say so has not.
+    #[serde(default)]
+    pub(crate) rows_kept: bool,
     /// Where its upload goes on.
     pub(crate) upload_offset: Option<u64>,
 }
@@ -246,6 +251,21 @@ impl Server<'_> {
         read(&good(&answer)?.body).map(Some)
     }
 
+    /// Has the kept rows of a rejected batch checked and stored again. `None` where the server has not kept them after all, or they
+    /// are wrong by what it takes now.
+    pub(crate) async fn revalidate(
+        &self,
+        patience: &mut Patience,
+        id: &str,
+    ) -> Result<Option<Batch>, CommandError> {
+        let path = format!("{}/revalidate", batch_path(id));
+        let answer = self.ask(patience, Method::POST, &path, &[]).await?;
+        if matches!(answer.status, StatusCode::GONE | StatusCode::UNPROCESSABLE_ENTITY) {
+            return Ok(None);
+        }
+        read(&good(&answer)?.body).map(Some)
+    }
+
     /// Sends the next bytes of a batch, once.
     pub(crate) async fn send(
         &self,
@@ -293,6 +313,18 @@ impl Server<'_> {
         let batch = self.batch(patience, id).await;
         patience.give_up_at = give_up_at;
         batch
+    }
+
+    /// Ends an upload that nobody will go on with. Asked once; where that fails, the server gives it up after a day.
+    pub(crate) async fn cancel(&self, id: &str) {
+        let path = batch_path(id);
+        let asked = self.client.ask(Method::DELETE, &path, &[], Bytes::new());
+        let answer = tokio::time::timeout(CANCEL_WAIT, asked).await;
+        if matches!(answer, Ok(Ok(answer)) if answer.status.is_success()) {
+            (self.say)(&format!("the upload {id} was cancelled: nothing of it is stored"));
+        } else {
+            (self.say)(&format!("the upload {id} is still open: `DELETE {path}` ends it"));
+        }
     }
 
     async fn ask(
