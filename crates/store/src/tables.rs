@@ -33,7 +33,10 @@ pub enum ColumnKind {
     /// A day: `YYYY-MM-DD`.
     Date,
     /// A time of day.
-    Time,
+    Time {
+        /// Whether an offset belongs to it.
+        has_zone: bool,
+    },
     /// An instant, or a date and time of day.
     Timestamp {
         /// Whether an offset belongs to it.

@@ -94,6 +94,11 @@ async fn rows_of_every_format_and_coding_go_in_whole() {
     let rest =
         app.http.get(&format!("/batches?after={}", all["next"].as_str().unwrap())).await.json();
     assert_eq!((rest["batches"].as_array().unwrap().len(), &rest["next"]), (4, &Value::Null));
+    let next = all["next"].as_str().unwrap().to_uppercase();
+    for after in ["xx", "", "1", next.as_str()] {
+        let said = app.http.get(&format!("/batches?after={after}")).await;
+        assert!(check(&said, 400, "bad_parameter")["detail"].as_str().unwrap().contains("after"));
+    }
     let status = app.http.get("/status").await.json();
     assert_eq!(status["batches"]["counts"]["rows_committed"], 9, "{status}");
 }

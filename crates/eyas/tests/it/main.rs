@@ -59,6 +59,7 @@ mod rates;
 mod reading;
 mod retention;
 mod revalidate;
+mod row_values;
 mod schemas;
 mod seeded;
 mod seeded_defects;

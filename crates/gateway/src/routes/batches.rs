@@ -89,7 +89,7 @@ pub(crate) async fn list(
         table: query.take("table")?.map(Into::into),
         state: query.take_as("state", states, BatchState::parse)?,
         application: query.take("application")?.map(Into::into),
-        before: query.take("after")?.map(Into::into),
+        before: query.take_as("after", "what \"next\" of an earlier page was", batch_id)?,
         limit: query.limit()?.unwrap_or(LIMIT),
     };
     let key = query.take("idempotency_key")?.map(std::borrow::Cow::into_owned);
@@ -106,6 +106,17 @@ pub(crate) async fn list(
     let next = last.map(|view| view.batch.id.clone());
     let seen = views.iter().filter(|view| may_see(&principal, view));
     Ok(json(&List { batches: seen.map(Shown::of).collect(), next }))
+}
+
+/// The id of a batch, spelled as all of them are: pages compare the text.
+fn batch_id(text: &str) -> Option<String> {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let has_form = text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => is_digit(byte),
+        });
+    has_form.then(|| text.to_owned())
 }
 
 /// Whoever may not read everything is shown its own.

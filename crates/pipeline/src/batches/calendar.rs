@@ -66,6 +66,30 @@ pub(crate) fn day_and_time(text: &str) -> Option<String> {
     Some(format!("{day} {}", time(clock)?))
 }
 
+/// A time of day with an offset, `Z`, `±hh`, `±hh:mm` or `±hh:mm:ss`, as `hh:mm:ss[.ffffff]±hh:mm[:ss]`. Without one it is UTC: the
+/// database would take the zone that it happens to be set up with.
+pub(crate) fn time_with_zone(text: &str) -> Option<String> {
+    let at = text.find(['Z', 'z', '+', '-']).unwrap_or(text.len());
+    let (clock, zone) = text.split_at(at);
+    let clock = time(clock)?;
+    let Some(sign @ ('+' | '-')) = zone.chars().next() else {
+        return (zone.len() <= 1).then(|| format!("{clock}+00:00"));
+    };
+    let mut parts = [0; 3];
+    for (nth, part) in zone[1..].split(':').enumerate() {
+        let is_pair = part.len() == 2;
+        *parts.get_mut(nth)? = number(part.as_bytes()).filter(|_| is_pair)?;
+    }
+    let [hours, minutes, seconds] = parts;
+    // As far as PostgreSQL goes.
+    if hours > 15 || minutes > 59 || seconds > 59 {
+        return None;
+    }
+    let sign = if parts == [0; 3] { '+' } else { sign };
+    let rest = if seconds > 0 { format!(":{seconds:02}") } else { String::new() };
+    Some(format!("{clock}{sign}{hours:02}:{minutes:02}{rest}"))
+}
+
 fn number(digits: &[u8]) -> Option<u32> {
     let is_digits = digits.iter().all(u8::is_ascii_digit);
     is_digits.then(|| digits.iter().fold(0, |sum, byte| sum * 10 + u32::from(byte - b'0')))

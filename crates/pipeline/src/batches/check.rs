@@ -91,7 +91,10 @@ fn value(kind: ColumnKind, given: Given<'_>) -> Result<Cow<'_, str>, String> {
             let is_day = calendar::is_day(&text);
             if is_day { Ok(text) } else { Err("no day, like 2026-11-01".to_owned()) }
         }
-        ColumnKind::Time => calendar::time(&text(given)?)
+        ColumnKind::Time { has_zone: true } => calendar::time_with_zone(&text(given)?)
+            .map(Cow::Owned)
+            .ok_or_else(|| "no time of day with an offset, like 08:00:00+05:30".to_owned()),
+        ColumnKind::Time { has_zone: false } => calendar::time(&text(given)?)
             .map(Cow::Owned)
             .ok_or_else(|| "no time of day, like 08:00:00".to_owned()),
         ColumnKind::Timestamp { has_zone: true } => match Timestamp::parse(&text(given)?) {

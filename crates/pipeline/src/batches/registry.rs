@@ -49,10 +49,17 @@ pub(crate) struct Entry {
 impl Entry {
     /// As readers see it.
     pub(crate) fn view(&self) -> BatchView {
+        // What a try has handed over that came to nothing is gone, whatever became of the batch then.
+        let rows_applied = match self.batch.state {
+            BatchState::Applying | BatchState::Committed => {
+                self.rows_applied.load(Ordering::Relaxed)
+            }
+            _ => 0,
+        };
         let is_open = self.is_resumable && self.batch.state == BatchState::Receiving;
         BatchView {
             batch: self.batch.clone(),
-            rows_applied: self.rows_applied.load(Ordering::Relaxed),
+            rows_applied,
             rows_kept: false,
             upload_offset: is_open.then_some(self.progress.offset),
         }

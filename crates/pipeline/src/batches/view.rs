@@ -41,7 +41,7 @@ pub struct UploadWish {
 pub struct BatchView {
     /// The batch.
     pub batch: Batch,
-    /// Rows that the database has been handed, all of them once it is committed.
+    /// Rows that the database has been handed, all of them once it is committed, none of one that waits or ended otherwise.
     pub rows_applied: u64,
     /// The database refused it, and its rows are kept: they can be checked and applied again.
     pub rows_kept: bool,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -41,6 +42,28 @@ async fn a_batch_that_was_passed_over_is_cancelled_by_the_next_start() {
     // Once the database has that too, nothing is left to do.
     let found = recovery::scan(&bench.queue, cancelled_at, HashMap::new()).await.unwrap();
     assert!(found.entries.is_empty());
+}
+
+#[tokio::test]
+async fn rows_of_a_try_that_came_to_nothing_do_not_count() {
+    let bench = Bench::new().await;
+    let (batches, _lane) = bench.open(options()).await;
+    send(&batches, wish("ports", RowFormat::Ndjson), &port("A")).await.unwrap();
+    let found = recovery::scan(&bench.queue, bench.queue.bounds().first.prev(), HashMap::new())
+        .await
+        .unwrap();
+    let mut entry = found.entries.into_values().next().unwrap();
+    entry.rows_applied.store(1, Ordering::Relaxed);
+    for (state, n_rows) in [
+        (BatchState::Applying, 1),
+        (BatchState::Queued, 0),
+        (BatchState::Cancelled, 0),
+        (BatchState::Rejected, 0),
+        (BatchState::Committed, 1),
+    ] {
+        entry.batch.state = state;
+        assert_eq!(entry.view().rows_applied, n_rows, "{state:?}");
+    }
 }
 
 #[tokio::test]

@@ -115,7 +115,8 @@ pub(crate) fn kind(oid: u32, modifier: i32) -> ColumnKind {
             ColumnKind::Text { chars_max: packed.map(|chars| chars as u32) }
         }
         Some(Type::DATE) => ColumnKind::Date,
-        Some(Type::TIME | Type::TIMETZ) => ColumnKind::Time,
+        Some(Type::TIME) => ColumnKind::Time { has_zone: false },
+        Some(Type::TIMETZ) => ColumnKind::Time { has_zone: true },
         Some(Type::TIMESTAMP) => ColumnKind::Timestamp { has_zone: false },
         Some(Type::TIMESTAMPTZ) => ColumnKind::Timestamp { has_zone: true },
         Some(Type::UUID) => ColumnKind::Uuid,

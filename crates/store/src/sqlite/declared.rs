@@ -39,7 +39,7 @@ pub(crate) fn kind(declared: &str) -> ColumnKind {
             ColumnKind::Text { chars_max: first }
         }
         "DATE" => ColumnKind::Date,
-        "TIME" => ColumnKind::Time,
+        "TIME" => ColumnKind::Time { has_zone: false },
         "TIMESTAMPTZ" => ColumnKind::Timestamp { has_zone: true },
         "TIMESTAMP" | "DATETIME" => {
             ColumnKind::Timestamp { has_zone: upper.contains("WITH TIME ZONE") }

@@ -42,7 +42,7 @@ fn a_declared_type_says_what_a_column_takes() {
         ("VARCHAR(255)", ColumnKind::Text { chars_max: Some(255) }),
         ("CHARACTER VARYING(7)", ColumnKind::Text { chars_max: Some(7) }),
         ("DATE", ColumnKind::Date),
-        ("TIME", ColumnKind::Time),
+        ("TIME", ColumnKind::Time { has_zone: false }),
         ("DATETIME", ColumnKind::Timestamp { has_zone: false }),
         ("TIMESTAMP WITH TIME ZONE", ColumnKind::Timestamp { has_zone: true }),
         ("TIMESTAMPTZ", ColumnKind::Timestamp { has_zone: true }),
