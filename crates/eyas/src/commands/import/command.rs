@@ -16,7 +16,7 @@ use crate::commands::import::copy_text::Spelling;
 use crate::commands::import::dry_run;
 use crate::commands::import::dump::{Block, Dump};
 use crate::commands::import::format::{RowFormat, of_name, unpack};
-use crate::commands::import::report::{self, Report, errors_path};
+use crate::commands::import::report::{self, ErrorsFile, Report};
 use crate::commands::import::server::{Patience, Server, State, Table};
 use crate::commands::import::source::{Source, content_name};
 use crate::exit::CommandError;
@@ -77,9 +77,10 @@ async fn all(
         let outcome = outcome?;
         match outcome.batch.state {
             State::Rejected => {
-                let path = errors_path(args.errors.as_deref(), &args.file);
-                report.add(&outcome, Some(&path));
-                return Err(report::rejected(&server, patience, &outcome, &path).await?);
+                let table = &outcome.table;
+                let kept = ErrorsFile::create(args.errors.as_deref(), &args.file, table);
+                report.add(&outcome, kept.path());
+                return Err(report::rejected(&server, patience, &outcome, kept).await?);
             }
             State::Cancelled => {
                 report.add(&outcome, None);
