@@ -14,7 +14,7 @@ use crate::commands::import::bar::Bar;
 use crate::commands::import::choice::choose;
 use crate::commands::import::copy_text::Spelling;
 use crate::commands::import::dry_run;
-use crate::commands::import::dump::{Block, Dump};
+use crate::commands::import::dump::{Block, Dump, DumpError};
 use crate::commands::import::format::{RowFormat, of_name, unpack};
 use crate::commands::import::report::{self, ErrorsFile, Report};
 use crate::commands::import::server::{Patience, Server, State, Table};
@@ -137,6 +137,10 @@ async fn from_dump(
     let (_, packing) = of_name(&args.file);
     let scan = || -> anyhow::Result<Dump> {
         let file = std::fs::File::open(&args.file)?;
+        // What `--format=directory` makes.
+        if file.metadata()?.is_dir() {
+            return Err(DumpError::Archive.into());
+        }
         Ok(Dump::scan(BufReader::with_capacity(BLOCK_BYTES, unpack(packing, file)?))?)
     };
     let shown = printable(&args.file.to_string_lossy());

@@ -87,7 +87,7 @@ pub(crate) struct Sequence {
 #[derive(Debug, Error)]
 pub(crate) enum DumpError {
     /// It cannot be read.
-    #[error("cannot read the dump: {0}")]
+    #[error("cannot read the dump")]
     Io(#[from] io::Error),
     /// It has rows as statements.
     #[error(
