@@ -4,12 +4,13 @@ import { html, useEffect, useState } from '../vendor/preact.js';
 
 import { bytes, reading } from '../lib/amount.js';
 import { request, send } from '../lib/api.js';
-import { BATCH_STATES, isCancellable, isOver, outcome, phases, progressOf, speed } from '../lib/batch.js';
-import { pathPart } from '../lib/route.js';
+import { BATCH_STATES, isCancellable, isOver, outcome, phases, progressOf, rowsText, speed } from '../lib/batch.js';
+import { batchHref, pathPart } from '../lib/route.js';
 import { delta } from '../lib/time.js';
 import { second } from '../frame/clock.js';
 import { download } from '../frame/download.js';
 import { Failure, failureOf } from '../frame/failure.js';
+import { go } from '../frame/navigate.js';
 import { Ask, Maybe, Table } from '../frame/parts.js';
 import { say } from '../frame/say.js';
 import { count, Time, Untrusted } from '../frame/text.js';
@@ -19,7 +20,7 @@ import { MOVING_MS, Progress, SameAs, STILL_MS } from './state.js';
 import { Errors, FileButton, Uploading } from './upload.js';
 import { goOn, isBusy, upload } from './uploading.js';
 
-/** Errors that are shown; the file has all of them. */
+/** Errors that are shown; the file has all of them. The database is asked for as many. */
 const ERRORS = 100;
 
 /** @typedef {import('../lib/batch.js').Batch} Batch */
@@ -41,7 +42,8 @@ export function BatchPage({ id }) {
   return html`<main class="page" data-test="batch">
     <p><a href="/ui/batches">All batches</a></p>
     <div class="page-head"><h1 tabindex="-1"><${Untrusted} text=${batch?.label ?? id} charsMax=${120} /></h1>
-      ${batch !== null && isCancellable(batch) && html`<${Cancel} batch=${batch} path=${path} again=${again} />`}</div>
+      ${batch !== null && isCancellable(batch) && html`<${Cancel} batch=${batch} path=${path} again=${again} />`}
+      ${batch?.rows_kept === true && html`<${Revalidate} batch=${batch} path=${path} />`}</div>
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${again} />`}
     ${batch === null ? failure === null && html`<p>Reading…</p>` : html`<${Whole} batch=${batch} path=${path} />`}
   </main>`;
@@ -59,6 +61,16 @@ function Cancel({ batch, path, again }) {
       <p>None of its ${count(batch.rows)} rows is in the table, and none will be. To have them after all, send it again.</p><//>`}`;
 }
 
+/** What the database refused is checked and stored again, as a batch of its own. @param {{ batch: Batch, path: string }} props */
+function Revalidate({ batch, path }) {
+  const [isAsking, setIsAsking] = useState(false);
+  const submit = async () => go(batchHref((await send('POST', `${path}/revalidate`)).id));
+  return html`<button onClick=${() => setIsAsking(true)} data-test="revalidate">Re-validate…</button>
+    ${isAsking && html`<${Ask} title="Check and store these rows again?" submit="Re-validate" onSubmit=${submit} onClose=${() => setIsAsking(false)}>
+      <p>The server has kept ${rowsText(batch.rows)}. Once the cause is mended, they need not be sent again: they become a new batch, and all of them are stored, or none.</p>
+      ${batch.mode === 'replace' && html`<p class="warn">⚠ They take the place of all rows that the table has now, newer ones too.</p>`}<//>`}`;
+}
+
 /** @param {{ batch: Batch, path: string }} props */
 function Whole({ batch, path }) {
   const same = batch.same_as;
@@ -71,6 +83,7 @@ function Whole({ batch, path }) {
   return html`
     <div class=${`sentence sentence-${kind}`} data-test="outcome"><span aria-hidden="true">${glyph}</span> ${same != null && html`<${SameAs} id=${same} />. `}<span class="u">${outcome(batch)}</span>
       ${batch.detail !== null && html`<p class="batch-detail"><${Untrusted} text=${batch.detail} layout /></p>`}
+      ${batch.state === 'rejected' && html`<p class="batch-detail muted" data-test="rows-kept">${batch.rows_kept ? 'Its rows are kept for a day: once the cause is mended, re-validate them.' : 'Its rows are not kept: correct them, and send them again.'}</p>`}
     </div>
     ${progressOf(batch).share !== null && html`<${Progress} batch=${batch} />`}
     ${isOurs ? html`<${Uploading} tables=${[]} />` : batch.state === 'receiving' && batch.upload_offset !== null && html`<${GoOn} batch=${batch} />`}
@@ -108,7 +121,7 @@ function BatchErrors({ batch, path }) {
   }, [attempt, batch.state]);
   return html`<section aria-label="Errors">
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${() => setAttempt(attempt + 1)} />`}
-    ${errors !== null && html`<${Errors} errors=${errors} nErrors=${nErrors} />
+    ${errors !== null && html`<${Errors} errors=${errors} nErrors=${nErrors} isCut=${batch.started_at !== null && nErrors === ERRORS} />
       <p class="actions"><button onClick=${() => download(`${path}/errors`, 'application/x-ndjson', 'eyas-batch-errors.ndjson')} data-test="all-errors">Download all errors (NDJSON)</button></p>`}
   </section>`;
 }
@@ -128,6 +141,7 @@ function Facts({ batch }) {
     ${fact('whole', at(batch.received_at))}
     ${fact('applied from', at(batch.started_at))}
     ${fact('ended', at(batch.ended_at))}
+    ${batch.revalidates !== null && html`<div><dt>rows of</dt><dd><a href=${batchHref(batch.revalidates)} data-test="revalidates"><${Untrusted} text=${batch.revalidates} charsMax=${40} /></a></dd></div>`}
     ${fact('id', html`<code><${Untrusted} text=${batch.id} /></code>`)}
     ${fact('idempotency key', html`<code><${Maybe} text=${batch.idempotency_key} charsMax=${128} /></code>`)}
     ${fact('hash of its rows', html`<code><${Untrusted} text=${batch.hash} /></code>`)}

@@ -109,9 +109,10 @@ function Checked({ verdict: { rows, n_errors: nErrors, errors } }) {
     </p>`;
 }
 
-/** Rows that are wrong, the first of them. @param {{ errors: RowError[], nErrors: number }} props */
-export function Errors({ errors, nErrors }) {
-  return html`<${Table} caption=${errors.length < nErrors ? `The first ${count(errors.length)} of ${count(nErrors)} errors` : 'Every error'} test="row-errors" head=${['Line', 'Where', 'Rule', 'Why']}
+/** Rows that are wrong, the first of them; `isCut`: nobody has looked for more. @param {{ errors: RowError[], nErrors: number, isCut?: boolean }} props */
+export function Errors({ errors, nErrors, isCut = false }) {
+  const first = `The first ${count(errors.length)}`;
+  return html`<${Table} caption=${isCut ? `${first} errors: the database was asked for no more` : errors.length < nErrors ? `${first} of ${count(nErrors)} errors` : 'Every error'} test="row-errors" head=${['Line', 'Where', 'Rule', 'Why']}
     rows=${errors.map(({ row, line, pointer, rule, detail }) => [
       html`line ${count(line)}<span class="line muted">row ${count(row)}</span>`, pointer === '' ? html`<span class="none">the row</span>` : html`<code><${Untrusted} text=${pointer} charsMax=${120} /></code>`,
       html`<${Untrusted} text=${rule} charsMax=${60} />`, html`<${Untrusted} text=${detail} charsMax=${400} />`,

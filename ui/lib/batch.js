@@ -24,6 +24,8 @@ import { count } from './amount.js';
  * @property {string | null} ended_at
  * @property {string | null} detail
  * @property {number | null} upload_offset
+ * @property {string | null} revalidates the rejected batch whose kept rows it has
+ * @property {boolean} rows_kept whether the database refused it and its rows can be checked and stored again
  * @property {string | null} same_as the batch that has its rows: they came before, under the same key
  */
 /** @typedef {{ row: number, line: number, pointer: string, rule: string, detail: string }} RowError */

@@ -21,6 +21,9 @@ import { pathPart } from './route.js';
  * @property {string} [sql] for administrators only
  * @property {number} calls
  * @property {number | null} mean_ms
+ * @property {number | null} p99_ms
+ * @property {number} refused
+ * @property {number} failed
  */
 /** @typedef {Map<string, string[]>} Values of each parameter; more than one for a list only */
 /** @typedef {{ columns: string[], rows: string[][] }} Answer cells are JSON texts */
@@ -49,10 +52,23 @@ export function queryHref(name, values = new Map(), isRun = false) {
   return `/ui/sql/${pathPart(name)}${address.size > 0 ? `?${address}` : ''}`;
 }
 
-/** Where the server answers it. @param {Query} query @param {Values} values @param {'' | '.csv'} [form] */
+/** Where the server answers it. @param {{ path: string }} query @param {Values} values @param {'' | '.csv'} [form] */
 export function askPath({ path }, values, form = '') {
   const asked = new URLSearchParams([...values].flatMap(([param, texts]) => texts.map((text) => [param, text])));
   return `${path}${form}${asked.size > 0 ? `?${asked}` : ''}`;
+}
+
+/** Where the server says how the database would run it. @param {Query} query @param {Values} values */
+export const planPath = ({ name }, values) => askPath({ path: `/queries/${pathPart(name)}/plan` }, values);
+
+/** @param {number | null} ms */
+const shortMs = (ms) => (ms === null ? 'unknown' : `${ms < 100 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`);
+
+/** What became of a query since the start, and what went wrong of it; the latter is empty where nothing did. @param {Query} query @returns {[string, string]} */
+export function figuresOf({ calls, mean_ms, p99_ms, refused, failed }) {
+  const answered = calls === 0 ? 'no call yet' : `${calls} ${calls === 1 ? 'call' : 'calls'}, mean ${shortMs(mean_ms)}, 99 % within ${shortMs(p99_ms)}`;
+  const wrong = [...(refused > 0 ? [`${refused} refused`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
+  return [answered, wrong.join(', ')];
 }
 
 /** The parameters without which it cannot be asked. @param {Query} query @param {Values} values */
@@ -133,6 +149,22 @@ export function chartOf({ columns, rows }) {
   if (gaps.some((gap) => gap === 0)) return null;
   const lines = columns.slice(1).map((label, at) => ({ label, values: points.map(({ cells }) => (cells[at] === 'null' ? null : Number(cells[at]))) }));
   return { times, stepS: Math.min(...gaps), isDays: rows.every(([first]) => first?.length === 12), lines };
+}
+
+/** More bars than this are no picture. */
+const BARS_MAX = 40;
+
+/**
+ * An answer as bars, where it is one: anything first, and behind it a number that is not below zero. Null where it is not.
+ * @param {Answer} answer
+ * @returns {{ label: string, value: string, share: number }[] | null} `share` of the longest bar, 0 to 1
+ */
+export function barsOf({ columns, rows }) {
+  if (columns.length !== 2 || rows.length < 2 || rows.length > BARS_MAX) return null;
+  const bars = rows.map(([label = '', value = '']) => ({ label: shownCell(label), value, n: Number(value) }));
+  const most = Math.max(...bars.map(({ n }) => n));
+  if (!bars.every(({ value, n }) => isNumber(value) && n >= 0) || !(most > 0 && most < Infinity)) return null;
+  return bars.map(({ label, value, n }) => ({ label, value, share: n / most }));
 }
 
 /** @param {string} text */

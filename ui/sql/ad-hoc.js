@@ -4,7 +4,7 @@
 import { html, useRef, useState } from '../vendor/preact.js';
 
 import { ApiError, request } from '../lib/api.js';
-import { adHocOf } from '../lib/query.js';
+import { adHocOf, shownCell } from '../lib/query.js';
 import { may } from '../frame/auth.js';
 import { Failure, failureOf } from '../frame/failure.js';
 import { go, route } from '../frame/navigate.js';
@@ -12,12 +12,13 @@ import { Act, LookOnly } from '../frame/parts.js';
 import { copy } from '../frame/say.js';
 import { Untrusted } from '../frame/text.js';
 import { AnswerBox } from './answer.js';
+import { PlanBox } from './plan.js';
 
 /** What an address can hold everywhere. */
 const ADDRESS_CHARS_MAX = 1500;
 const CONFIG = '[sql]\nenabled = true';
 
-/** @typedef {{ answer: ReturnType<typeof adHocOf>, text: string }} Answered */
+/** @typedef {{ answer: ReturnType<typeof adHocOf>, text: string, isPlan: boolean }} Answered */
 
 /** Whether the server has said that it takes none. */
 let isOffAtServer = false;
@@ -31,15 +32,15 @@ export function AdHoc() {
   const [isBusy, setIsBusy] = useState(false);
   /** @type {{ current: HTMLFormElement | null }} */
   const form = useRef(null);
-  const run = async () => {
+  const run = async (isPlan = false) => {
     if (sql.trim() === '' || isBusy) return;
     setIsBusy(true);
     setRefused('');
     setFailure(null);
     if (sql.length <= ADDRESS_CHARS_MAX) go(`/ui/sql?${new URLSearchParams({ sql })}`, { replace: true });
     try {
-      const text = await request('/sql', { method: 'POST', headers: { 'content-type': 'application/json', 'x-requested-by': 'console' }, body: JSON.stringify({ sql }) });
-      setAnswered({ answer: adHocOf(text), text });
+      const text = await request('/sql', { method: 'POST', headers: { 'content-type': 'application/json', 'x-requested-by': 'console' }, body: JSON.stringify(isPlan ? { sql, plan: true } : { sql }) });
+      setAnswered({ answer: adHocOf(text), text, isPlan });
     } catch (error) {
       isOffAtServer = error instanceof ApiError && error.code === 'sql_disabled';
       setIsOff(isOffAtServer);
@@ -67,11 +68,13 @@ export function AdHoc() {
         <textarea class="sql-text" value=${sql} disabled=${!may('admin')} onInput=${(/** @type {Event} */ event) => setSql(/** @type {HTMLTextAreaElement} */ (event.currentTarget).value)} onKeyDown=${onKey}
           spellcheck=${false} autocapitalize="off" placeholder="select category, count(*) from eyas.events group by category" data-test="sql"></textarea>
         <small class="muted">Read-only, 5 s and 1,000 rows unless configured otherwise. Ctrl+Enter runs it.</small></label>
-      <p class="actions sql-run"><${Act} class="primary" type="submit" disabled=${sql.trim() === ''} data-test="run-sql">${isBusy ? 'Running…' : 'Run'}<//></p>
+      <p class="actions sql-run"><${Act} class="primary" type="submit" disabled=${sql.trim() === ''} data-test="run-sql">${isBusy ? 'Running…' : 'Run'}<//>
+        <${Act} disabled=${sql.trim() === ''} title="How the database would run it, without running it" onClick=${() => run(true)} data-test="plan-sql">Plan<//></p>
     </form>
     ${refused !== '' && html`<p class="words" role="alert" data-test="refused"><b>✗ Not run.</b> <${Untrusted} text=${refused} layout /></p>`}
-    ${failure !== null && html`<${Failure} facts=${failure} onRetry=${run} />`}
-    ${answered !== null && html`<${AnswerBox} answer=${answered.answer} text=${answered.text} ms=${answered.answer.ms} truncated=${answered.answer.truncated} />`}
+    ${failure !== null && html`<${Failure} facts=${failure} onRetry=${() => run()} />`}
+    ${answered !== null && answered.isPlan && html`<${PlanBox} lines=${answered.answer.rows.map(([line = '']) => shownCell(line))} />`}
+    ${answered !== null && !answered.isPlan && html`<${AnswerBox} answer=${answered.answer} text=${answered.text} ms=${answered.answer.ms} truncated=${answered.answer.truncated} />`}
   </section>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useState } from '../vendor/preact.js';
 
-import { chartOf, isNumber, shownCell } from '../lib/query.js';
+import { barsOf, chartOf, isNumber, shownCell } from '../lib/query.js';
 import { copy, say } from '../frame/say.js';
 import { Plot } from '../frame/plot.js';
 import { timeMode } from '../frame/settings.js';
@@ -19,7 +19,8 @@ const COLOURS = ['accent', 'ok', 'warn', 'bad'];
 export function AnswerBox({ answer, text, ms, truncated = false }) {
   const [view, setView] = useState('Table');
   const chart = useMemo(() => chartOf(answer), [answer]);
-  const views = ['Table', 'JSON', ...(chart === null ? [] : ['Chart'])];
+  const bars = useMemo(() => barsOf(answer), [answer]);
+  const views = ['Table', 'JSON', ...(chart === null && bars === null ? [] : ['Chart'])];
   const shown = views.includes(view) ? view : 'Table';
   const n = answer.rows.length;
   const rows = `${count(n)} ${n === 1 ? 'row' : 'rows'}`;
@@ -32,6 +33,7 @@ export function AnswerBox({ answer, text, ms, truncated = false }) {
     </p>
     ${shown === 'JSON' ? html`<div class="answer" tabindex="0" role="region" aria-label="The answer as JSON"><pre data-test="answer-text"><${Untrusted} text=${text} charsMax=${CHARS} layout /></pre></div>`
       : shown === 'Chart' && chart !== null ? html`<${Lines} chart=${chart} />`
+      : shown === 'Chart' && bars !== null ? html`<${Bars} bars=${bars} />`
       : n === 0 ? html`<p class="muted" data-test="no-rows">No row.</p>` : html`<${Rows} answer=${answer} />`}
   </section>`;
 }
@@ -50,6 +52,13 @@ function Rows({ answer: { columns, rows } }) {
 /** @param {{ cell: string }} props */
 function Cell({ cell }) {
   return cell === 'null' ? html`<span class="none">null</span>` : html`<${Untrusted} text=${shownCell(cell)} charsMax=${500} />`;
+}
+
+/** @param {{ bars: NonNullable<ReturnType<typeof barsOf>> }} props */
+function Bars({ bars }) {
+  return html`<ul class="bars" data-test="answer-bars">${bars.map(({ label, value, share }) => html`<li>
+    <${Untrusted} text=${label} charsMax=${80} /><span class="bar" aria-hidden="true"><span style=${{ width: `${share * 100}%` }}></span></span><b>${value}</b>
+  </li>`)}</ul>`;
 }
 
 /** @param {{ chart: NonNullable<ReturnType<typeof chartOf>> }} props */

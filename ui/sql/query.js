@@ -3,8 +3,8 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from '../vendor/preact.js';
 
 import { request } from '../lib/api.js';
-import { answerOf, askPath, defaultsOf, fieldOf, isList, missing, queryHref, snippets, valuesOf } from '../lib/query.js';
-import { session } from '../frame/auth.js';
+import { answerOf, askPath, defaultsOf, fieldOf, isList, missing, planPath, queryHref, snippets, valuesOf } from '../lib/query.js';
+import { may, session } from '../frame/auth.js';
 import { download } from '../frame/download.js';
 import { Failure, failureOf } from '../frame/failure.js';
 import { go, route } from '../frame/navigate.js';
@@ -12,9 +12,11 @@ import { Field } from '../frame/parts.js';
 import { copy } from '../frame/say.js';
 import { count, Untrusted } from '../frame/text.js';
 import { AnswerBox } from './answer.js';
+import { PlanBox } from './plan.js';
 
 /** @typedef {import('../lib/query.js').Query} Query */
 /** @typedef {import('../lib/query.js').Values} Values */
+/** @typedef {{ of: string, lines: string[], database: string }} Planned `of` is where the server told it: other values have another */
 /** @typedef {{ answer: import('../lib/query.js').Answer, text: string, ms: number }} Answered */
 
 /** @param {{ query: Query }} props */
@@ -28,6 +30,8 @@ export function QueryPage({ query }) {
   const [answered, setAnswered] = useState(/** @type {Answered | null} */ (null));
   const [failure, setFailure] = useState(/** @type {import('../frame/failure.js').FailureFacts | null} */ (null));
   const [isBusy, setIsBusy] = useState(false);
+  const [plan, setPlan] = useState(/** @type {Planned | null} */ (null));
+  const wanted = planPath(query, values);
   // Back and forward bring other values, before anybody can type over them.
   useLayoutEffect(() => setValues(given), [asked]);
   useEffect(() => {
@@ -53,12 +57,23 @@ export function QueryPage({ query }) {
     if (isRun && askPath(query, values) === asked) setAttempt(attempt + 1);
     else go(queryHref(query.name, values, true));
   };
+  const tellPlan = async () => {
+    try {
+      const { plan: lines, database } = JSON.parse(await request(wanted));
+      setPlan({ of: wanted, lines, database });
+      setFailure(null);
+    } catch (error) {
+      setPlan(null);
+      setFailure(failureOf('There is no plan.', error));
+    }
+  };
   return html`<section class="sql-main" aria-label="Query" data-test="query">
     <h2><${Untrusted} text=${query.name} charsMax=${120} /></h2>
     ${query.description !== null && query.description !== '' && html`<p><${Untrusted} text=${query.description} charsMax=${2000} layout /></p>`}
     <p class="muted">GET <code><${Untrusted} text=${query.path} /></code> · ${accessOf(query)} · ${query.cache_s === null ? 'asked anew each time' : `may be kept for ${count(query.cache_s)} s`}</p>
-    <${Form} query=${query} values=${values} onChange=${setValues} onRun=${run} isBusy=${isBusy} />
+    <${Form} query=${query} values=${values} onChange=${setValues} onRun=${run} onPlan=${tellPlan} isBusy=${isBusy} />
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${() => setAttempt(attempt + 1)} />`}
+    ${plan !== null && plan.of === wanted && html`<${PlanBox} ...${plan} />`}
     ${answered !== null && html`<${AnswerBox} ...${answered} />`}
     <${Elsewhere} query=${query} values=${values} />
     ${query.sql !== undefined && query.sql !== null && html`<details><summary>SQL</summary><pre class="command" tabindex="0" aria-label="The statement" data-test="statement"><${Untrusted} text=${query.sql} charsMax=${20_000} layout /></pre></details>`}
@@ -68,8 +83,8 @@ export function QueryPage({ query }) {
 /** @param {Query} query */
 export const accessOf = (query) => (query.public ? 'public' : `scope ${query.scope ?? 'read'}`);
 
-/** @param {{ query: Query, values: Values, onChange: (values: Values) => void, onRun: () => void, isBusy: boolean }} props */
-function Form({ query, values, onChange, onRun, isBusy }) {
+/** @param {{ query: Query, values: Values, onChange: (values: Values) => void, onRun: () => void, onPlan: () => void, isBusy: boolean }} props */
+function Form({ query, values, onChange, onRun, onPlan, isBusy }) {
   /** @type {{ current: HTMLFormElement | null }} */
   const form = useRef(null);
   const submit = (/** @type {SubmitEvent} */ event) => {
@@ -87,7 +102,8 @@ function Form({ query, values, onChange, onRun, isBusy }) {
   };
   return html`<form ref=${form} onSubmit=${submit} onKeyDown=${onKey} data-test="query-form">
     <div class="sql-fields">${query.params.map((param) => html`<${ParamField} key=${param.name} param=${param} texts=${values.get(param.name) ?? []} onText=${(/** @type {string} */ text) => set(param, text)} />`)}</div>
-    <p class="actions"><button class="primary" title="Ctrl+Enter" data-test="run">${isBusy ? 'Running…' : 'Run'}</button></p>
+    <p class="actions"><button class="primary" title="Ctrl+Enter" data-test="run">${isBusy ? 'Running…' : 'Run'}</button>
+      ${may('admin') && html`<button type="button" title="How the database would run it, without running it" onClick=${() => form.current?.reportValidity() && onPlan()} data-test="tell-plan">Plan</button>`}</p>
   </form>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { html } from '../vendor/preact.js';
 
-import { queryHref } from '../lib/query.js';
+import { figuresOf, queryHref } from '../lib/query.js';
 import { may } from '../frame/auth.js';
 import { Failure } from '../frame/failure.js';
 import { route } from '../frame/navigate.js';
@@ -30,8 +30,9 @@ export function SqlScreen() {
       <nav aria-label="Queries">
         <ul class="sql-list" data-test="queries">
           ${queries.map((each) => html`<li key=${each.name}><a href=${queryHref(each.name)} aria-current=${each.name === id ? 'page' : undefined} data-test="query-link"><b><${Untrusted} text=${each.name} charsMax=${80} /></b>
-            <small>GET <${Untrusted} text=${each.path} charsMax=${80} /> · ${accessOf(each)}</small>
-            <small>${each.cache_s !== null && `kept ${count(each.cache_s)} s · `}${count(each.calls)} ${each.calls === 1 ? 'call' : 'calls'}${each.mean_ms !== null && `, ${Math.round(each.mean_ms * 10) / 10} ms`}</small></a></li>`)}
+            <small>GET <${Untrusted} text=${each.path} charsMax=${80} /> · ${accessOf(each)}${each.cache_s !== null && ` · kept ${count(each.cache_s)} s`}</small>
+            ${each.params.length > 0 && html`<small>takes <${Untrusted} text=${each.params.map(({ name }) => name).join(', ')} charsMax=${120} /></small>`}
+            <${Figures} query=${each} /></a></li>`)}
           <li><a href="/ui/sql" aria-current=${id === '' ? 'page' : undefined} data-test="own-link"><b>SQL of your own</b><small>for administrators</small></a></li>
         </ul>
       </nav>
@@ -42,6 +43,12 @@ export function SqlScreen() {
       </div>
     </div>`}
   </main>`;
+}
+
+/** Since the start of the server. @param {{ query: Query }} props */
+function Figures({ query }) {
+  const [answered, wrong] = figuresOf(query);
+  return html`<small title="since the start of the server" data-test="figures">${answered}${wrong !== '' && html`<span class=${query.failed > 0 ? 'bad' : ''}> · ${wrong}</span>`}</small>`;
 }
 
 const CONFIG = `[queries.rates]

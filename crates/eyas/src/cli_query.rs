@@ -38,6 +38,31 @@ pub(crate) enum QueryCommand {
         eyas query run rates --param codes=CNSGH --param codes=NLRTM --format csv > rates.csv"
     )]
     Run(RunArgs),
+    /// Say how the database would run a published query, without running it
+    #[command(
+        after_help = "Asks a running server, with the token of an administrator in EYAS_TOKEN. The lines are those of SQLite's EXPLAIN \
+        QUERY PLAN or of PostgreSQL's EXPLAIN, for these values and with the settings that the query runs with.\n\n\
+        Exit codes: 0 · 3 there is no such query, or the server refuses · 4 it cannot be reached.\n\n\
+        Examples:\n  eyas query plan rates --param date_from=2026-01-01 --param date_to=2026-01-31\n  \
+        eyas query plan rates -p date_from=2026-01-01 -p date_to=2026-01-31 --json"
+    )]
+    Plan(PlanArgs),
+}
+
+/// Which query, and for what values.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Its name, as `eyas query list` has it
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// A parameter; several of one name make a list
+    #[arg(long = "param", short = 'p', value_name = "NAME=VALUE", value_parser = param)]
+    pub(crate) params: Vec<(String, String)>,
+
+    /// Server [default: http://<listen>]
+    #[arg(long, env = "EYAS_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
 }
 
 /// Which query, and with what.

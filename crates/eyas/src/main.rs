@@ -6,7 +6,8 @@
 //! | [`cli`], [`cli_admin`], [`cli_schema`], [`cli_import`], [`cli_at`] | the command line |
 //! | [`config`] | file, environment, flags |
 //! | [`schema_files`] | the schemas that the configuration names |
-//! | [`server`], [`refusals`] | the server as one value, and why it does not start |
+//! | [`server`], [`parts`], [`refusals`] | the server as one value, and why it does not start |
+//! | [`opening`], [`snapshot`] | on what the server stands: its database, or what it kept of it |
 //! | [`wiring`] | the only place that names concrete drivers |
 //! | [`otlp`] | traces to a collector |
 //! | [`logging`] | log lines, for people and for machines |
@@ -48,8 +49,10 @@ mod lock;
 mod log_lane;
 mod logging;
 mod notify;
+mod opening;
 mod otlp;
 mod outgoing;
+mod parts;
 mod place;
 mod printable;
 mod queries_config;
@@ -61,6 +64,7 @@ mod secrets;
 mod server;
 mod shown;
 mod signals;
+mod snapshot;
 mod spelling;
 mod store_config;
 mod tables_config;
@@ -176,6 +180,9 @@ async fn dispatch(cli: &Cli, inherited: Option<TcpListener>) -> Result<(), Comma
         }
         Some(Command::Query(QueryCommand::Run(args))) => {
             published::run(args, &server(cli, args.url.as_deref())?, cli.json).await
+        }
+        Some(Command::Query(QueryCommand::Plan(args))) => {
+            published::plan(args, &server(cli, args.url.as_deref())?, cli.json).await
         }
         Some(Command::Admin(command)) => administer(cli, command).await,
     }

@@ -34,9 +34,20 @@ pub(crate) fn refused_store(error: StoreError) -> CommandError {
     }
 }
 
+/// Nor could it be done without the database, and why.
+pub(crate) fn nor_without(refused: CommandError, why: &str) -> CommandError {
+    match refused {
+        CommandError::NoDatabase(text) => CommandError::NoDatabase(format!(
+            "{text}.\n  Nor can it begin without the database: {why}"
+        )),
+        refused => refused,
+    }
+}
+
 /// Why the log was not opened, and the command that helps.
 pub(crate) fn refused_log(data_dir: &Path, lane: LogLane, error: QueueError) -> CommandError {
     match error {
+        QueueError::NeedsDatabase(text) => CommandError::NoDatabase(text),
         QueueError::Corrupt(text) => CommandError::Damaged(advice(data_dir, lane, &text, "repair")),
         QueueError::Behind(text) => {
             let advice = advice(data_dir, lane, &text, "adopt");

@@ -11,19 +11,18 @@ use anyhow::Context as _;
 use gateway::{
     Ending, Gateway, GatewayOptions, GatewayParts, Limits, Listeners, Queries, Registry, Sessions,
 };
-use live::{Live, LiveError, LiveOptions};
+use live::{Live, LiveOptions, Tail};
+use model::{LogId, Seq};
 use pipeline::{
     Consumer, ConsumerOptions, Intake, IntakeOptions, JobRunner, Jobs, Meters, Redrive, Retention,
-    Revalidate, Schemas, StartError, Work,
+    Revalidate, Schemas, Work, begin_unasked,
 };
 use queue::{Queue, QueueError};
 use store::Stores;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::info;
 
 use crate::admin_socket::Name;
 use crate::batch_lane::{BatchLane, RunningLane};
@@ -31,15 +30,17 @@ use crate::config::Config;
 use crate::exit::CommandError;
 use crate::log_lane::LogLane;
 use crate::otlp::Exporter;
-use crate::refusals::{no_token, not_sealed, poison, refused_log, refused_pair, refused_store};
+use crate::parts::{Parts, STOP_APPLY_MAX};
+use crate::refusals::{no_token, not_sealed, poison, refused_log, refused_pair};
 use crate::signals::Wanted;
+use crate::snapshot::facts::Facts;
+use crate::snapshot::file::Kept;
+use crate::snapshot::keeper::Keeper;
 use crate::{
     descriptors, otlp, place, queries_config, query_check, schema_files, tenancy, user_tables,
     wiring,
 };
 
-/// How long the consumer may go on after the last request has been answered.
-const STOP_APPLY_MAX: Duration = Duration::from_secs(10);
 /// The same before a hand-over, where newcomers wait meanwhile, and the next program goes on with the rest.
 const HANDOVER_APPLY_MAX: Duration = Duration::from_secs(1);
 /// After a failed write nothing more can be saved: requests get just the time to be answered.
@@ -61,6 +62,18 @@ const LIVE: LiveOptions = LiveOptions {
     idle_progress_wait: Duration::from_secs(15),
 };
 
+/// What a database says that is not asked.
+const UNASKED: &str =
+    "it did not answer when the server started, which goes over to it as soon as it does";
+
+/// What a server stands on.
+pub(crate) enum Ground {
+    /// Its database, which answers.
+    Database(Stores),
+    /// What it kept of it: intake and push go on, everything else waits.
+    Snapshot(Kept),
+}
+
 /// Everything that runs, wired and checked, not yet listening.
 pub(crate) struct Server {
     config: Config,
@@ -73,7 +86,8 @@ pub(crate) struct Server {
     queue: Arc<dyn Queue>,
     meters: Arc<Meters>,
     intake: Intake,
-    consumer: Consumer,
+    /// `None`: the database has not been reached yet.
+    consumer: Option<Consumer>,
     retention: Arc<Retention>,
     batch_lane: Option<BatchLane>,
     exporter: Option<Exporter>,
@@ -82,31 +96,31 @@ pub(crate) struct Server {
 
 impl Server {
     /// Opens what `config` names and checks that it belongs together. Nothing listens and nothing runs yet.
-    pub(crate) async fn open(config: Config, address: SocketAddr) -> Result<Self, CommandError> {
-        wiring::make_room(&config.data_dir);
-        let stores = wiring::open_stores(&config).await.map_err(refused_store)?;
-        let instance = stores.control.instance().await.map_err(anyhow::Error::from)?;
+    ///
+    /// # Errors
+    /// [`CommandError::NoDatabase`] where a snapshot does not do.
+    pub(crate) async fn open(
+        config: Config,
+        address: SocketAddr,
+        ground: Ground,
+    ) -> Result<Self, CommandError> {
+        let (stores, facts, log) = stand_on(&config, ground).await?;
         let is_public = !address.ip().is_loopback();
-        let registry = Registry::open(Arc::clone(&stores.trust), is_public).await;
-        let registry = registry.map_err(anyhow::Error::from)?;
-        let sessions = Sessions::open(Arc::clone(&stores.sessions)).await;
-        let sessions = sessions.map_err(anyhow::Error::from)?;
+        let trust_store = Arc::clone(&stores.trust);
+        let registry = Registry::known(trust_store, facts.trust, is_public);
+        let sessions = Sessions::known(Arc::clone(&stores.sessions), &facts.sign_ins);
         if registry.is_locked_out() {
             return Err(no_token(&config.data_dir, address));
         }
-        let dialect = config.store.dialect();
+        let instance = facts.instance;
         let holder = place::holder(&instance, &config).context("reading the data directory")?;
-        tenancy::wait(&stores, &holder).await?;
-        let tables = user_tables::prepare(&config.tables, dialect, &stores).await?;
-        let batch_lane = BatchLane::open(&config, &holder, &stores, tables).await?;
-        query_check::tell(&*stores.sql, dialect, &config.queries).await;
-        let applied = stores.events.lease().await.map_err(anyhow::Error::from)?.applied;
-        let settings = config.clone();
-        let queue =
-            tokio::task::spawn_blocking(move || wiring::open_events_queue(&settings, applied))
-                .await
-                .context("opening the log panicked")?
-                .map_err(|error| refused_log(&config.data_dir, LogLane::Events, error))?;
+        let is_asked = log.is_none();
+        let (mut batch_lane, mut applied) = (None, None);
+        if is_asked {
+            batch_lane = look_around(&config, &holder, &stores).await?;
+            applied = Some(stores.events.lease().await.map_err(anyhow::Error::from)?.applied);
+        }
+        let queue = open_log(&config, applied, log).await?;
         let (traces, exporter) = match &config.otlp {
             Some(options) => Some(Exporter::start(options, &instance)).unzip(),
             None => (None, None),
@@ -120,14 +134,20 @@ impl Server {
             tasks.clone(),
             &INTAKE,
         );
-        let intake = intake.with_schemas(open_schemas(&config, &stores).await?);
-        let options = consumer_options(&config, &holder);
-        let consumer = Consumer::start(&intake, options).await;
-        let consumer =
-            consumer.map_err(|error| refused_pair(&config.data_dir, LogLane::Events, error))?;
+        let schemas = Schemas::known(Arc::clone(&stores.schemas), facts.schemas).await;
+        let intake = intake.with_schemas(schemas.map_err(anyhow::Error::from)?);
+        let consumer = if is_asked {
+            let schemas = intake.schemas();
+            let configured = schemas.configure(config.schemas.clone(), schema_files::BY).await;
+            configured.map_err(anyhow::Error::from)?;
+            let consumer = Consumer::start(&intake, consumer_options(&config, &holder)).await;
+            Some(consumer.map_err(|error| refused_pair(&config.data_dir, LogLane::Events, error))?)
+        } else {
+            begin_unasked(&intake, UNASKED);
+            None
+        };
         let (store, rules) = (Arc::clone(&stores.retention), config.retention.clone());
-        let retention = Retention::open(store, Arc::clone(&meters), rules).await;
-        let retention = retention.map_err(anyhow::Error::from)?;
+        let retention = Retention::known(store, Arc::clone(&meters), rules, facts.horizons);
         Ok(Self {
             config,
             instance,
@@ -151,19 +171,13 @@ impl Server {
         self,
         network: Option<TcpListener>,
         local: Option<(UnixListener, Name)>,
-        until: impl AsyncFnOnce(Ready<'_>) -> Wanted,
+        until: impl AsyncFnOnce(Ready<'_>) -> Result<Wanted, CommandError>,
     ) -> Result<Option<TcpListener>, CommandError> {
         let url = url(&self.config, network.as_ref())?;
         let (local, name) = local.unzip();
         let ending = Ending { delay: self.config.drain_delay, ..Ending::default() };
         let stop_rest = CancellationToken::new();
-        let (live, tail) = Live::new(
-            Arc::clone(&self.queue),
-            Arc::clone(&self.stores.events),
-            self.meters.applied_changes(),
-            self.retention.horizons(),
-            LIVE,
-        );
+        let (live, tail) = live(&self.queue, &self.stores, &self.meters, &self.retention);
         let (jobs, runner) = jobs(&self.stores, &self.intake, &self.meters, &live);
         let mut lane = self.batch_lane.map(|lane| lane.start(&self.tasks));
         let gateway = Arc::new(Gateway::new(GatewayParts {
@@ -174,23 +188,24 @@ impl Server {
             sessions: self.sessions,
             jobs,
             batches: lane.as_ref().map(RunningLane::batches),
+            is_unasked: self.consumer.is_none(),
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
             queries: published(&self.config),
-            options: edge_options(&self.config, &self.instance, self.holder, &url),
+            options: edge_options(&self.config, &self.instance, self.holder.clone(), &url),
             data_dir: self.config.data_dir.clone(),
         }));
         let edge = gateway::run(Listeners { network, local }, Arc::clone(&gateway), ending.clone());
-        let mut parts = Parts {
-            tail: self.tasks.spawn(tail.run(stop_rest.clone())),
-            consumer: self.tasks.spawn(self.consumer.run(stop_rest.clone())),
-            retention: self.tasks.spawn(self.retention.run(stop_rest.clone())),
-            jobs: self.tasks.spawn(runner.run(stop_rest.clone())),
-            edge: self.tasks.spawn(edge),
-        };
+        let is_unasked = self.consumer.is_none();
+        let keeper = keeper(&self.config, &self.instance, &gateway, &self.intake, &self.retention);
+        let retention = Arc::clone(&self.retention);
+        let work = self.consumer.map(|consumer| (consumer, retention, runner, keeper));
+        let mut parts = Parts::start(&self.tasks, &stop_rest, edge, tail, work);
         let ready = Ready {
             config: &self.config,
             instance: &self.instance,
+            holder: &self.holder,
+            is_unasked,
             queue: &*self.queue,
             stores: &self.stores,
             schemas: self.intake.schemas(),
@@ -199,7 +214,7 @@ impl Server {
         };
         let mut poisoned = self.queue.poisoned();
         let ended = tokio::select! {
-            wanted = until(ready) => Ok(wanted),
+            wanted = until(ready) => wanted,
             _ = poisoned.wait_for(|is_poisoned| *is_poisoned) => Err(poison()),
             broken = parts.broken(&self.config.data_dir) => Err(broken),
             error = lane_broken(lane.as_mut(), &self.config.data_dir) => Err(error),
@@ -252,6 +267,10 @@ pub(crate) struct Ready<'a> {
     pub(crate) config: &'a Config,
     /// Its name.
     pub(crate) instance: &'a str,
+    /// Under which name it holds the leases, or will.
+    pub(crate) holder: &'a str,
+    /// Its database has not been reached yet.
+    pub(crate) is_unasked: bool,
     /// Its log.
     pub(crate) queue: &'a dyn Queue,
     /// Its database.
@@ -264,11 +283,58 @@ pub(crate) struct Ready<'a> {
     pub(crate) url: &'a str,
 }
 
-/// The schemas that the store holds, after the configuration has had its say.
-async fn open_schemas(config: &Config, stores: &Stores) -> anyhow::Result<Arc<Schemas>> {
-    let schemas = Schemas::open(Arc::clone(&stores.schemas)).await?;
-    schemas.configure(config.schemas.clone(), schema_files::BY).await?;
-    Ok(schemas)
+/// The stores, what is known of the database, and, where that is from a snapshot, which log belongs to it.
+async fn stand_on(
+    config: &Config,
+    ground: Ground,
+) -> Result<(Stores, Facts, Option<LogId>), CommandError> {
+    match ground {
+        Ground::Database(stores) => {
+            let facts = Facts::read(&stores).await.map_err(anyhow::Error::from)?;
+            Ok((stores, facts, None))
+        }
+        Ground::Snapshot(kept) => {
+            let stores = wiring::stores_out_of_reach(config, UNASKED);
+            let stores = stores.map_err(anyhow::Error::from)?;
+            let stores = stores.context("only a server's database can be out of reach")?;
+            Ok((stores, kept.facts, Some(kept.log)))
+        }
+    }
+}
+
+/// What is looked at before the log is opened: nobody else feeds the database, its tables are there, the queries can run.
+async fn look_around(
+    config: &Config,
+    holder: &str,
+    stores: &Stores,
+) -> Result<Option<BatchLane>, CommandError> {
+    let dialect = config.store.dialect();
+    tenancy::wait(stores, holder).await?;
+    let tables = user_tables::prepare(&config.tables, dialect, stores).await?;
+    let batch_lane = BatchLane::open(config, holder, stores, tables).await?;
+    query_check::tell(&*stores.sql, dialect, &config.queries).await;
+    Ok(batch_lane)
+}
+
+/// The log of the events, which must be `expected` where that is known.
+async fn open_log(
+    config: &Config,
+    applied: Option<Seq>,
+    expected: Option<LogId>,
+) -> Result<Arc<dyn Queue>, CommandError> {
+    let settings = config.clone();
+    let queue = tokio::task::spawn_blocking(move || wiring::open_events_queue(&settings, applied))
+        .await
+        .context("opening the log panicked")?
+        .map_err(|error| refused_log(&config.data_dir, LogLane::Events, error))?;
+    if let Some(expected) = expected.filter(|expected| *expected != queue.log()) {
+        queue.close().await.map_err(not_sealed)?;
+        return Err(CommandError::NoDatabase(format!(
+            "the snapshot is of the log {expected}, but the log is {} now",
+            queue.log()
+        )));
+    }
+    Ok(queue)
 }
 
 /// The desk of long work, and who does it.
@@ -283,44 +349,34 @@ fn jobs(stores: &Stores, intake: &Intake, meters: &Arc<Meters>, live: &Live) -> 
     (desk, runner)
 }
 
-/// The tasks of a running server.
-struct Parts {
-    edge: JoinHandle<Option<TcpListener>>,
-    consumer: JoinHandle<Result<(), StartError>>,
-    retention: JoinHandle<()>,
-    jobs: JoinHandle<()>,
-    tail: JoinHandle<Result<(), LiveError>>,
+/// Who writes the snapshot; nobody where the database stands in the data directory.
+fn keeper(
+    config: &Config,
+    instance: &str,
+    gateway: &Arc<Gateway>,
+    intake: &Intake,
+    retention: &Arc<Retention>,
+) -> Option<Keeper> {
+    Some(Keeper {
+        data_dir: config.data_dir.clone(),
+        database: config.store.place()?,
+        log: intake.log().log,
+        instance: instance.to_owned(),
+        gateway: Arc::clone(gateway),
+        schemas: Arc::clone(intake.schemas()),
+        retention: Arc::clone(retention),
+    })
 }
 
-impl Parts {
-    /// Waits until one of them ends by itself, which none should.
-    async fn broken(&mut self, data_dir: &Path) -> CommandError {
-        let error = tokio::select! {
-            ended = &mut self.consumer => match ended {
-                Ok(Err(error)) => return refused_pair(data_dir, LogLane::Events, error),
-                ended => anyhow::anyhow!("the consumer ended by itself: {ended:?}"),
-            },
-            ended = &mut self.edge => anyhow::anyhow!("the HTTP edge ended by itself: {ended:?}"),
-            ended = &mut self.retention => anyhow::anyhow!("retention ended by itself: {ended:?}"),
-            ended = &mut self.jobs => anyhow::anyhow!("the jobs ended by themselves: {ended:?}"),
-            // Where it cannot read the log it has told its subscribers; only a panic is our own bug.
-            Err(panic) = &mut self.tail => anyhow::anyhow!("the live tail broke: {panic}"),
-        };
-        error.into()
-    }
-
-    /// Waits for all but the edge, which have been told to end. A slice under way is committed or it is not: the next start
-    /// goes on from there.
-    async fn finish(self, apply_max: Duration) {
-        if time::timeout(apply_max, self.consumer).await.is_err() {
-            info!("the database is still behind; the rest is applied after the next start");
-        }
-        let _ = time::timeout(STOP_APPLY_MAX, self.jobs).await;
-        let _ = time::timeout(STOP_APPLY_MAX, self.retention).await;
-        if !self.tail.is_finished() {
-            let _ = time::timeout(STOP_APPLY_MAX, self.tail).await;
-        }
-    }
+/// The push, and who feeds it.
+fn live(
+    queue: &Arc<dyn Queue>,
+    stores: &Stores,
+    meters: &Meters,
+    retention: &Retention,
+) -> (Live, Tail) {
+    let (queue, events) = (Arc::clone(queue), Arc::clone(&stores.events));
+    Live::new(queue, events, meters.applied_changes(), retention.horizons(), LIVE)
 }
 
 /// How the log of the events is applied, by `holder`.

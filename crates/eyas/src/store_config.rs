@@ -48,6 +48,14 @@ impl StoreConfig {
         }
     }
 
+    /// Host, port and name of the server's database; `None` where it stands in the data directory.
+    pub(crate) fn place(&self) -> Option<String> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(options) => Some(options.shown()),
+        }
+    }
+
     /// The SQL that it speaks.
     pub(crate) const fn dialect(&self) -> Dialect {
         match self {

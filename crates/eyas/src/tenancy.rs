@@ -30,7 +30,7 @@ pub(crate) fn terms(config: &Config, holder: &str) -> Tenancy {
         holder: holder.to_owned(),
         is_shared: config.store.dialect() == Dialect::Postgres,
         lease: Duration::from_secs(30),
-        look_every: Duration::from_secs(5),
+        look_every: Duration::from_secs(1),
         retry_max: Duration::from_secs(5),
         refused_retry: config.waits.refused_retry,
     }

@@ -32,8 +32,11 @@ const SERVER_ASKED_EVERY: Duration = Duration::from_millis(500);
 /// Longer than one attempt to reach it takes.
 const ATTEMPT_MAX: Duration = Duration::from_secs(30);
 
-/// Opens the configured database. A server that does not answer is waited for, as long as is configured.
-pub(crate) async fn open_stores(config: &Config) -> Result<Stores, StoreError> {
+/// Opens the configured database. A server that does not answer is waited for, up to `wait_max`, or for as long as it takes.
+pub(crate) async fn open_stores(
+    config: &Config,
+    wait_max: Option<Duration>,
+) -> Result<Stores, StoreError> {
     match &config.store {
         StoreConfig::Sqlite(file) => {
             let store = SqliteStore::open(SqliteOptions {
@@ -45,10 +48,23 @@ pub(crate) async fn open_stores(config: &Config) -> Result<Stores, StoreError> {
             Ok(Stores::of(&store))
         }
         StoreConfig::Postgres(options) => {
-            let store =
-                patiently(config.waits.connect_wait, || PostgresStore::open(options.clone()))
-                    .await?;
+            let store = PostgresStore::unopened(options)?;
+            patiently(wait_max, || store.set_up()).await?;
             Ok(Stores::of(&store))
+        }
+    }
+}
+
+/// The stores of a server that began without its database: nobody is asked, and everything says `why`. `None`: this database
+/// stands in the data directory.
+pub(crate) fn stores_out_of_reach(
+    config: &Config,
+    why: &str,
+) -> Result<Option<Stores>, StoreError> {
+    match &config.store {
+        StoreConfig::Sqlite(_) => Ok(None),
+        StoreConfig::Postgres(options) => {
+            Ok(Some(Stores::of(&PostgresStore::out_of_reach(options, why)?)))
         }
     }
 }
@@ -65,17 +81,18 @@ pub(crate) fn open_sql(config: &Config) -> Result<Arc<dyn SqlReader>, StoreError
 
 /// Asks a database server until it answers, it refuses, or a start has waited long enough.
 async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
-    wait_max: Duration,
+    wait_max: Option<Duration>,
     ask: impl Fn() -> F,
 ) -> Result<T, StoreError> {
-    let end = Instant::now() + wait_max;
+    let end = wait_max.map(|wait_max| Instant::now() + wait_max);
     let mut is_told = false;
     loop {
         match ask().await {
-            Err(error) if error.is_retryable() && Instant::now() < end => {
+            Err(error) if error.is_retryable() && end.is_none_or(|end| Instant::now() < end) => {
                 if !is_told {
-                    let seconds = wait_max.as_secs();
-                    tracing::warn!(%error, "the database does not answer; waiting for it up to {seconds} s (store.connect_wait)");
+                    let wait = wait_max
+                        .map_or_else(String::new, |wait| format!(" up to {} s", wait.as_secs()));
+                    tracing::warn!(%error, "the database does not answer; waiting for it{wait}");
                     notify::status("waiting for the database");
                     is_told = true;
                 }
@@ -107,10 +124,10 @@ pub(crate) fn make_room(data_dir: &Path) {
     EmbeddedQueue::make_room(LogLane::Batches.dir(data_dir));
 }
 
-/// Opens the log of the events lane. `applied` is how far the database came.
+/// Opens the log of the events lane. `applied` is how far the database came; `None` while it cannot be asked.
 pub(crate) fn open_events_queue(
     config: &Config,
-    applied: Seq,
+    applied: Option<Seq>,
 ) -> Result<Arc<dyn Queue>, QueueError> {
     let dir = LogLane::Events.dir(&config.data_dir);
     let reserve_bytes_max = config.disk_reserve_bytes;
@@ -122,7 +139,7 @@ pub(crate) fn open_batches_queue(
     config: &Config,
     applied: Seq,
 ) -> Result<Arc<dyn Queue>, QueueError> {
-    let dir = LogLane::Batches.dir(&config.data_dir);
+    let (dir, applied) = (LogLane::Batches.dir(&config.data_dir), Some(applied));
     let reserve_bytes_max = config.disk_reserve_bytes;
     Ok(Arc::new(EmbeddedQueue::open(EmbeddedOptions { dir, applied, reserve_bytes_max })?))
 }

@@ -6,30 +6,40 @@
 use std::fmt::Display;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
+use pipeline::{Share, Shares};
 
 use crate::error::Kind;
+use crate::holder::Holder;
 use crate::problem::Problem;
 use crate::watch::Watch;
 
 /// A refused body is still read up to here, so that a client which sends first and reads later sees the answer.
 const DISCARD_BYTES_MAX: u64 = 32 << 20;
 
+/// Bodies count among the large ones from here on, and what they have in memory is shared among those who send them in units of
+/// this. The connections that a client may have could not fill the budget with small ones.
+const LARGE_BYTES: usize = 64 << 10;
+
 /// Memory for all bodies together.
 #[derive(Debug)]
 pub(crate) struct Budget {
     n_used: AtomicUsize,
     bytes_max: usize,
+    /// All of it, for large bodies.
+    pub(crate) large: Arc<Shares>,
 }
 
 impl Budget {
     /// Room for so many bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { n_used: AtomicUsize::new(0), bytes_max }
+        let large = Shares::new(bytes_max / LARGE_BYTES);
+        Self { n_used: AtomicUsize::new(0), bytes_max, large }
     }
 
     /// Bytes in use.
@@ -39,28 +49,49 @@ impl Budget {
     }
 }
 
+/// Whose share a body takes. It is asked for only when it is needed, which is rare.
+pub(crate) type Whose<'a> = &'a (dyn Fn() -> Holder + Sync);
+
 /// A part of the budget, given back when dropped.
-#[derive(Debug)]
 pub(crate) struct Reserved<'a> {
     budget: &'a Budget,
+    whose: Whose<'a>,
     n_bytes: usize,
+    share: Option<Share>,
 }
 
 impl<'a> Reserved<'a> {
     /// Nothing yet.
-    pub(crate) fn none(budget: &'a Budget) -> Self {
-        Self { budget, n_bytes: 0 }
+    pub(crate) fn none(budget: &'a Budget, whose: Whose<'a>) -> Self {
+        Self { budget, whose, n_bytes: 0, share: None }
     }
 
     /// Takes more of the budget; a refusal leaves what is held for the drop.
     pub(crate) fn grow(&mut self, n_bytes: usize) -> Result<(), Problem> {
         let n_before = self.budget.n_used.fetch_add(n_bytes, Ordering::Relaxed);
         self.n_bytes += n_bytes;
-        if n_before + n_bytes <= self.budget.bytes_max {
-            return Ok(());
+        if n_before + n_bytes > self.budget.bytes_max {
+            return Err(Kind::Overloaded
+                .problem("Too many bytes of requests are in memory already; nothing was stored."));
         }
-        Err(Kind::Overloaded
-            .problem("Too many bytes of requests are in memory already; nothing was stored."))
+        if self.n_bytes < LARGE_BYTES { Ok(()) } else { self.share() }
+    }
+
+    /// Who sends large bodies, and does not end them, leaves memory to others.
+    fn share(&mut self) -> Result<(), Problem> {
+        let n = self.n_bytes / LARGE_BYTES;
+        let taken = match &mut self.share {
+            Some(share) => share.grow(n - share.n()),
+            none => {
+                let share = self.budget.large.take((self.whose)().as_str(), n);
+                share.map(|share| *none = Some(share))
+            }
+        };
+        taken.map_err(|crowded| {
+            let words =
+                "Too many bytes of large requests are in memory already (a place is 64 KiB)";
+            Kind::Overloaded.problem(format!("{words}: {crowded}; nothing was stored."))
+        })
     }
 }
 
@@ -74,7 +105,7 @@ impl Drop for Reserved<'_> {
 pub(crate) async fn collect<'a, B>(
     body: &mut B,
     watch: &Watch,
-    budget: &'a Budget,
+    (budget, whose): (&'a Budget, Whose<'a>),
     bytes_max: usize,
 ) -> Result<(Bytes, Reserved<'a>), Problem>
 where
@@ -88,7 +119,7 @@ where
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_large());
     }
-    let mut reserved = Reserved::none(budget);
+    let mut reserved = Reserved::none(budget, whose);
     let mut first = Bytes::new();
     let mut all = Vec::new();
     let mut n_bytes = 0;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use live::Live;
 use meter::Commits;
 use model::{StreamName, Timestamp};
-use pipeline::{Batches, Intake, Jobs, Meters, Retention};
+use pipeline::{Batches, Intake, Jobs, Meters, Retention, Shares};
 use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,8 @@ pub(crate) struct Edge {
     pub(crate) jobs: Jobs,
     /// The desk of batches, where a table takes any.
     pub(crate) batches: Option<Batches>,
+    /// The database has not been reached since the start.
+    pub(crate) is_unasked: bool,
     pub(crate) meters: Arc<Meters>,
     pub(crate) retention: Arc<Retention>,
     /// SQL: published, and of administrators.
@@ -72,8 +74,12 @@ pub(crate) struct Edge {
     pub(crate) limiter: Limiter,
     /// One permit for each request that waits for the database (`Prefer: wait`).
     pub(crate) waiters: Arc<Semaphore>,
+    /// A place for each request that reads events and the like.
+    pub(crate) reads: Arc<Shares>,
+    /// A place for each statement of SQL that runs in the database.
+    pub(crate) statements: Arc<Shares>,
     /// One for each export under way.
-    pub(crate) exports: Arc<Semaphore>,
+    pub(crate) exports: Arc<Shares>,
     /// One for each schema that is being tried on stored events.
     pub(crate) dry_runs: Arc<Semaphore>,
     /// One for each answer that is being compressed.

@@ -90,6 +90,7 @@ pub(crate) enum Kind {
     SqlDisabled,
     QueryBroken,
     NoSuchTable,
+    NoSuchQuery,
     BadUpload,
     IdempotencyConflict,
     BatchInProgress,
@@ -134,7 +135,7 @@ impl Kind {
         Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
         Self::RateLimited, Self::BadCode, Self::NotNeeded, Self::Csrf, Self::JobRunning, Self::JobOver,
         Self::QueryTimeout, Self::ResultTooLarge, Self::SqlRefused, Self::SqlFailed, Self::SqlDisabled, Self::QueryBroken,
-        Self::NoSuchTable, Self::BadUpload, Self::IdempotencyConflict, Self::BatchInProgress,
+        Self::NoSuchQuery, Self::NoSuchTable, Self::BadUpload, Self::IdempotencyConflict, Self::BatchInProgress,
         Self::BatchNotCancellable, Self::BatchNotRejected, Self::RowsNotKept, Self::BatchCancelled, Self::UploadOver, Self::UploadBusy, Self::WrongOffset,
         Self::TableChanged, Self::RowTooLong, Self::RowsRejected, Self::BatchLogFull,
     ];
@@ -210,6 +211,7 @@ impl Kind {
             Self::SqlFailed => (422, "sql_failed", "correct the values or the statement"),
             Self::BadUpload => (400, "bad_upload", "Upload-Complete is ?0 or ?1, Upload-Offset is where the upload goes on, as GET /batches/{id} says"),
             Self::NoSuchTable => (404, "no_such_table", "[tables.NAME] in the configuration makes a table take batches; GET /tables lists them"),
+            Self::NoSuchQuery => (404, "no_such_query", "GET /queries lists those that are published; [queries.NAME] in the configuration publishes one"),
             Self::IdempotencyConflict => (409, "idempotency_conflict", "a key names one content for ever: use a new one for other rows"),
             Self::BatchInProgress => (409, "batch_in_progress", "go on with the upload that is named, or cancel it: DELETE /batches/{id}"),
             Self::BatchNotCancellable => (409, "batch_not_cancellable", "only what the database has not begun with can be cancelled"),
@@ -222,7 +224,7 @@ impl Kind {
             Self::TableChanged => (409, "table_changed", "begin a new batch"),
             Self::RowTooLong => (413, "row_too_long", "a row has at most 1 MiB"),
             Self::RowsRejected => (422, "rows_rejected", "mend the rows that errors names; GET /batches/{id}/errors has all of them"),
-            Self::BatchLogFull => (503, "batch_log_full", "send it again later: batches wait for the database, or many are being sent"),
+            Self::BatchLogFull => (503, "batch_log_full", "send it again later: batches wait for the database, or many are being sent; no client has more at a time than are left for others"),
             Self::Overloaded => (503, "overloaded", "send the request again in a second"),
             Self::LogFull => (503, "log_full", "send the request again in a second"),
             Self::DiskFull => (503, "disk_full", "free space on the disk of data_dir; intake resumes by itself"),
@@ -233,7 +235,7 @@ impl Kind {
             Self::BacklogTooLong => (503, "backlog_too_long", "the event may wait for the database: ask again later"),
             Self::TooManySubscribers => (503, "too_many_subscribers", "close some live connections, or connect again later"),
             Self::TooManyConnections => (503, "too_many_connections", "keep connections open and use them again, or connect again later"),
-            Self::TooManyExports => (503, "too_many_exports", "ask again when one of the exports under way has ended, or read pages"),
+            Self::TooManyExports => (503, "too_many_exports", "ask again when one of the exports under way has ended, or read pages; no client has more of them at a time than are left for others"),
             Self::TooManyDryRuns => (503, "too_many_dry_runs", "try the schema again in a second"),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use axum::Router;
 use live::Live;
 use model::StreamName;
-use pipeline::{Batches, Intake, Jobs, Meters, Retention};
+use pipeline::{Batches, Intake, Jobs, Meters, Retention, Shares};
 use store::Stores;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ use crate::hosts::Hosts;
 use crate::openapi;
 use crate::queries::published::Queries;
 use crate::rate::limiter::Limiter;
+use crate::reads::READS_MAX;
 use crate::request_id::RequestIds;
 use crate::returns::Returns;
 use crate::router;
@@ -51,6 +52,8 @@ pub struct GatewayParts {
     pub jobs: Jobs,
     /// Rows of tables; `None` where no table takes any.
     pub batches: Option<Batches>,
+    /// The database has not been reached since the start: what would need `batches` waits for it.
+    pub is_unasked: bool,
     /// Numbers of the write path.
     pub meters: Arc<Meters>,
     /// What is deleted by age.
@@ -80,6 +83,7 @@ impl Gateway {
             sessions,
             jobs,
             batches,
+            is_unasked,
             retention,
             queries,
             meters,
@@ -91,7 +95,9 @@ impl Gateway {
             budget: Budget::new(options.limits.budget_bytes_max),
             limiter: Limiter::new(&options.limits.rates),
             waiters: Arc::new(Semaphore::new(WAITERS_MAX)),
-            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            reads: Shares::new(READS_MAX),
+            statements: Shares::new(stores.sql.statements_max()),
+            exports: Shares::new(EXPORTS_MAX),
             dry_runs: Arc::new(Semaphore::new(DRY_RUNS_MAX)),
             encoders: Arc::new(Semaphore::new(ENCODERS_MAX)),
             openapi: openapi::document(&options.version, &options.public_url, &queries),
@@ -118,6 +124,7 @@ impl Gateway {
             cookie: Cookie::at(&options.public_url),
             jobs,
             batches,
+            is_unasked,
             meters,
             retention,
             queries,
@@ -125,6 +132,16 @@ impl Gateway {
             options,
         });
         Self { router: router::build(Arc::clone(&edge)), edge }
+    }
+
+    /// Applications and tokens.
+    pub fn registry(&self) -> &Registry {
+        &self.edge.registry
+    }
+
+    /// Who has signed in.
+    pub fn sessions(&self) -> &Sessions {
+        &self.edge.sessions
     }
 
     /// The console's address; where one has to sign in, with a code of the machine itself, so it is for a terminal only.

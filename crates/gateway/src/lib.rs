@@ -7,9 +7,9 @@
 //! ```
 //!
 //! [`server`] owns connections, [`service`] one request, [`wire`] turns bodies into events, [`query`]
-//! query strings into filters, [`hosts`] and [`cors`] say from where one may call, [`auth`] who may what, [`rate`] how often,
-//! [`problem`] and [`error`] how a refusal looks, [`decoding`], [`inflate`] and [`encoding`] are compression both ways, [`health`] what the
-//! server knows of itself,
+//! query strings into filters, [`hosts`] and [`cors`] say from where one may call, [`auth`] who may what, [`rate`] how often, [`holder`]
+//! whose share of things it takes ([`reads`] of the database, say), [`problem`] and [`error`] how a refusal looks, [`decoding`], [`inflate`] and [`encoding`] are
+//! compression both ways, [`health`] what the server knows of itself,
 //! [`queries`] publishes SQL, [`assets`] is the console, [`openapi`] the description. Nothing below this floor knows HTTP.
 
 mod addresses;
@@ -29,6 +29,7 @@ mod exposition;
 pub mod fuzz;
 mod gateway;
 mod health;
+mod holder;
 mod hosts;
 mod inflate;
 mod limits;
@@ -37,6 +38,7 @@ mod problem;
 mod queries;
 mod query;
 mod rate;
+mod reads;
 mod reply;
 mod request_id;
 mod returns;

@@ -18,8 +18,8 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::{
     applications, audit, batch_again, batches, console, dead_letters, event, events, explore,
-    history, invalid, jobs, live, metrics, queries, revalidate, schemas, session, sessions, sql,
-    status, tokens, uploads,
+    history, invalid, jobs, live, metrics, plan, queries, revalidate, schemas, session, sessions,
+    sql, status, tokens, uploads,
 };
 
 /// One path.
@@ -105,6 +105,7 @@ pub(crate) fn routes() -> Vec<Route> {
         bare("/jobs/{id}/resume", WRITE, ADMIN, post(jobs::resume)),
         bare("/jobs/{id}/cancel", WRITE, ADMIN, post(jobs::cancel)),
         bare("/queries", READ, LOOK, get(queries::list)),
+        route("/queries/{name}/plan", READ, ADMIN, get(plan::plan)),
         bare("/sql", WRITE, ADMIN, post(sql::sql)),
         bare("/metrics", READ, Needs::all(Need::ReadIfPublic), get(metrics::metrics)),
         bare("/healthz", READ, OPEN, get(status::healthz)),

@@ -31,8 +31,10 @@ use crate::encoding::{self, Coding};
 use crate::error::Kind;
 use crate::gateway::Gateway;
 use crate::health::requests::Class;
+use crate::holder::Holder;
 use crate::problem::Problem;
 use crate::rate::limiter::{is_free, is_probe};
+use crate::reads;
 use crate::reply::Reply;
 use crate::request_id;
 use crate::routes::ingest;
@@ -159,12 +161,13 @@ where
         }
         let coding = encoding::accepted(request.headers());
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-        let asked = Asked { method, uri, headers, is_csv };
+        let holder = Holder::of(&principal, client);
+        let asked = Asked { method, uri, headers, is_csv, holder: &holder };
         let answered = queries::answer(&gateway.edge, query, &principal, asked);
         return Ok(finished(edge, coding, Box::pin(answered).await?));
     }
     // Boxed: the router's future is large, and this one lives in every connection.
-    Box::pin(route(gateway, watch, principal, request)).await
+    Box::pin(route(gateway, watch, (principal, client), request)).await
 }
 
 /// hyper cuts by the last coding and leaves the others to us: what a client calls compressed would be read as it is.
@@ -181,7 +184,7 @@ fn check_transfer(headers: &HeaderMap) -> Result<(), Problem> {
 async fn route<B>(
     gateway: &Gateway,
     watch: &Arc<Watch>,
-    principal: Principal,
+    (principal, client): (Principal, Option<IpAddr>),
     request: Request<B>,
 ) -> Result<Response<Reply>, Problem>
 where
@@ -196,6 +199,10 @@ where
     let mut request = request.map(AxumBody::new);
     trim_slash(request.uri_mut());
     request.extensions_mut().insert(Arc::clone(watch));
+    let holder = Holder::of(&principal, client);
+    let asked = (request.method(), request.uri().path());
+    let _place = reads::place(&gateway.edge, &holder, asked).await?;
+    request.extensions_mut().insert(holder);
     request.extensions_mut().insert(principal);
     let Ok(mut response) = gateway.router.clone().oneshot(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {

@@ -25,6 +25,14 @@ pub enum StartError {
     Log(String),
 }
 
+impl StartError {
+    /// The database moved in the midst of the start: a transaction of the process before us has ended just then. The second try
+    /// meets none.
+    pub(crate) fn is_fenced(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Fenced { .. }))
+    }
+}
+
 /// Why the loop was left.
 pub(crate) enum Halt {
     Retry(String),

@@ -5,12 +5,14 @@
 //! [`consumer`] applies the log to the database, [`lease`] is its right to do so, [`halt`] is why it pauses, [`fork`] sees whether
 //! a copy of the log did; [`keep`] is how much of the log stays; [`retention`] deletes from the database what is older than it may
 //! be; [`jobs`] work over many events at leisure, such as replays of dead letters; [`queued`] finds an event between the two;
-//! [`wait`] tells what became of one; [`meters`] counts at the seams, [`traces`] makes spans of the few requests that are traced.
+//! [`wait`] tells what became of one; [`shares`] divides what many want; [`depth`] bounds what goes down into JSON; [`meters`]
+//! counts at the seams, [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
 mod batches;
 mod clock;
 mod consumer;
+mod depth;
 mod fork;
 mod halt;
 mod intake;
@@ -24,7 +26,9 @@ mod recent;
 mod retention;
 mod rules;
 mod schemas;
+mod shares;
 mod traces;
+mod unasked;
 mod wait;
 
 #[cfg(test)]
@@ -66,4 +70,6 @@ pub use schemas::dry_run::{DRY_RUN_EVENTS_MAX, DryRun, DryRunGroup, dry_run};
 pub use schemas::reason::Reason;
 pub use schemas::service::{ListedSchema, SchemaError, Schemas, Unmatched};
 pub use schemas::shape::SCHEMA_BYTES_MAX;
+pub use shares::{Crowded, Share, Shares};
 pub use traces::{Begun, Caller, Span, TraceContext, Traces};
+pub use unasked::begin_unasked;

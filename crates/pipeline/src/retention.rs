@@ -74,8 +74,19 @@ impl Retention {
         meters: Arc<Meters>,
         rules: RetentionRules,
     ) -> Result<Arc<Self>, StoreError> {
-        let horizons = watch::Sender::new(store.horizons().await?);
-        Ok(Arc::new(Self { store, meters, rules, horizons, n_deleted: AtomicU64::new(0) }))
+        let horizons = store.horizons().await?;
+        Ok(Self::known(store, meters, rules, horizons))
+    }
+
+    /// The same where it is known how far they came.
+    pub fn known(
+        store: Arc<dyn RetentionStore>,
+        meters: Arc<Meters>,
+        rules: RetentionRules,
+        horizons: Horizons,
+    ) -> Arc<Self> {
+        let horizons = watch::Sender::new(horizons);
+        Arc::new(Self { store, meters, rules, horizons, n_deleted: AtomicU64::new(0) })
     }
 
     /// What is deleted, or about to be.

@@ -22,8 +22,9 @@ use crate::queue::{Bounds, Durability, Queue, QueueReader, Record};
 pub struct EmbeddedOptions {
     /// The log's own folder; made if missing.
     pub dir: PathBuf,
-    /// How far the database came: a torn tail below it is damage.
-    pub applied: Seq,
+    /// How far the database came: a torn tail below it is damage. `None`: it cannot be asked, so nothing is cut and no log
+    /// is made.
+    pub applied: Option<Seq>,
     /// Room that is kept on the disk for the database: at most so many bytes, and at most an eighth of the disk.
     /// Below it appends answer [`QueueError::NoRoom`].
     pub reserve_bytes_max: u64,
@@ -58,10 +59,10 @@ impl EmbeddedQueue {
     ///
     /// # Errors
     /// [`QueueError::Corrupt`] for a damaged log, [`QueueError::Behind`] for one that lacks what the database has,
-    /// [`QueueError::Open`] for everything else.
+    /// [`QueueError::NeedsDatabase`] for one that cannot be judged without it, [`QueueError::Open`] for everything else.
     pub fn open(options: EmbeddedOptions) -> Result<Self, QueueError> {
         let settings = Options {
-            applied: Some(options.applied.get()),
+            applied: options.applied.map(Seq::get),
             reserve_bytes_max: options.reserve_bytes_max,
             ..Options::new(options.dir)
         };
@@ -76,6 +77,9 @@ impl EmbeddedQueue {
         let (log, recovered) = Log::open(disk, settings).map_err(|error| match error {
             OpenError::Corrupt { .. } => QueueError::Corrupt(error.to_string()),
             OpenError::Behind { .. } => QueueError::Behind(error.to_string()),
+            OpenError::WouldCut { .. } | OpenError::NoLog { .. } => {
+                QueueError::NeedsDatabase(error.to_string())
+            }
             error => QueueError::Open(error.to_string()),
         })?;
         let id = LogId::new(recovered.log_id).expect("a log id is never 0");

@@ -44,6 +44,9 @@ pub enum QueueError {
     /// The database has applied what the log does not have: another log, an older copy, or lost writes.
     #[error("{0}")]
     Behind(String),
+    /// What is to be done with the log depends on how far the database came, and that is not known.
+    #[error("{0}")]
+    NeedsDatabase(String),
     /// The log cannot be opened, and why.
     #[error("{0}")]
     Open(String),

@@ -14,7 +14,7 @@ pub struct Options {
     /// The log's own folder, made if it is missing.
     pub dir: PathBuf,
     /// The Seq up to which the database has applied this log (0: nothing yet). `None`: the database
-    /// could not be asked, and then a start that would have to cut bytes from the log refuses.
+    /// could not be asked, and then a start refuses that would have to cut bytes from the log, or to make a new one.
     pub applied: Option<u64>,
     /// Bytes that may wait for the disk, those being written included. Above it `append` answers `Full`.
     pub queue_bytes_max: usize,

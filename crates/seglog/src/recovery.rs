@@ -82,7 +82,8 @@ pub(crate) fn recover(folder: &Folder, options: &Options) -> Result<Ready, OpenE
         // An emptied folder: to be born anew would put a foreign segment in the way of the real ones.
         None => match options.applied {
             Some(applied) if applied > 0 => return Err(OpenError::Behind { next: 1, applied }),
-            _ => None,
+            Some(_) => None,
+            None => return Err(OpenError::NoLog { dir: folder.dir.clone() }),
         },
     };
     // Order matters: only now, with everything judged, is the first byte changed.

@@ -66,6 +66,12 @@ pub enum OpenError {
         /// How many bytes it would take.
         n_bytes: u64,
     },
+    /// There is no log, and the database could not be asked whether there should be one.
+    #[error("there is no log in {}, and the database cannot be asked whether there should be one", dir.display())]
+    NoLog {
+        /// The log's folder.
+        dir: PathBuf,
+    },
     /// The file system answered with an error; nothing was judged.
     #[error("cannot {what} {}: {source}", path.display())]
     Io {

@@ -200,6 +200,21 @@ impl SqlRows {
     }
 }
 
+/// The texts of all cells of an answer that is short, row by row; null is the empty text.
+///
+/// # Errors
+/// What went wrong while the statement ran.
+pub(crate) async fn texts(mut rows: SqlRows) -> Result<Vec<String>, SqlError> {
+    let mut all = Vec::new();
+    while let Some(piece) = rows.next().await? {
+        all.extend(piece.cells().map(|cell| match cell {
+            SqlCell::Null => String::new(),
+            SqlCell::Json(text) | SqlCell::Text(text) => text.to_owned(),
+        }));
+    }
+    Ok(all)
+}
+
 /// Why there is no answer. Variants are decisions.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SqlError {
@@ -234,4 +249,17 @@ pub trait SqlReader: Send + Sync {
     /// # Errors
     /// See [`SqlError`]. Whatever it is, the next call finds a connection that works, if there is a database.
     async fn read_sql(&self, ask: SqlAsk) -> Result<SqlRows, SqlError>;
+
+    /// How the database would run it, without running it: lines for people in the database's own words, each indented below
+    /// the step that it is part of. On a connection with the settings and the limits of [`Self::read_sql`], for these values;
+    /// where the ask says [`SqlPlan::Generic`], PostgreSQL tells the one plan that it has for any values. The lines are empty
+    /// where the database has nothing to plan.
+    ///
+    /// # Errors
+    /// See [`SqlError`]; `Refused` also where it is no statement that a database plans.
+    async fn plan_sql(&self, ask: SqlAsk) -> Result<Vec<String>, SqlError>;
+
+    /// Statements that run at a time; one more waits until another has ended, or its time has. Each has a connection of its own,
+    /// which nothing but statements of others uses.
+    fn statements_max(&self) -> usize;
 }

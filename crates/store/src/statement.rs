@@ -206,6 +206,11 @@ impl Statement {
         &self.text
     }
 
+    /// The same with words before it that ask something about it.
+    pub(crate) fn after(&self, words: &str) -> Self {
+        Self { text: format!("{words} {}", self.text), params: self.params.clone() }
+    }
+
     /// Its parameters; the first has number 1.
     pub fn params(&self) -> &[SqlParam] {
         &self.params

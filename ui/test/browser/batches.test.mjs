@@ -51,6 +51,33 @@ test('cancelling asks first, and says so afterwards', async () => {
   await watched.assertClean();
 });
 
+test('what the database refused is checked and stored again where its rows are kept, and leads to the new batch', async () => {
+  const { page } = watched;
+  const told = answers('prices', 1).set('/batches/b10', { ...batchOf('prices', 10), rows_kept: false, errors: 100 });
+  told.set('/batches/b10/errors', answers('prices', 100).get('/batches/b4/errors') ?? {});
+  told.set('/batches/b9', batchOf('prices', 9));
+  await tell(page, told);
+  await page.route('**/batches/b4/revalidate', (route) => {
+    const request = route.request();
+    assert.deepEqual([request.method(), request.postData(), request.headers()['x-requested-by']], ['POST', null, 'console']);
+    return route.fulfill({ status: 202, json: told.get('/batches/b9') });
+  });
+  await page.goto(`${server.origin}/ui/batches/b10`);
+  await says(page, 'rows-kept', /not kept.*send them again/);
+  assert.equal(await page.locator('[data-test=revalidate]').count(), 0);
+  await says(page, 'row-errors', /The first 100 errors: the database was asked for no more/);
+  await page.goto(`${server.origin}/ui/batches/b4`);
+  await says(page, 'rows-kept', /kept for a day/);
+  await page.click('[data-test=revalidate]');
+  assert.match((await page.locator('[data-test=ask]').textContent()) ?? '', /kept 48,210 rows.*all of them are stored, or none/);
+  await page.click('[data-test=ask] button.primary');
+  await says(page, 'outcome', /✓ Committed: all 48,210 rows stored/);
+  assert.equal(new URL(page.url()).pathname, '/ui/batches/b9');
+  await page.click('[data-test=revalidates]');
+  await says(page, 'outcome', /✗ Rejected: 0 of 48,210 rows stored/);
+  await watched.assertClean();
+});
+
 test('a batch whose rows came before is no loss, and leads to the one that has them', async () => {
   const { page } = watched;
   const same = { ...batchOf('prices', 11), same_as: 'b3' };

@@ -14,10 +14,15 @@ sqlite = "queries/numbers.sql"
 description = "Numbers as they are"
 params = { n = { type = "int", default = 3 }, codes = { type = "text[]", optional = true, description = "any" } }
 cache = "60s"
+[queries.named]
+path = "/named"
+sqlite = "queries/named.sql"
+params = { name = "text" }
 [sql]
 enabled = true
 `,
   'queries/numbers.sql': "SELECT :n AS n, 9007199254740993 AS big, :codes AS codes, '<b>' AS text\n",
+  'queries/named.sql': "SELECT seq FROM eyas.events WHERE name = :name ORDER BY seq\n",
 });
 
 const BODY = '{"rates":[{"day":"2016-01-02","price":12345678901234567890},{"day":"2016-01-01","price":1.10}]}';
@@ -136,6 +141,39 @@ test('against the real server: numbers to the last digit, refusals that name the
   await page.fill('[data-test=sql]', 'delete from eyas.events');
   await page.keyboard.press('Control+Enter');
   await says(page, 'refused', /"delete" is not allowed/);
-  await says(page, 'query-link', /2 calls|3 calls/);
+  await page.getByText(/^[23] calls, mean [\d.]+ ms, 99 % within [\d.]+ ms · 1 refused$/).waitFor();
+  await watched.assertClean();
+});
+
+test('administrators see how the database would run it, for what stands in the form', async () => {
+  const { page } = watched;
+  await server.sendMany(1);
+  await page.goto(`${server.origin}/ui/sql/named`);
+  // A form that is not filled in is not asked about.
+  await page.click('[data-test=tell-plan]');
+  await page.fill('[name=name]', 'x');
+  await page.click('[data-test=tell-plan]');
+  await says(page, 'plan-facts', /^This is how SQLite would run it; nothing has run$/);
+  await says(page, 'plan-text', /events/);
+  assert.equal(await page.locator('[data-test=answer]').count(), 0);
+  // Other values have a plan of their own.
+  await page.fill('[name=name]', 'y');
+  await page.waitForSelector('[data-test=plan]', { state: 'detached' });
+  assert.deepEqual(await page.locator('[data-test=figures]').allTextContents(), ['no call yet', 'no call yet']);
+  await page.goto(`${server.origin}/ui/sql`);
+  await page.fill('[data-test=sql]', 'select * from eyas.events where seq = 1');
+  await page.click('[data-test=plan-sql]');
+  await says(page, 'plan-text', /^SEARCH eyas\.events USING INTEGER PRIMARY KEY/);
+  await page.fill('[data-test=sql]', "values ('a', 1), ('b', 2)");
+  await page.click('[data-test=run-sql]');
+  await page.click('[data-test=as-chart]');
+  await says(page, 'answer-bars', /^a ?1 ?b ?2$/);
+  await page.fill('[data-test=sql]', 'explain select 1');
+  await page.click('[data-test=plan-sql]');
+  await says(page, 'refused', /Not run\./);
+  await tell(page, answers('rates', 1).set('/session', { required: true, signed_in: true, roles: ['read'], actor: 'x', expires_at: null }));
+  await page.goto(`${server.origin}/ui/sql/rates`);
+  await page.waitForSelector('[data-test=run]');
+  assert.equal(await page.locator('[data-test=tell-plan]').count(), 0);
   await watched.assertClean();
 });

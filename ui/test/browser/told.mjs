@@ -15,7 +15,7 @@ export function answers(text, n) {
   const job = { id: 'j1', kind: 'replay', state: 'running', created_at: AT, created_by: text, ended_at: null, total: 100, done: 40, ok: 30, failed: 6, skipped: 4, rate: 10, stop_after: 50, detail: text };
   const error = (/** @type {number} */ at) => ({ row: at + 1, line: at + 2, pointer: `/${text}`, rule: text, detail: text });
   const param = (/** @type {string} */ name, /** @type {string} */ type, /** @type {object} */ more = {}) => ({ name, type, optional: true, default: null, description: text, ...more });
-  const query = (/** @type {number} */ at) => ({ name: at === 0 ? text : `${text} ${at}`, path: '/rates', description: text, params: [param('day', 'date', { optional: false }), param('codes', 'text[]'), param('sure', 'bool'), param('n', 'int', { default: [text] })], public: at > 0, scope: at > 0 ? null : 'read', cache_s: 60, timeout_ms: 5000, rows_max: 10_000, sql: text, calls: 3, mean_ms: 1.25 });
+  const query = (/** @type {number} */ at) => ({ name: at === 0 ? text : `${text} ${at}`, path: '/rates', description: text, params: [param('day', 'date', { optional: false }), param('codes', 'text[]'), param('sure', 'bool'), param('n', 'int', { default: [text] })], public: at > 0, scope: at > 0 ? null : 'read', cache_s: 60, timeout_ms: 5000, rows_max: 10_000, sql: text, calls: 3, mean_ms: 1.25, p99_ms: 4.1, refused: 2, failed: at });
   return new Map(/** @type {[string, object][]} */ ([
     ['/tables', { tables: many((at) => ({ name: at === 0 ? text : `t${at}`, mode: 'replace', columns: [{ name: text, type: text, declared: text, nullable: false, has_default: false, generated: false }, { name: 'day', type: 'date', declared: 'date', nullable: true, has_default: true, generated: false }], schema: true })) }],
     ['/batches', { batches: many((at) => batchOf(text, at)), next: n > 0 ? text : null }],
@@ -51,7 +51,7 @@ export function batchOf(text, at) {
   return {
     id: `b${at}`, table: text, mode: 'append', state, application: text, sent_by: text, label: at % 7 === 6 ? null : text, idempotency_key: text, rows: 48_210, bytes: 3_500_000, rows_applied: state === 'applying' ? 31_200 : state === 'committed' ? 48_210 : 0,
     errors: state === 'rejected' ? 12_431 : 0, hash: '0123456789abcdef0123456789abcdef', created_at: AT, received_at: state === 'receiving' ? null : '2026-11-20T10:00:02.000000Z', started_at: at % STATES.length > 1 ? '2026-11-20T10:00:03.000000Z' : null,
-    ended_at: isOver ? '2026-11-20T10:00:08.000000Z' : null, detail: isOver && state !== 'committed' ? text : null, upload_offset: state === 'receiving' ? 1_000_000 : null, same_as: at === 11 ? text : null,
+    ended_at: isOver ? '2026-11-20T10:00:08.000000Z' : null, detail: isOver && state !== 'committed' ? text : null, revalidates: at === 9 ? 'b4' : null, rows_kept: state === 'rejected', upload_offset: state === 'receiving' ? 1_000_000 : null, same_as: at === 11 ? text : null,
   };
 }
 

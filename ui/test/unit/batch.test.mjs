@@ -8,7 +8,7 @@ import { formatOf, isCancellable, isOver, isPacked, labelOf, lastedMs, outcome, 
 /** @param {Partial<import('../../lib/batch.js').Batch>} [more] @returns {import('../../lib/batch.js').Batch} */
 const batch = (more) => ({
   id: 'b', table: 'prices', mode: 'append', state: 'applying', application: null, sent_by: 'local', label: null, idempotency_key: null, rows: 48_210, bytes: 1,
-  rows_applied: 31_200, errors: 0, hash: '', created_at: '2026-11-21T10:00:00Z', received_at: '2026-11-21T10:00:02Z', started_at: '2026-11-21T10:00:05Z', ended_at: null, detail: null, upload_offset: null, same_as: null, ...more,
+  rows_applied: 31_200, errors: 0, hash: '', created_at: '2026-11-21T10:00:00Z', received_at: '2026-11-21T10:00:02Z', started_at: '2026-11-21T10:00:05Z', ended_at: null, detail: null, upload_offset: null, same_as: null, revalidates: null, rows_kept: false, ...more,
 });
 const now = Date.parse('2026-11-21T10:00:15Z');
 

@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { adHocOf, answerOf, askPath, chartOf, defaultsOf, missing, queryHref, shownCell, snippets, valuesOf } from '../../lib/query.js';
+import { adHocOf, answerOf, askPath, barsOf, chartOf, defaultsOf, figuresOf, missing, planPath, queryHref, shownCell, snippets, valuesOf } from '../../lib/query.js';
 import { parseRoute } from '../../lib/route.js';
 
 /** @param {string} name @param {string} type @param {object} [more] */
 const param = (name, type, more) => ({ name, type, optional: false, default: null, description: null, ...more });
 const QUERY = {
-  name: 'a/b rates', path: '/rates', description: null, public: true, scope: null, cache_s: null, calls: 0, mean_ms: null,
+  name: 'a/b rates', path: '/rates', description: null, public: true, scope: null, cache_s: null, calls: 0, mean_ms: null, p99_ms: null, refused: 0, failed: 0,
   params: [param('from', 'date'), param('p.x', 'text[]', { optional: true }), param('run', 'int', { default: 5 })],
 };
 
@@ -20,8 +20,15 @@ test('the console’s address keeps the values, whatever the parameters are call
   assert.deepEqual([screen, id, query.has('run')], ['sql', 'a/b rates', true]);
   assert.deepEqual(valuesOf(query, QUERY.params), values);
   assert.equal(askPath(QUERY, values, '.csv'), '/rates.csv?from=2016-01-01&p.x=CN%26%3D1&p.x=b+c&run=7');
+  assert.equal(planPath(QUERY, values), '/queries/a%2Fb%20rates/plan?from=2016-01-01&p.x=CN%26%3D1&p.x=b+c&run=7');
   assert.equal(askPath(QUERY, new Map()), '/rates');
   assert.equal(queryHref('q'), '/ui/sql/q');
+});
+
+test('what became of a query is said in a line, and what went wrong apart', () => {
+  assert.deepEqual(figuresOf(QUERY), ['no call yet', '']);
+  assert.deepEqual(figuresOf({ ...QUERY, calls: 1, mean_ms: 0.04, p99_ms: 12.34, failed: 2 }), ['1 call, mean 0 ms, 99 % within 12.3 ms', '2 failed']);
+  assert.deepEqual(figuresOf({ ...QUERY, calls: 1200, mean_ms: 99.96, p99_ms: 1234.5, refused: 3, failed: 1 }), ['1200 calls, mean 100 ms, 99 % within 1235 ms', '3 refused, 1 failed']);
 });
 
 test('what must be given is named', () => {
@@ -57,6 +64,15 @@ test('days and numbers are a line, in the order of time, with holes', () => {
     [['"x"', '1'], ['"y"', '2']], [['1', '1'], ['2', '2']], [['"2016-01-01"', 'null'], ['"2016-01-02"', 'null']], [['"2016-99-01"', '1'], ['"2016-01-02"', '2']],
   ]) assert.equal(chartOf({ columns: ['day', 'price'], rows }), null, JSON.stringify(rows));
   assert.equal(chartOf({ columns: ['day'], rows: [['"2016-01-01"'], ['"2016-01-02"']] }), null);
+});
+
+test('a name and a number are bars, and the number stays as written', () => {
+  const answer = { columns: ['category', 'n'], rows: [['"a"', '10.50'], ['null', '0'], ['3', '21']] };
+  assert.deepEqual(barsOf(answer), [{ label: 'a', value: '10.50', share: 0.5 }, { label: 'null', value: '0', share: 0 }, { label: '3', value: '21', share: 1 }]);
+  for (const rows of [[['"a"', '1']], [['"a"', '-1'], ['"b"', '2']], [['"a"', '"1"'], ['"b"', '2']], [['"a"', '0'], ['"b"', '0']], [['"a"', '1e400'], ['"b"', '2']], Array(41).fill(['"a"', '1'])]) {
+    assert.equal(barsOf({ ...answer, rows }), null);
+  }
+  assert.equal(barsOf({ columns: ['a', 'n', 'm'], rows: answer.rows }), null);
 });
 
 test('examples are quoted for their language, with the token by name', () => {

@@ -1,4 +1,4 @@
-//! `eyas query list` and `eyas query run`: the published queries of a server, asked by name.
+//! `eyas query list`, `eyas query run` and `eyas query plan`: the published queries of a server, asked by name.
 //!
 //! An answer for a program goes through as it comes. For a person it is a table, made of the CSV: that has the columns in
 //! their order.
@@ -11,7 +11,7 @@ use hyper::Response;
 use hyper::body::Incoming;
 use serde::Deserialize;
 
-use crate::cli_query::{QueryFormat, RunArgs};
+use crate::cli_query::{PlanArgs, QueryFormat, RunArgs};
 use crate::client::{Answer, Client, ClientError, Problem, Server};
 use crate::commands::admin::table::{Table, text};
 use crate::commands::csv_text;
@@ -38,6 +38,12 @@ struct Param {
     optional: bool,
 }
 
+/// As `GET /queries/{name}/plan` tells it.
+#[derive(Debug, Deserialize)]
+struct Plan {
+    plan: Vec<String>,
+}
+
 #[derive(Debug, Deserialize)]
 struct Listed {
     queries: Vec<Query>,
@@ -61,6 +67,16 @@ pub(crate) async fn list(server: &Server, json: bool) -> Result<(), CommandError
     write(table.lines().as_bytes())
 }
 
+impl Query {
+    /// What the server said against it, and what it takes.
+    fn refused(&self, answer: &Answer) -> CommandError {
+        let shown: Vec<String> = self.params.iter().map(Param::shown).collect();
+        let takes = if shown.is_empty() { "no parameter".to_owned() } else { shown.join(" ") };
+        let (name, takes) = (printable(&self.name), printable(&takes));
+        CommandError::Refused(format!("{}\n{name} takes {takes}", Problem::of(answer).text()))
+    }
+}
+
 impl Param {
     fn shown(&self) -> String {
         let Self { name, kind, optional } = self;
@@ -71,19 +87,7 @@ impl Param {
 /// Runs one.
 pub(crate) async fn run(args: &RunArgs, server: &Server, json: bool) -> Result<(), CommandError> {
     let client = Client::new(server)?;
-    let queries = parsed(&listing(&client).await?)?;
-    let Some(found) = queries.iter().find(|query| query.name == args.name) else {
-        let names: Vec<&str> = queries.iter().map(|query| query.name.as_str()).collect();
-        let there = if names.is_empty() {
-            "the server publishes none; docs/queries.md says how".to_owned()
-        } else {
-            format!("there are {}", names.join(", "))
-        };
-        return Err(CommandError::Refused(printable(&format!(
-            "there is no query {:?}: {there}",
-            args.name
-        ))));
-    };
+    let found = named(&client, &args.name).await?;
     let is_for_people = io::stdout().is_terminal() && !json;
     let unset = if is_for_people { QueryFormat::Table } else { QueryFormat::Json };
     let format = args.format.unwrap_or(unset);
@@ -97,20 +101,54 @@ pub(crate) async fn run(args: &RunArgs, server: &Server, json: bool) -> Result<(
     let response = client.open(&path, accept).await.map_err(|error| failed(&client, &error))?;
     if !response.status().is_success() {
         let answer = Answer::read(response).await.map_err(|error| failed(&client, &error))?;
-        let shown: Vec<String> = found.params.iter().map(Param::shown).collect();
-        let takes = if shown.is_empty() { "no parameter".to_owned() } else { shown.join(" ") };
-        let problem = Problem::of(&answer).text();
-        return Err(CommandError::Refused(format!(
-            "{problem}\n{} takes {}",
-            printable(&found.name),
-            printable(&takes)
-        )));
+        return Err(found.refused(&answer));
     }
     if format == QueryFormat::Table {
         let answer = Answer::read(response).await.map_err(|error| failed(&client, &error))?;
         return write(table(&String::from_utf8_lossy(&answer.body)).as_bytes());
     }
     pass_on(&client, response, format).await
+}
+
+/// Prints how the database would run one.
+pub(crate) async fn plan(args: &PlanArgs, server: &Server, json: bool) -> Result<(), CommandError> {
+    let client = Client::new(server)?;
+    let found = named(&client, &args.name).await?;
+    let params = args.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut path = "/queries/".to_owned();
+    query::encode(&mut path, &found.name);
+    path.push_str("/plan");
+    path.push_str(&query::query(params));
+    let answer = client.get(&path).await.map_err(|error| failed(&client, &error))?;
+    if !answer.status.is_success() {
+        return Err(found.refused(&answer));
+    }
+    if json {
+        return write(&[answer.body.trim_ascii(), b"\n"].concat());
+    }
+    let Plan { plan } =
+        serde_json::from_slice(&answer.body).context("the server's plan cannot be read")?;
+    let mut lines = String::new();
+    for line in &plan {
+        lines.push_str(&printable(line));
+        lines.push('\n');
+    }
+    write(if lines.is_empty() { b"(nothing to plan)\n" } else { lines.as_bytes() })
+}
+
+/// The query of this name.
+async fn named(client: &Client, name: &str) -> Result<Query, CommandError> {
+    let mut queries = parsed(&listing(client).await?)?;
+    if let Some(at) = queries.iter().position(|query| query.name == name) {
+        return Ok(queries.swap_remove(at));
+    }
+    let names: Vec<&str> = queries.iter().map(|query| query.name.as_str()).collect();
+    let there = if names.is_empty() {
+        "the server publishes none; docs/queries.md says how".to_owned()
+    } else {
+        format!("there are {}", names.join(", "))
+    };
+    Err(CommandError::Refused(printable(&format!("there is no query {name:?}: {there}"))))
 }
 
 /// As it comes, in bounded memory.

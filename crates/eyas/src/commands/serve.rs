@@ -1,12 +1,13 @@
 //! Runs the server: takes the data directory, opens the sockets, waits for a signal, stops in order.
 //!
 //! ```text
-//!   lock ─> listen ─> database ─> log ─> consumer's check ─> ready … signal or failed fsync
+//!   lock ─> listen ─> database (or snapshot) ─> log ─> consumer's check ─> ready … signal or failed fsync
 //!   not ready ─> requests in flight ─> rest of the log into the database ─> seal the log ─> 0
 //! ```
 //!
 //! A hand-over ends the same way, but keeps the listening socket open and becomes the program on disk
-//! ([`crate::handover`]). Invariant: when the log is closed, no connection is left that could append.
+//! ([`crate::handover`]). A server that began without its database ends so, too, once that answers, and begins again on it in
+//! this process ([`crate::opening`]). Invariant: when the log is closed, no connection is left that could append.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -30,9 +31,10 @@ use crate::config::Config;
 use crate::exit::CommandError;
 use crate::handover::Program;
 use crate::lock::{Lock, Note};
-use crate::server::{Ready, Server};
+use crate::refusals::refused_store;
+use crate::server::{Ground, Ready, Server};
 use crate::signals::{Signals, Wanted};
-use crate::{data_dir, listen, logging, notify, schema_files};
+use crate::{data_dir, listen, logging, notify, opening, schema_files, wiring};
 
 /// What stays the same when the server inside this process ends and begins anew.
 struct Process {
@@ -40,6 +42,8 @@ struct Process {
     signals: Signals,
     program: Program,
     json: bool,
+    /// The database, which a server that began without it has found.
+    back: Option<Stores>,
 }
 
 /// Serves until SIGTERM or SIGINT, on the socket that was `inherited`, else on one of its own.
@@ -57,14 +61,15 @@ pub(crate) async fn run(
     let program = Program::current()?;
     let data_dir = data_dir::open(&config.data_dir)?;
     let lock = Lock::take(&data_dir).await?;
-    let mut process = Process { lock, signals, program, json };
+    let mut process = Process { lock, signals, program, json, back: None };
     let mut listener = listen::open(config.listen, inherited)?;
     let config = Config { data_dir, ..config };
     let address = listener.local_addr().context("no local address")?;
     loop {
         let local = listen_locally(&config.data_dir);
+        let back = process.back.take();
         let server = tokio::select! {
-            opened = Server::open(config.clone(), address) => opened?,
+            opened = opening::open(config.clone(), address, back) => opened?,
             // Nothing has begun yet that would have to be finished.
             name = process.signals.stop() => {
                 info!(signal = name, "stopped at the start");
@@ -77,8 +82,10 @@ pub(crate) async fn run(
             info!("stopped instead of handing over");
             return Ok(());
         }
-        let error = process.program.take_over(&kept);
-        error!(%error, "the program on disk could not take over; this one goes on");
+        if process.back.is_none() {
+            let error = process.program.take_over(&kept);
+            error!(%error, "the program on disk could not take over; this one goes on");
+        }
         listener = kept;
     }
 }
@@ -101,7 +108,10 @@ pub(crate) async fn briefly(
 ) -> Result<(), CommandError> {
     let config = Config { otlp: None, drain_delay: Duration::ZERO, ..config };
     // Whom a public address would lock out is here to make a token.
-    let server = Server::open(config, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    wiring::make_room(&config.data_dir);
+    let stores = wiring::open_stores(&config, Some(config.waits.connect_wait)).await;
+    let ground = Ground::Database(stores.map_err(refused_store)?);
+    let server = Server::open(config, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ground).await?;
     let mut outcome = Ok(());
     let until = async |ready: Ready<'_>| {
         let gateway = Arc::clone(ready.gateway);
@@ -113,7 +123,7 @@ pub(crate) async fn briefly(
             Box::pin(std::future::ready(connected))
         });
         outcome = command(client, ready.url).await;
-        Wanted::Stop("done")
+        Ok(Wanted::Stop("done"))
     };
     server.run(None, None, until).await?;
     outcome
@@ -137,14 +147,26 @@ fn reload(config: &Config, stores: &Stores, schemas: &Arc<Schemas>) -> impl Asyn
 
 impl Process {
     /// Tells everybody that the server is ready, and waits for a signal.
-    async fn serve(&mut self, ready: Ready<'_>) -> Wanted {
-        let Ready { config, instance, queue, stores, schemas, gateway, url } = ready;
+    async fn serve(&mut self, ready: Ready<'_>) -> Result<Wanted, CommandError> {
+        let Ready { config, instance, holder, is_unasked, queue, stores, schemas, gateway, url } =
+            ready;
         announce(config, instance, queue, (url, &console(gateway, url)), self.json);
         notify::ready();
         let ready_at = pipeline::now().to_string();
         let (pid, url) = (std::process::id() as i32, url.to_owned());
         self.tell(&Note { pid, url, ready_at, ..Note::default() });
-        self.wanted(&reload(config, stores, schemas)).await
+        let reload = reload(config, stores, schemas);
+        if !is_unasked {
+            return Ok(self.wanted(&reload).await);
+        }
+        let found = tokio::select! {
+            wanted = self.wanted(&reload) => return Ok(wanted),
+            found = opening::found_again(config, holder) => found?,
+        };
+        info!("the database answers: the server goes over to it");
+        notify::status("going over to the database");
+        self.back = Some(found);
+        Ok(Wanted::HandOver)
     }
 
     /// Waits for a signal that is to be obeyed: a hand-over only to a program that is fit for it.

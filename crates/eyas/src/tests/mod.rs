@@ -16,6 +16,7 @@ mod place;
 mod printable;
 mod query;
 mod sending;
+mod snapshot;
 mod sse;
 mod tables_config;
 mod units;

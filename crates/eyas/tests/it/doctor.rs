@@ -108,6 +108,23 @@ async fn a_wrong_configuration_is_a_failed_check() {
 }
 
 #[tokio::test]
+async fn a_database_that_cannot_be_asked_is_no_reason_to_restore_a_backup() {
+    let app = TestApp::start().await;
+    app.post_events(r#"{"category":"c","name":"n"}"#).await.accepted();
+    let launch = app.terminate().await;
+    let mut command = eyas(&["doctor", "--json", "--data-dir", launch.dir().to_str().unwrap()]);
+    command.env("EYAS_STORE_URL", "postgres://nobody@127.0.0.1:1/x");
+    let said = run(command, "").await;
+    assert_eq!(said.code, 1, "{said:?}");
+    for (check, fix) in [("database", "is the server running"), ("log", "the check `database`")] {
+        let found = finding(&said, check);
+        assert_eq!(found["level"], "fail", "{found}");
+        assert!(found["text"].as_str().unwrap().contains("127.0.0.1:1/x"), "{found}");
+        assert!(found["fix"].as_str().unwrap().contains(fix), "{found}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_answer_is_told_from_one_that_is_not_there() {
     let app = TestApp::start().await;
     app.signal(rustix::process::Signal::STOP);

@@ -176,14 +176,19 @@ async fn what_is_rejected_is_shown_kept_and_tried_anew() {
     let last: Value = serde_json::from_str(errors.lines().last().unwrap()).unwrap();
     assert_eq!(last["line"], 32);
 
-    // What the database refused once may be right later: another attempt is made.
+    // What the database refused once may be right later: the rows that it has kept are checked again.
     let ports = file(&launch, "ports.csv", "code,parent_slug\nP,later\n");
     let into = ["--into", "ports"];
-    assert_eq!(import(&app, &ports, &into).await.code, 5);
+    let said = import(&app, &ports, &into).await;
+    assert!(said.code == 5 && said.stderr.contains("/revalidate"), "{said:?}");
     let region = file(&launch, "later.csv", "slug,name\nlater,Later\n");
     assert_eq!(import(&app, &region, &["--into", "regions"]).await.code, 0);
     let said = import(&app, &ports, &into).await;
     assert!(said.code == 0 && said.stdout.contains("committed"), "{said:?}");
+    assert!(said.stderr.contains("the server has all rows already"), "{said:?}");
+    let list = app.get("/batches?table=ports").await.json();
+    let (last, first) = (&list["batches"][0], &list["batches"][1]);
+    assert_eq!(last["revalidates"], first["id"], "{list}");
     assert_eq!(import(&app, &region, &["--into", "none"]).await.code, 3);
 }
 

@@ -83,10 +83,11 @@ impl Run {
         let app = self.launch.clone().env("KILL_EYAS_AT", &self.place).start().await;
         let (finish, is_finished) = watch::channel(false);
         let subscribers = spawn_subscribers(&app, &self.up.subscribe(), &is_finished, None);
-        let mut producers = self.spawn_producers(&app);
+        let producers = self.spawn_producers(&app);
         if under == Under::Silence {
             self.more_acks().await;
-            self.stop(std::mem::take(&mut producers)).await;
+            // Nobody waits for them here: one that the death leaves without an answer has it from the next life.
+            self.shared.stop.store(true, Ordering::Relaxed);
         }
         let stderr = app.killed().await;
         self.up.send_replace(false);

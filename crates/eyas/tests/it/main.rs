@@ -74,3 +74,4 @@ mod two_places;
 mod two_truths;
 mod user_tables;
 mod ways_in;
+mod without_database;

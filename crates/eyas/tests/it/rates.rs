@@ -3,10 +3,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
+use hyper::Method;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-use crate::app::{Launch, TestApp};
+use crate::app::{Launch, TestApp, eventually};
 use crate::beside::Beside;
 use crate::command::run_eyas;
 
@@ -20,6 +23,13 @@ sqlite = \"queries/endless.sql\"
 postgres = \"queries/endless.sql\"
 public = true
 timeout = \"200ms\"
+
+[queries.slow]
+path = \"/slow\"
+sqlite = \"queries/endless.sql\"
+postgres = \"queries/slow.sql\"
+public = true
+timeout = \"60s\"
 
 [queries.fails]
 path = \"/fails\"
@@ -51,6 +61,7 @@ fn launch() -> Launch {
         "queries/endless.sql",
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i > 0) SELECT count(*) AS n FROM n",
     );
+    write("queries/slow.sql", "SELECT 1 AS n FROM pg_sleep(600)");
     write("queries/fails.postgres.sql", "SELECT 1 / (:n - :n) AS n");
     write("queries/fails.sqlite.sql", "SELECT json('[' || :n) AS n");
     launch
@@ -150,6 +161,35 @@ async fn bad_requests_leave_rates_healthy() {
 }
 
 #[tokio::test]
+async fn who_floods_a_slow_query_stands_in_nobodys_way() {
+    let app = filled().await;
+    let greedy = Arc::new(app.http.calling_from([127, 0, 0, 2].into()));
+    let mut flood = JoinSet::new();
+    for _ in 0..40 {
+        let greedy = Arc::clone(&greedy);
+        flood.spawn(async move { greedy.try_send(Method::GET, "/slow", &[], "").await.is_ok() });
+    }
+    // It has all that it gets once its next request finds nothing in time.
+    let has =
+        if Beside::is_postgres() { "has 8 of the 16 places" } else { "has 4 of the 8 places" };
+    eventually("the flood has its share", async || {
+        let answer = greedy.get("/endless").await;
+        let is_so = answer.status == 503 && answer.json()["detail"].as_str()?.contains(has);
+        is_so.then_some(())
+    })
+    .await;
+    let event = r#"{"category":"c","name":"n"}"#;
+    let waiting = app.http.another().saying("prefer", "wait=30");
+    let stored = waiting.post("/events", "application/json", event).await;
+    assert_eq!(stored.status, 201, "{}", stored.text());
+    assert_eq!(app.get("/events").await.page().events.len(), 1);
+    is_healthy(&app).await;
+    assert_eq!(app.http.get_as(GOOD, "application/x-ndjson").await.text().lines().count(), 2);
+    flood.shutdown().await;
+    app.terminate().await;
+}
+
+#[tokio::test]
 async fn every_query_is_checked_against_the_database() {
     let app = filled().await;
     let dir = app.launch.dir().to_str().unwrap().to_owned();
@@ -157,7 +197,7 @@ async fn every_query_is_checked_against_the_database() {
     let check = ["--config", &config, "query", "check", "--json", "--data-dir", &dir];
     let said = run_eyas(&check).await;
     assert_eq!(said.code, 0, "{said:?}");
-    let expected = json!({ "ok": true, "queries": 3, "problems": [] });
+    let expected = json!({ "ok": true, "queries": 4, "problems": [] });
     assert_eq!(serde_json::from_str::<Value>(&said.stdout).unwrap(), expected);
     for file in ["fails.sqlite.sql", "fails.postgres.sql"] {
         std::fs::write(format!("{dir}/queries/{file}"), "SELECT :n AS n FROM no_such_table")
@@ -211,6 +251,17 @@ async fn a_query_is_listed_and_run_by_its_name_from_the_command_line() {
         heading
     );
     assert!(said.ends_with("(2 rows)\n"), "{said}");
+
+    let planned = eyas(&[&["plan", "rates"], &params[..]].concat()).await;
+    assert!(planned.code == 0 && planned.stdout.contains("prices"), "{planned:?}");
+    assert!(planned.stdout.lines().any(|line| line.starts_with("  ")), "{planned:?}");
+    let told = eyas(&[&["plan", "rates", "--json"], &params[..]].concat()).await;
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    let lines = told["plan"].as_array().unwrap();
+    assert_eq!(lines.len(), planned.stdout.lines().count(), "{told}");
+    let wrong = eyas(&["plan", "rates", "--param", "date=2021-01-01"]).await;
+    assert_eq!(wrong.code, 3, "{wrong:?}");
+    assert!(wrong.stderr.contains("\"date\"") && wrong.stderr.contains("date_from"), "{wrong:?}");
 
     let wrong = eyas(&["run", "rates", "--param", "date_from=never"]).await;
     assert_eq!(wrong.code, 3, "{wrong:?}");

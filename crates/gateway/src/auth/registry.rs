@@ -51,8 +51,18 @@ impl Registry {
     /// even while there is none.
     pub async fn open(store: Arc<dyn TrustStore>, is_public: bool) -> Result<Self, StoreError> {
         let trust = store.trust().await?;
+        Ok(Self::known(store, trust, is_public))
+    }
+
+    /// The same where it is known what the store holds, or held.
+    pub fn known(store: Arc<dyn TrustStore>, trust: Trust, is_public: bool) -> Self {
         let table = RwLock::new(Arc::new(Table::new(trust, &Table::default())));
-        Ok(Self { store, is_public, table, epoch: Mutex::default(), saved_uses: Mutex::default() })
+        Self { store, is_public, table, epoch: Mutex::default(), saved_uses: Mutex::default() }
+    }
+
+    /// All applications and tokens as they are now.
+    pub fn trust(&self) -> Trust {
+        self.look().trust.clone()
     }
 
     /// Whether nobody could do anything: everybody needs a token, and there is none.
@@ -103,7 +113,7 @@ impl Registry {
     }
 
     /// Resolves at the next change, after it is in force.
-    pub(crate) fn changed(&self) -> WaitForCancellationFutureOwned {
+    pub fn changed(&self) -> WaitForCancellationFutureOwned {
         let epoch = self.epoch.lock().expect("nobody panics under this lock");
         epoch.child_token().cancelled_owned()
     }

@@ -55,8 +55,21 @@ impl Sessions {
     /// Reads all of them.
     pub async fn open(store: Arc<dyn SessionStore>) -> Result<Self, StoreError> {
         let kept = store.sign_ins().await?;
-        let table = kept.into_iter().map(|one| (one.hash, Entry::of(&one))).collect();
-        Ok(Self { store, table: RwLock::new(table) })
+        Ok(Self::known(store, &kept))
+    }
+
+    /// The same where it is known what the store holds, or held.
+    pub fn known(store: Arc<dyn SessionStore>, kept: &[SignIn]) -> Self {
+        let table = kept.iter().map(|one| (one.hash, Entry::of(one))).collect();
+        Self { store, table: RwLock::new(table) }
+    }
+
+    /// All of them as they were saved last, in the order of their hashes.
+    pub fn saved(&self) -> Vec<SignIn> {
+        let table = self.look();
+        let mut all: Vec<SignIn> = table.iter().map(|(hash, entry)| entry.saved(hash)).collect();
+        all.sort_unstable_by_key(|one| one.hash);
+        all
     }
 
     fn look(&self) -> RwLockReadGuard<'_, HashMap<SecretHash, Entry>> {
@@ -200,6 +213,20 @@ impl Entry {
             created_us: kept.created_at.micros(),
             ends_us: AtomicI64::new(ends_us),
             saved_us: AtomicI64::new(ends_us),
+        }
+    }
+
+    /// The reverse.
+    fn saved(&self, hash: &SecretHash) -> SignIn {
+        SignIn {
+            hash: *hash,
+            token_id: match &self.bearer {
+                Bearer::Machine => None,
+                Bearer::Token(id) => Some(id.clone()),
+            },
+            actor: self.actor.to_string(),
+            created_at: Timestamp::from_micros(self.created_us),
+            expires_at: Timestamp::from_micros(self.saved_us.load(Relaxed)),
         }
     }
 }

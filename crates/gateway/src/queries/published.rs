@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use meter::{Histogram, Snapshot};
+use pipeline::Shares;
 use store::{SqlKind, SqlLimits, SqlPlan, SqlValue, Statement};
-use tokio::sync::Semaphore;
 
 use crate::auth::principal::Need;
 
 /// What gives a query's rows as CSV.
 pub(crate) const CSV: &str = ".csv";
-/// Memory for long answers that clients are taking: 128 MiB in units of [`ROOM_BYTES`].
+/// Memory for long answers that clients are taking, shared among them: 128 MiB in units of [`ROOM_BYTES`].
 const ROOM: usize = 2_048;
 /// An answer shorter than this takes no room.
 pub(crate) const ROOM_BYTES: usize = 64 << 10;
 
-/// Answers of lines under way at once. Each holds one of the database's connections for queries as long as the client takes its
+/// Answers of lines under way at once, shared among those who ask. Each holds one of the database's connections for queries as long as the client takes its
 /// time; SQLite has eight of them and PostgreSQL sixteen, so that half of them at least are left for answers that hold none up.
 pub(crate) const STREAMS_MAX: usize = 4;
 
@@ -75,8 +76,20 @@ pub struct QueryOptions {
 /// A published query.
 pub(crate) struct Query {
     pub(crate) options: QueryOptions,
-    n_calls: AtomicU64,
-    took_us: AtomicU64,
+    /// Microseconds until each answer began.
+    took_us: Histogram,
+    n_refused: AtomicU64,
+    n_failed: AtomicU64,
+}
+
+/// What became of the requests for a query since the start.
+pub(crate) struct Counts {
+    /// How many were answered, and after how many microseconds.
+    pub(crate) took_us: Snapshot,
+    /// Whose values or rights were wrong, so that the database was not asked.
+    pub(crate) n_refused: u64,
+    /// For which the database had no answer: a time-out, too much of it, an error, no connection.
+    pub(crate) n_failed: u64,
 }
 
 impl Query {
@@ -89,15 +102,33 @@ impl Query {
         }
     }
 
-    /// One answer has begun after this time.
-    pub(crate) fn count(&self, took: Duration) {
-        self.n_calls.fetch_add(1, Relaxed);
-        self.took_us.fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    fn new(options: QueryOptions) -> Self {
+        let number = || AtomicU64::new(0);
+        Self { options, took_us: Histogram::default(), n_refused: number(), n_failed: number() }
     }
 
-    /// How many answers there were, and how long they took in all.
-    pub(crate) fn counts(&self) -> (u64, Duration) {
-        (self.n_calls.load(Relaxed), Duration::from_micros(self.took_us.load(Relaxed)))
+    /// One answer has begun after this time.
+    pub(crate) fn count(&self, took: Duration) {
+        self.took_us.record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// One request was refused before the database was asked.
+    pub(crate) fn count_refused(&self) {
+        self.n_refused.fetch_add(1, Relaxed);
+    }
+
+    /// The database had no answer to one request.
+    pub(crate) fn count_failed(&self) {
+        self.n_failed.fetch_add(1, Relaxed);
+    }
+
+    /// All of them.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            took_us: self.took_us.snapshot(),
+            n_refused: self.n_refused.load(Relaxed),
+            n_failed: self.n_failed.load(Relaxed),
+        }
     }
 }
 
@@ -109,8 +140,8 @@ pub struct Queries {
     pub(crate) sql: Option<SqlLimits>,
     /// How the database's SQL is read.
     pub(crate) dialect: store::Dialect,
-    pub(crate) room: Arc<Semaphore>,
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) room: Arc<Shares>,
+    pub(crate) streams: Arc<Shares>,
 }
 
 impl Queries {
@@ -121,11 +152,8 @@ impl Queries {
             by_path.insert(query.path.clone(), (at, false));
             by_path.insert(format!("{}{CSV}", query.path), (at, true));
         }
-        let all = all.into_iter().map(|options| {
-            Arc::new(Query { options, n_calls: AtomicU64::new(0), took_us: AtomicU64::new(0) })
-        });
-        let (room, streams) =
-            (Arc::new(Semaphore::new(ROOM)), Arc::new(Semaphore::new(STREAMS_MAX)));
+        let all = all.into_iter().map(|options| Arc::new(Query::new(options)));
+        let (room, streams) = (Shares::new(ROOM), Shares::new(STREAMS_MAX));
         Self { all: all.collect(), by_path, sql, dialect, room, streams }
     }
 

@@ -12,7 +12,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
-use pipeline::{BatchError, BatchView, Batches};
+use pipeline::{BatchError, BatchView, Batches, Share};
 use serde::Serialize;
 use store::{BatchQuery, BatchState, RowError};
 
@@ -20,12 +20,13 @@ use crate::auth::principal::{Need, Principal};
 use crate::auth::standing;
 use crate::edge::Edge;
 use crate::error::Kind;
+use crate::holder::Holder;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::audit;
 use crate::routes::batch_shape::{Shown, ShownError, ShownTable, about};
 use crate::routes::event::segment;
-use crate::routes::export::EXPORTS_MAX;
+use crate::routes::export;
 use crate::routes::status::json;
 use crate::wire::media::wants_lines;
 
@@ -60,11 +61,20 @@ struct Tables {
 pub(crate) async fn tables(
     State(edge): State<Arc<Edge>>,
     Extension(principal): Extension<Principal>,
-) -> Response {
+) -> Result<Response, Problem> {
     let reads_all = principal.check(Need::Read).is_ok();
-    let tables = edge.batches.as_ref().map(Batches::tables).unwrap_or_default();
+    let tables = desk(&edge)?.map(Batches::tables).unwrap_or_default();
     let seen = tables.iter().filter(|rules| reads_all || principal.may_write(&rules.table.name));
-    json(&Tables { tables: seen.map(|rules| ShownTable::of(rules)).collect() })
+    Ok(json(&Tables { tables: seen.map(|rules| ShownTable::of(rules)).collect() }))
+}
+
+/// The desk of batches, where a table takes any. Which ones do is not known before the database was reached.
+pub(crate) fn desk(edge: &Edge) -> Result<Option<&Batches>, Problem> {
+    if edge.is_unasked {
+        return Err(Kind::DatabaseUnavailable
+            .problem("The database has not been reached since the start of the server."));
+    }
+    Ok(edge.batches.as_ref())
 }
 
 /// `GET /batches?table=&state=&application=&idempotency_key=&limit=&after=`
@@ -84,7 +94,7 @@ pub(crate) async fn list(
     };
     let key = query.take("idempotency_key")?.map(std::borrow::Cow::into_owned);
     query.end("table, state, application, idempotency_key, limit, after")?;
-    let Some(batches) = &edge.batches else {
+    let Some(batches) = desk(&edge)? else {
         return Ok(json(&List { batches: Vec::new(), next: None }));
     };
     if let Some(key) = key {
@@ -143,7 +153,7 @@ pub(crate) async fn seen(
     principal: &Principal,
     id: &str,
 ) -> Result<BatchView, Problem> {
-    let view = match &edge.batches {
+    let view = match desk(edge)? {
         Some(batches) => batches.batch(id).await?,
         None => None,
     };
@@ -199,7 +209,8 @@ pub(crate) async fn errors(
     let after = after.unwrap_or(0);
     let accepts = request.headers().get_all(ACCEPT);
     if accepts.iter().any(|accept| wants_lines(accept.as_bytes())) {
-        return lines(&edge, principal, batches, id, after).await;
+        let place = export::place(&edge, Holder::in_request(request.extensions()))?;
+        return lines(&edge, principal, batches, (id, after), place).await;
     }
     let limit = limit.unwrap_or(LIMIT);
     let errors = batches.errors(&id, after, limit).await?;
@@ -215,22 +226,17 @@ async fn lines(
     edge: &Arc<Edge>,
     principal: Principal,
     batches: Batches,
-    id: String,
-    after: u64,
+    (id, after): (String, u64),
+    place: Share,
 ) -> Result<Response, Problem> {
-    let Ok(permit) = Arc::clone(&edge.exports).try_acquire_owned() else {
-        return Err(
-            Kind::TooManyExports.problem(format!("{EXPORTS_MAX} exports are under way already."))
-        );
-    };
     let first = batches.errors(&id, after, PAGE_ERRORS).await?;
     let edge = Arc::clone(edge);
-    let state = Some((first, after, permit));
+    let state = Some((first, after, place));
     let pages = stream::try_unfold(state, move |state| {
         let (batches, id) = (batches.clone(), id.clone());
         let standing = standing::look(&edge, &principal);
         async move {
-            let Some((page, after, permit)) = state else { return Ok(None) };
+            let Some((page, after, place)) = state else { return Ok(None) };
             let bytes = written(&page);
             if page.len() < PAGE_ERRORS {
                 return Ok::<_, io::Error>(Some((bytes, None)));
@@ -238,7 +244,7 @@ async fn lines(
             standing.map_err(|_| io::Error::other("the right to it has ended"))?;
             let after = after + page.len() as u64;
             let next = batches.errors(&id, after, PAGE_ERRORS).await.map_err(io::Error::other)?;
-            Ok(Some((bytes, Some((next, after, permit)))))
+            Ok(Some((bytes, Some((next, after, place)))))
         }
     });
     let mut response = Response::new(Body::from_stream(pages));

@@ -14,6 +14,7 @@ use crate::auth::wish::WishError;
 use crate::body;
 use crate::edge::Edge;
 use crate::error::Kind;
+use crate::holder::Holder;
 use crate::problem::{Position, Problem};
 use crate::watch::{Phase, Watch};
 use crate::wire::media::{Format, format};
@@ -62,7 +63,9 @@ async fn read_within<T: DeserializeOwned>(
     let watch = parts.extensions.get::<std::sync::Arc<Watch>>();
     let watch = watch.expect("the service has put it there");
     watch.enter(Phase::Body);
-    let (bytes, _reserved) = body::collect(&mut body, watch, &edge.budget, bytes_max).await?;
+    let whose = || Holder::in_request(&parts.extensions).clone();
+    let (bytes, _reserved) =
+        body::collect(&mut body, watch, (&edge.budget, &whose), bytes_max).await?;
     watch.enter(Phase::Busy);
     standing::look_again(edge, parts)?;
     if bytes.is_empty() {

@@ -12,6 +12,7 @@ use crate::auth::principal::Principal;
 use crate::auth::refusal::Refusal;
 use crate::auth::standing::Standing;
 use crate::edge::Edge;
+use crate::holder::Holder;
 use crate::problem::Problem;
 use crate::query::{PAGE_LIMIT, Paging, Query};
 use crate::routes::export::{self, Pages};
@@ -83,7 +84,8 @@ async fn list(
             last,
             is_over: false,
         };
-        return export::send(&edge, form, pages).await;
+        let holder = Holder::in_request(&parts.extensions);
+        return export::send(&edge, holder, form, pages).await;
     }
     let extent = Extent { data_bytes_max, ..Extent::PAGE };
     let mut page = edge.stores.events.page(wanted.clone(), extent).await?;

@@ -5,23 +5,24 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use hyper::header::{CONTENT_TYPE, HeaderValue, VARY};
+use pipeline::Share;
 use store::{Extent, Listed};
 
 use crate::edge::Edge;
 use crate::encoding::Flow;
 use crate::error::Kind;
+use crate::holder::Holder;
 use crate::problem::Problem;
 use crate::routes::list::Form;
 use crate::wire::media::Output;
 
-/// Exports under way at once. One that nobody reads holds a page; it is cut like every answer that is not read.
+/// Exports under way at once, shared among those who ask. One that nobody reads holds a page; it is cut like every answer that is not read.
 pub(crate) const EXPORTS_MAX: usize = 64;
 /// Events that an export reads at once.
 pub(crate) const PAGE_EVENTS: usize = 500;
@@ -43,28 +44,25 @@ pub(crate) fn extent(data_bytes_max: Option<usize>) -> Extent {
 /// proper refusal; a failure later breaks the connection off, which no client takes for an end.
 pub(crate) async fn send(
     edge: &Edge,
+    holder: &Holder,
     form: Form,
     mut pages: impl Pages,
 ) -> Result<Response, Problem> {
-    let Ok(permit) = Arc::clone(&edge.exports).try_acquire_owned() else {
-        return Err(
-            Kind::TooManyExports.problem(format!("{EXPORTS_MAX} exports are under way already."))
-        );
-    };
+    let place = place(edge, holder)?;
     let mut first = form.header();
     let is_over = !add(&mut first, form, pages.next().await?);
-    let state = (pages, form, permit, is_over);
-    let rest = stream::unfold(state, async |(mut pages, form, permit, is_over)| {
+    let state = (pages, form, place, is_over);
+    let rest = stream::unfold(state, async |(mut pages, form, place, is_over)| {
         if is_over {
             return None;
         }
         match next(&mut pages, form).await {
             Ok(None) => None,
-            Ok(Some(bytes)) => Some((Ok(bytes), (pages, form, permit, false))),
+            Ok(Some(bytes)) => Some((Ok(bytes), (pages, form, place, false))),
             Err(problem) => {
                 let facts = problem.facts();
                 tracing::warn!(code = facts.code, "an export broke off: {}", facts.detail);
-                Some((Err(io::Error::other(facts.detail.clone())), (pages, form, permit, true)))
+                Some((Err(io::Error::other(facts.detail.clone())), (pages, form, place, true)))
             }
         }
     });
@@ -79,6 +77,13 @@ pub(crate) async fn send(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(VARY, HeaderValue::from_static("accept"));
     Ok(response)
+}
+
+/// A place for one more export.
+pub(crate) fn place(edge: &Edge, holder: &Holder) -> Result<Share, Problem> {
+    edge.exports.take(holder.as_str(), 1).map_err(|crowded| {
+        Kind::TooManyExports.problem(format!("There is no place for one more export: {crowded}."))
+    })
 }
 
 /// The next bytes. Empty pages are read over: a piece without bytes would end the answer.

@@ -20,6 +20,7 @@ use crate::body;
 use crate::decoding::{self, Coding, decode};
 use crate::edge::Edge;
 use crate::error::{self, Kind};
+use crate::holder::Holder;
 use crate::problem::{Problem, Rejected};
 use crate::query::Query;
 use crate::reply::Reply;
@@ -88,8 +89,9 @@ where
     let limits = &edge.options.limits;
 
     watch.enter(Phase::Body);
+    let whose = || Holder::of(caller, client);
     let (bytes, mut reserved) =
-        body::collect(body, watch, &edge.budget, limits.body_bytes_max).await?;
+        body::collect(body, watch, (&edge.budget, &whose), limits.body_bytes_max).await?;
     watch.enter(Phase::Busy);
     let bytes = match coding {
         Coding::Identity => bytes,

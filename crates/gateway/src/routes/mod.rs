@@ -31,6 +31,7 @@ pub(crate) mod live;
 pub(crate) mod message;
 pub(crate) mod metrics;
 pub(crate) mod outbox;
+pub(crate) mod plan;
 pub(crate) mod queries;
 pub(crate) mod receipt;
 pub(crate) mod revalidate;

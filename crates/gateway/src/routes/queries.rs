@@ -17,20 +17,20 @@ use hyper::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, VARY,
 };
 use hyper::{Method, StatusCode, Uri};
+use pipeline::{Crowded, Share};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use store::{SqlAsk, SqlError, SqlLimits, SqlPiece, SqlRows};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use store::{SqlAsk, SqlError, SqlLimits, SqlPiece, SqlRows, SqlValue};
 
 use crate::auth::principal::{Need, Principal};
 use crate::auth::standing;
 use crate::edge::Edge;
 use crate::encoding::Flow;
 use crate::error::Kind;
+use crate::holder::Holder;
 use crate::problem::Problem;
 use crate::queries::describe::{kind_name, scope_name};
-use crate::queries::published::{Query, QueryAccess, ROOM_BYTES, STREAMS_MAX};
+use crate::queries::published::{Counts, Query, QueryAccess, ROOM_BYTES};
 use crate::queries::shape::Shape;
 use crate::queries::values::from_query;
 use crate::routes::status::json;
@@ -45,6 +45,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) headers: &'a HeaderMap,
     /// The path ended with `.csv`.
     pub(crate) is_csv: bool,
+    pub(crate) holder: &'a Holder,
 }
 
 /// Answers a request for a query.
@@ -59,29 +60,43 @@ pub(crate) async fn answer(
         let problem = Kind::MethodNotAllowed.problem(detail);
         return Err(problem.with(|facts| facts.allow = Some(METHODS)));
     }
-    principal.check(query.need())?;
     let begun = Instant::now();
-    let output = if asked.is_csv { Output::Csv } else { output(asked.headers) };
-    let values = from_query(asked.uri.query(), &query.options.params)?;
-    let statement = Arc::clone(&query.options.statement);
-    let mut ask =
-        SqlAsk { statement, values, limits: query.options.limits, plan: query.options.plan };
-    let mut permit = None;
-    if output == Output::Lines {
-        permit = Some(stream_permit(edge, ask.limits.time_max).await?);
-        ask.limits = SqlLimits { rows_max: u64::MAX, bytes_max: u64::MAX, ..ask.limits };
-    }
-    let rows = edge.stores.sql.read_sql(ask).await;
-    let rows = rows.map_err(|error| refusal(query, principal, error))?;
-    let mut response = match permit {
-        Some(permit) => lines(edge, query, principal, rows, permit).await?,
-        None => whole(edge, query, principal, output, rows, asked.headers).await?,
-    };
+    let is_welcome = principal.check(query.need());
+    let values = is_welcome.and_then(|()| from_query(asked.uri.query(), &query.options.params));
+    let values = values.inspect_err(|_| query.count_refused())?;
+    let answered = rows(edge, query, principal, &asked, values).await;
+    let mut response = answered.inspect_err(|_| query.count_failed())?;
     query.count(begun.elapsed());
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, cache(query));
     headers.insert(VARY, HeaderValue::from_static("accept"));
     Ok(response)
+}
+
+/// Has the database answer for these values.
+async fn rows(
+    edge: &Arc<Edge>,
+    query: &Arc<Query>,
+    principal: &Principal,
+    asked: &Asked<'_>,
+    values: Vec<SqlValue>,
+) -> Result<Response, Problem> {
+    let output = if asked.is_csv { Output::Csv } else { output(asked.headers) };
+    let statement = Arc::clone(&query.options.statement);
+    let mut ask =
+        SqlAsk { statement, values, limits: query.options.limits, plan: query.options.plan };
+    let mut stream = None;
+    if output == Output::Lines {
+        stream = Some(stream_place(edge, asked.holder, ask.limits.time_max).await?);
+        ask.limits = SqlLimits { rows_max: u64::MAX, bytes_max: u64::MAX, ..ask.limits };
+    }
+    let statement = statement_place(edge, asked.holder, ask.limits.time_max).await?;
+    let rows = edge.stores.sql.read_sql(ask).await;
+    let rows = rows.map_err(|error| refusal(query, principal, error))?;
+    match stream {
+        Some(stream) => lines(edge, query, principal, rows, [stream, statement]).await,
+        None => whole(edge, query, principal, output, rows, asked).await,
+    }
 }
 
 /// All rows in one piece.
@@ -91,7 +106,7 @@ async fn whole(
     principal: &Principal,
     output: Output,
     mut rows: SqlRows,
-    headers: &HeaderMap,
+    asked: &Asked<'_>,
 ) -> Result<Response, Problem> {
     let columns = Arc::clone(&rows.columns);
     let (mut shape, mut out) = Shape::begin(output, &query.options.name, &columns);
@@ -107,13 +122,13 @@ async fn whole(
     }
     shape.end(&mut out);
     let tag = etag(&out);
-    let is_known = is_known(headers, &tag);
+    let is_known = is_known(asked.headers, &tag);
     let mut response = if is_known {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        Response::new(Body::from(held(edge, out)?))
+        Response::new(Body::from(held(edge, asked.holder, out)?))
     };
     let media_type = match output {
         Output::Csv => "text/csv; charset=utf-8; header=present",
@@ -136,36 +151,45 @@ pub(crate) fn fits(out: &[u8], limits: &SqlLimits) -> Result<(), SqlError> {
 }
 
 /// A long answer takes room until the client has it.
-fn held(edge: &Edge, out: Vec<u8>) -> Result<Bytes, Problem> {
-    struct Held(
-        Vec<u8>,
-        #[expect(dead_code, reason = "given back when dropped")] OwnedSemaphorePermit,
-    );
+fn held(edge: &Edge, holder: &Holder, out: Vec<u8>) -> Result<Bytes, Problem> {
+    struct Held(Vec<u8>, #[expect(dead_code, reason = "given back when dropped")] Share);
     impl AsRef<[u8]> for Held {
         fn as_ref(&self) -> &[u8] {
             &self.0
         }
     }
-    let n_units = u32::try_from(out.len() / ROOM_BYTES).unwrap_or(u32::MAX);
+    let n_units = out.len() / ROOM_BYTES;
     if n_units == 0 {
         return Ok(Bytes::from(out));
     }
-    let room = Arc::clone(&edge.queries.room);
-    let permit = room.try_acquire_many_owned(n_units).map_err(|_| busy())?;
-    Ok(Bytes::from_owner(Held(out, permit)))
+    let room = edge.queries.room.take(holder.as_str(), n_units).map_err(|crowded| {
+        let words = "There is no room for one more long answer (a place is 64 KiB)";
+        Kind::TooManyExports.problem(format!("{words}: {crowded}."))
+    })?;
+    Ok(Bytes::from_owner(Held(out, room)))
 }
 
-/// Room for one more answer of lines. Those that wait for it have no connection yet, and stand in nobody's way.
-async fn stream_permit(edge: &Edge, wait_max: Duration) -> Result<OwnedSemaphorePermit, Problem> {
-    let permit = timeout(wait_max, Arc::clone(&edge.queries.streams).acquire_owned()).await;
-    permit.ok().and_then(Result::ok).ok_or_else(|| {
-        Kind::TooManyExports
-            .problem(format!("{STREAMS_MAX} answers of lines are under way already."))
+/// A place for one more answer of lines. Those that wait for it have no connection yet, and stand in nobody's way.
+async fn stream_place(edge: &Edge, holder: &Holder, wait_max: Duration) -> Result<Share, Problem> {
+    let place = edge.queries.streams.take_within(holder.as_str(), wait_max).await;
+    place.map_err(|crowded| {
+        let words = "There is no place for one more answer of lines";
+        Kind::TooManyExports.problem(format!("{words}: {crowded}."))
     })
 }
 
-fn busy() -> Problem {
-    Kind::TooManyExports.problem("Too many long answers are under way already.")
+/// A place for one more statement, whose connection then is there at once. Whoever asks much at a time waits behind itself, not
+/// in front of others.
+pub(crate) async fn statement_place(
+    edge: &Edge,
+    holder: &Holder,
+    wait_max: Duration,
+) -> Result<Share, Problem> {
+    let place = edge.statements.take_within(holder.as_str(), wait_max).await;
+    place.map_err(|crowded: Crowded| {
+        let words = "The database has no place for one more query";
+        Kind::DatabaseUnavailable.problem(format!("{words}: {crowded}."))
+    })
 }
 
 /// The rows as they come. The first piece is read before the answer begins.
@@ -174,7 +198,7 @@ async fn lines(
     query: &Arc<Query>,
     principal: &Principal,
     mut rows: SqlRows,
-    permit: OwnedSemaphorePermit,
+    places: [Share; 2],
 ) -> Result<Response, Problem> {
     let columns = Arc::clone(&rows.columns);
     let (mut shape, _) = Shape::begin(Output::Lines, &query.options.name, &columns);
@@ -189,9 +213,9 @@ async fn lines(
         .map_err(|error| refusal(query, principal, error))?
         .map(|piece| write(&piece));
     let who = (query.need() != Need::Nothing).then(|| principal.clone());
-    let state = Some((rows, write, Arc::clone(edge), Arc::clone(query), who, permit));
+    let state = Some((rows, write, Arc::clone(edge), Arc::clone(query), who, places));
     let rest = stream::unfold(state, async |state| {
-        let (mut rows, mut write, edge, query, who, permit) = state?;
+        let (mut rows, mut write, edge, query, who, places) = state?;
         let lost = who.as_ref().is_some_and(|who| standing::look(&edge, who).is_err());
         let next = if lost {
             Err("the right to it has ended".to_owned())
@@ -202,7 +226,7 @@ async fn lines(
             Ok(None) => None,
             Ok(Some(piece)) => {
                 let bytes = write(&piece);
-                Some((Ok(bytes), Some((rows, write, edge, query, who, permit))))
+                Some((Ok(bytes), Some((rows, write, edge, query, who, places))))
             }
             // A connection that breaks off is taken for no end.
             Err(words) => {
@@ -315,6 +339,9 @@ struct Shown<'a> {
     sql: Option<&'a str>,
     calls: u64,
     mean_ms: Option<f64>,
+    p99_ms: Option<f64>,
+    refused: u64,
+    failed: u64,
 }
 
 #[derive(Serialize)]
@@ -346,7 +373,8 @@ fn shown(query: &Query, shows_sql: bool) -> Shown<'_> {
         default: param.default.as_ref().map(|(_, texts)| texts.as_slice()),
         description: &param.description,
     });
-    let (calls, took) = query.counts();
+    let Counts { took_us, n_refused, n_failed } = query.counts();
+    let ms = |us: f64| us / 1_000.0;
     Shown {
         name: &options.name,
         path: &options.path,
@@ -358,7 +386,10 @@ fn shown(query: &Query, shows_sql: bool) -> Shown<'_> {
         timeout_ms: u64::try_from(options.limits.time_max.as_millis()).unwrap_or(u64::MAX),
         rows_max: options.limits.rows_max,
         sql: shows_sql.then_some(options.sql.as_str()),
-        calls,
-        mean_ms: (calls > 0).then(|| took.as_secs_f64() * 1_000.0 / calls as f64),
+        calls: took_us.count(),
+        mean_ms: took_us.mean().map(ms),
+        p99_ms: took_us.quantile(0.99).map(|us| ms(us as f64)),
+        refused: n_refused,
+        failed: n_failed,
     }
 }

@@ -15,6 +15,7 @@ use crate::auth::principal::Principal;
 use crate::auth::refusal::Refusal;
 use crate::auth::standing::Standing;
 use crate::edge::Edge;
+use crate::holder::Holder;
 use crate::problem::Problem;
 use crate::query::{PAGE_LIMIT, Query, other_log};
 use crate::routes::event::segment;
@@ -58,7 +59,8 @@ pub(crate) async fn session(
             n_left: limit,
             is_over: false,
         };
-        return export::send(&edge, form, pages).await;
+        let holder = Holder::in_request(&parts.extensions);
+        return export::send(&edge, holder, form, pages).await;
     }
     let query = SessionQuery { session_id, after, limit: limit.unwrap_or(PAGE_LIMIT) };
     let mut page =

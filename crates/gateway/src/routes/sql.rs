@@ -16,12 +16,13 @@ use store::{SqlAsk, SqlKind, SqlLimits, SqlParam, SqlPlan, SqlRows, SqlType, Sql
 use crate::auth::principal::Principal;
 use crate::edge::Edge;
 use crate::error::Kind;
+use crate::holder::Holder;
 use crate::problem::Problem;
 use crate::queries::shape::write_json;
 use crate::queries::values::LIST_VALUES_MAX;
 use crate::routes::audit;
 use crate::routes::document;
-use crate::routes::queries::{fits, problem};
+use crate::routes::queries::{fits, problem, statement_place};
 
 /// Of the statement, in the audit trail.
 const NOTED_CHARS: usize = 1_000;
@@ -32,9 +33,11 @@ struct Wish {
     sql: String,
     #[serde(default)]
     params: Map<String, Value>,
+    #[serde(default)]
+    plan: bool,
 }
 
-/// Runs one statement.
+/// Runs one statement, or says how it would run.
 pub(crate) async fn sql(
     State(edge): State<Arc<Edge>>,
     Extension(principal): Extension<Principal>,
@@ -44,7 +47,7 @@ pub(crate) async fn sql(
         return Err(Kind::SqlDisabled.problem("SQL of administrators is switched off."));
     };
     let (parts, body) = request.into_parts();
-    let Wish { sql, params } = document::read(&edge, &parts, body).await?;
+    let Wish { sql, params, plan } = document::read(&edge, &parts, body).await?;
     let (params, values): (Vec<_>, Vec<_>) = params
         .iter()
         .map(|(name, value)| param(name, value))
@@ -55,14 +58,32 @@ pub(crate) async fn sql(
         .map_err(|error| Kind::SqlRefused.problem(format!("{error}.")).pointer("/sql"))?;
     let noted: String = sql.chars().take(NOTED_CHARS).collect();
     let detail = serde_json::json!({ "sql": noted }).to_string();
-    audit::note(&edge, &principal, "sql.run", "", detail).await?;
+    let act = if plan { "sql.plan" } else { "sql.run" };
+    audit::note(&edge, &principal, act, "", detail).await?;
     let ask = SqlAsk { statement: Arc::new(statement), values, limits, plan: SqlPlan::Once };
+    let holder = Holder::in_request(&parts.extensions);
+    let _place = statement_place(&edge, holder, limits.time_max).await?;
     let begun = Instant::now();
-    let rows = edge.stores.sql.read_sql(ask).await.map_err(problem)?;
-    let body = table(rows, &limits, begun).await?;
+    let body = if plan {
+        let lines = edge.stores.sql.plan_sql(ask).await.map_err(problem)?;
+        lines_of_plan(&lines, begun)
+    } else {
+        let rows = edge.stores.sql.read_sql(ask).await.map_err(problem)?;
+        table(rows, &limits, begun).await?
+    };
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
+}
+
+/// The lines of a plan, all of them, in the form of any other answer.
+fn lines_of_plan(lines: &[String], begun: Instant) -> Vec<u8> {
+    let rows: Vec<[&str; 1]> = lines.iter().map(|line| [line.as_str()]).collect();
+    let ms = begun.elapsed().as_secs_f64() * 1_000.0;
+    let columns = [serde_json::json!({ "name": "plan", "type": "text" })];
+    let answer =
+        serde_json::json!({ "columns": columns, "rows": rows, "truncated": false, "ms": ms });
+    answer.to_string().into_bytes()
 }
 
 /// `{"columns":[…],"rows":[[…],…],"truncated":…,"ms":…}`

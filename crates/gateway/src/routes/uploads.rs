@@ -30,11 +30,14 @@ use crate::body::{self, Reserved};
 use crate::decoding::{self, Coding};
 use crate::edge::Edge;
 use crate::error::Kind;
+use crate::holder::Holder;
 use crate::inflate::Inflate;
 use crate::problem::Problem;
 use crate::query::{Query, bad};
 use crate::routes::batch_shape::{Shown, Tried, about, rejected};
-use crate::routes::batches::{UPLOAD_COMPLETE, UPLOAD_OFFSET, is_own, missing, progress, seen};
+use crate::routes::batches::{
+    UPLOAD_COMPLETE, UPLOAD_OFFSET, desk, is_own, missing, progress, seen,
+};
 use crate::routes::event::segment;
 use crate::routes::status::json;
 use crate::routes::{idempotency, wait};
@@ -75,9 +78,9 @@ async fn begin_with(
         check_label(label, LABEL_BYTES_MAX).map_err(|error| bad("label", &error.to_string()))?;
     }
     let dry_run = dry_run.unwrap_or(false);
-    let no_table = || no_such_table(edge.batches.as_ref(), &table);
-    let batches = edge.batches.clone().filter(|batches| batches.table(&table).is_some());
-    let batches = batches.ok_or_else(no_table)?;
+    let all = desk(edge)?;
+    let batches = all.filter(|batches| batches.table(&table).is_some()).cloned();
+    let batches = batches.ok_or_else(|| no_such_table(all, &table))?;
     let complete = complete(&parts.headers)?;
     if dry_run && complete.is_some() {
         return Err(Kind::BadUpload.problem("A dry run comes whole, without Upload-Complete."));
@@ -88,6 +91,7 @@ async fn begin_with(
         format: media::rows(&parts.headers)?,
         application: principal.application().map(str::to_owned),
         sent_by: principal.actor().to_owned(),
+        holder: Holder::in_request(&parts.extensions).as_str().to_owned(),
         label,
         key: idempotency::key(&parts.headers)?.map(str::to_owned),
         dry_run,
@@ -181,9 +185,10 @@ async fn go_on_with(
     else {
         return Err(Kind::BadUpload.problem("Upload-Offset or Upload-Complete is missing."));
     };
-    let Some(batches) = edge.batches.clone() else { return Err(missing(&id)) };
+    let Some(batches) = desk(edge)?.cloned() else { return Err(missing(&id)) };
     let going = Going { edge, principal, parts, batches: &batches };
-    let upload = match batches.resume(&id, offset).await {
+    let holder = Holder::in_request(&parts.extensions);
+    let upload = match batches.resume(&id, offset, holder.as_str()).await {
         Err(error @ BatchError::WrongOffset { .. }) => {
             let mut problem = about(error.into(), &seen(edge, principal, &id).await?);
             if let Some(right) = seen(edge, principal, &id).await?.upload_offset {
@@ -264,7 +269,8 @@ impl Going<'_> {
     }
 
     async fn push(&self, upload: &mut Upload, piece: Bytes) -> Result<(), Problem> {
-        let mut reserved = Reserved::none(&self.edge.budget);
+        let whose = || Holder::in_request(&self.parts.extensions).clone();
+        let mut reserved = Reserved::none(&self.edge.budget, &whose);
         reserved.grow(piece.len())?;
         Ok(upload.push(piece).await?)
     }

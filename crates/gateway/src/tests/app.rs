@@ -88,6 +88,17 @@ const LIVE: LiveOptions = LiveOptions {
     idle_progress_wait: Duration::from_secs(15),
 };
 
+fn tenancy() -> Tenancy {
+    Tenancy {
+        holder: "test".to_owned(),
+        is_shared: false,
+        lease: Duration::from_mins(1),
+        look_every: Duration::from_millis(50),
+        retry_max: Duration::from_secs(1),
+        refused_retry: Duration::from_millis(50),
+    }
+}
+
 /// The parts of a gateway, without a socket.
 pub(crate) async fn gateway(
     limits: Limits,
@@ -121,14 +132,7 @@ pub(crate) async fn gateway(
     let (applied, horizons) = (meters.applied_changes(), retention.horizons());
     let (live, tail) = Live::new(queue, Arc::clone(&store), applied, horizons, LIVE);
     let consumer_options = ConsumerOptions {
-        tenancy: Tenancy {
-            holder: "test".to_owned(),
-            is_shared: false,
-            lease: Duration::from_mins(1),
-            look_every: Duration::from_millis(50),
-            retry_max: Duration::from_secs(1),
-            refused_retry: Duration::from_millis(50),
-        },
+        tenancy: tenancy(),
         rows_max: 1000,
         bytes_max: 1 << 20,
         yield_max: Duration::from_millis(5),
@@ -136,7 +140,7 @@ pub(crate) async fn gateway(
     };
     let consumer = Consumer::start(&intake, consumer_options).await.unwrap();
     let background = CancellationToken::new();
-    tokio::spawn(consumer.run(background.clone()));
+    tokio::spawn(consumer.run(background.clone(), CancellationToken::new()));
     tokio::spawn(tail.run(background.clone()));
     let stores = Stores::of(&sqlite);
     let (jobs, runner) = jobs(&stores, &meters, &live);
@@ -149,6 +153,7 @@ pub(crate) async fn gateway(
         stores,
         jobs,
         batches: None,
+        is_unasked: false,
         meters: Arc::clone(&meters),
         retention,
         queries: published(),

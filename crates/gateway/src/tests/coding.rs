@@ -16,9 +16,11 @@ use hyper::header::{
 };
 use tokio::sync::Semaphore;
 
+use crate::auth::principal::Principal;
 use crate::body::{Budget, Reserved};
 use crate::decoding::{self, Coding, decode};
 use crate::encoding::{self, Flow, accepted, encode};
+use crate::holder::Holder;
 
 const MIB: usize = 1 << 20;
 
@@ -44,9 +46,13 @@ fn noise(n: usize) -> Vec<u8> {
     (0..n).map(|_| next()).collect()
 }
 
+fn whose() -> Holder {
+    Holder::of(&Principal::guest(), None)
+}
+
 async fn decoded(coding: Coding, body: Vec<u8>) -> Result<Bytes, (&'static str, u16)> {
     let budget = Budget::new(64 * MIB);
-    let mut reserved = Reserved::none(&budget);
+    let mut reserved = Reserved::none(&budget, &whose);
     let res = decode(coding, Bytes::from(body), &mut reserved, 16 * MIB).await;
     if let Ok(bytes) = &res {
         let is_reserved = budget.n_used() >= bytes.len() || coding == Coding::Identity;
@@ -112,7 +118,7 @@ async fn bombs_are_refused_and_leave_no_memory_taken() {
 #[tokio::test]
 async fn the_memory_of_all_bodies_bounds_what_is_decompressed() {
     let budget = Budget::new(2 * MIB);
-    let mut reserved = Reserved::none(&budget);
+    let mut reserved = Reserved::none(&budget, &whose);
     let body = Bytes::from(gzip(&noise(3 * MIB)));
     let problem = decode(Coding::Gzip, body, &mut reserved, 16 * MIB).await.unwrap_err();
     assert_eq!((problem.facts().code, problem.facts().outcome), ("overloaded", Some("rejected")));

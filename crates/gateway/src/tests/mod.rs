@@ -14,6 +14,7 @@ mod envelope;
 mod explore;
 mod export;
 mod exposition;
+mod fair;
 mod frames;
 mod hang_up;
 mod history;

@@ -53,6 +53,7 @@ fn query(name: &str, sql: &str, params: &[&str], access: QueryAccess) -> QueryOp
         cache: (name == "series").then(|| Duration::from_mins(1)),
         limits: match name {
             "endless" => SqlLimits { time_max: Duration::from_millis(50), ..LIMITS },
+            "long" => SqlLimits { time_max: Duration::from_mins(5), ..LIMITS },
             "slow" => SqlLimits { hold_max: Duration::from_mins(5), ..LIMITS },
             _ => LIMITS,
         },
@@ -90,7 +91,9 @@ pub(crate) fn published() -> Queries {
             &[],
             public,
         ),
+        query("a", "SELECT id FROM eyas.events WHERE id = :id", &["id text"], public),
         query("read", "SELECT 1 AS one", &[], QueryAccess::Read),
+        query("long", ENDLESS, &[], public),
         query("slow", &SERIES.replace(":n", "1000000000"), &[], public),
         query("admin", "SELECT 1 AS one", &[], QueryAccess::Admin),
         query("broken", "SELECT 1 FROM nowhere", &[], public),

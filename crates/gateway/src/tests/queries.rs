@@ -1,11 +1,8 @@
 //! Published queries and `POST /sql` over HTTP, on SQLite.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::timeout;
-
 use crate::queries::paths::check_path;
-use crate::queries::published::STREAMS_MAX;
-use crate::tests::app::{App, DEADLINE};
+use crate::tests::app::App;
+use crate::tests::tokens::refused;
 
 #[tokio::test]
 async fn values_are_bound_and_rows_come_in_each_form() {
@@ -99,32 +96,6 @@ async fn lines_have_all_rows() {
 }
 
 #[tokio::test]
-async fn slow_readers_of_lines_stand_in_nobodys_way() {
-    let app = App::start().await;
-    let request =
-        "GET /my/slow HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n";
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    for _ in 0..STREAMS_MAX + 4 {
-        let (mut reader, tell) = (app.connect().await, tell.clone());
-        tokio::spawn(async move {
-            reader.write_all(request.as_bytes()).await.unwrap();
-            let mut status = [0; 15];
-            // Whoever has its head has a connection to the database; none of them reads on.
-            reader.read_exact(&mut status).await.unwrap();
-            tell.send((status, reader)).unwrap();
-        });
-    }
-    let mut held = Vec::new();
-    for _ in 0..STREAMS_MAX {
-        let (status, reader) = timeout(DEADLINE, told.recv()).await.unwrap().unwrap();
-        assert_eq!(&status, b"HTTP/1.1 200 OK");
-        held.push(reader);
-    }
-    assert_eq!(app.edge.queries.streams.available_permits(), 0);
-    assert_eq!(app.get("/my/echo?t=x").await.status, 200);
-}
-
-#[tokio::test]
 async fn an_answer_that_the_client_has_is_not_sent_again() {
     let app = App::start().await;
     let first = app.get("/my/series?n=3").await;
@@ -173,6 +144,68 @@ async fn who_may_ask_is_configured() {
 }
 
 #[tokio::test]
+async fn a_plan_is_told_to_administrators_for_what_was_asked() {
+    let app = App::start().await;
+    let told = app.get("/queries/a/plan?id=x'").await;
+    assert_eq!((told.status, told.header("cache-control")), (200, Some("no-store")));
+    let told = told.json();
+    assert_eq!(told["database"], "sqlite");
+    assert_eq!(told["plan"].as_array().unwrap().len(), 1);
+    assert!(told["plan"][0].as_str().unwrap().starts_with("SEARCH eyas.events USING"), "{told}");
+    // It says at once of one that never ends how it would run.
+    assert_eq!(app.get("/queries/endless/plan").await.status, 200);
+    for (path, status, code) in [
+        ("/queries/nobody/plan", 404, "no_such_query"),
+        ("/queries/a%2Fplan/plan", 404, "no_such_query"),
+        ("/queries/%ff/plan", 400, "bad_path"),
+        ("/queries/a/plan", 400, "bad_parameter"),
+        ("/queries/a/plan?id=x&ID=x", 400, "unknown_parameter"),
+        ("/queries/echo/plan?t=x&d=never", 400, "bad_parameter"),
+        ("/queries/broken/plan", 422, "sql_refused"),
+    ] {
+        let answer = app.get(path).await;
+        let code_of = answer.json()["code"].clone();
+        assert_eq!((answer.status, code_of.as_str().unwrap()), (status, code), "{path}");
+    }
+    let app = App::public().await;
+    assert_eq!(app.get("/queries/a/plan?id=x").await.status, 401);
+    let app = App::start().await;
+    let admin = app.with_admin().await;
+    let (reader, _) = app.scoped(&admin, &["read", "write"]).await;
+    for name in ["a", "admin", "nobody"] {
+        let what = format!("GET /queries/{name}/plan?id=x");
+        refused(&app.ask("", &what, "").await, 401, "token_missing");
+        refused(&app.ask(&reader, &what, "").await, 403, "wrong_scope");
+    }
+    assert_eq!(app.ask(&admin, "GET /queries/a/plan?id=x", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_became_of_requests_is_counted_by_query() {
+    let app = App::start().await;
+    for path in
+        ["/my/fails?t=1", "/my/fails?t=2", "/my/fails.csv?t=3", "/my/fails", "/my/fails?t=x"]
+    {
+        app.get(path).await;
+    }
+    app.get("/queries/fails/plan?t=1").await;
+    let list = app.get("/queries").await.json();
+    let of = |name: &str| {
+        list["queries"].as_array().unwrap().iter().find(|query| query["name"] == name).unwrap()
+    };
+    let fails = of("fails");
+    let counts = ["calls", "refused", "failed"].map(|name| fails[name].as_u64().unwrap());
+    assert_eq!(counts, [3, 1, 1], "a plan is no call");
+    let (mean, p99) = (fails["mean_ms"].as_f64().unwrap(), fails["p99_ms"].as_f64().unwrap());
+    assert!(0.0 < mean && mean <= p99, "{mean} {p99}");
+    let never = of("slow");
+    assert_eq!(
+        (&never["calls"], &never["mean_ms"], &never["p99_ms"]),
+        (&0.into(), &().into(), &().into())
+    );
+}
+
+#[tokio::test]
 async fn administrators_ask_what_they_like_within_limits() {
     let app = App::start().await;
     let asked = r#"{"sql":"SELECT :a AS a, :b AS b, :c AS c, :n AS n","params":{"a":9007199254740993,"b":"x'y","c":true,"n":null}}"#;
@@ -188,7 +221,17 @@ async fn administrators_ask_what_they_like_within_limits() {
     );
     let list = r#"{"sql":"SELECT value FROM json_each(:l)","params":{"l":[1,2]}}"#;
     assert_eq!(app.post("/sql", list).await.json()["rows"], serde_json::json!([[1], [2]]));
+    // How it would run, without running it.
+    let plan =
+        r#"{"sql":"SELECT id FROM eyas.events WHERE id = :id","params":{"id":"x"},"plan":true}"#;
+    let plan = app.post("/sql", plan).await.json();
+    assert_eq!((&plan["columns"][0]["name"], &plan["truncated"]), (&"plan".into(), &false.into()));
+    assert!(plan["rows"][0][0].as_str().unwrap().starts_with("SEARCH eyas.events"), "{plan}");
+    let noted = &app.get("/audit").await.json()["audit"][0];
+    assert_eq!(noted["act"], "sql.plan");
     for (body, code) in [
+        (r#"{"sql":"SELECT 1","plan":1}"#, "wrong_type"),
+        (r#"{"sql":"DELETE FROM eyas.events","plan":true}"#, "sql_refused"),
         (r#"{"sql":"DELETE FROM eyas.events"}"#, "sql_refused"),
         (r#"{"sql":"WITH x AS (SELECT 1) DELETE FROM eyas.events"}"#, "sql_refused"),
         (r#"{"sql":"SELECT 1; SELECT 2"}"#, "sql_refused"),

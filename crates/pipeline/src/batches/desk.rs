@@ -9,7 +9,6 @@ use bytes::Bytes;
 use model::{SeqRange, Timestamp};
 use queue::{Queue, QueueError};
 use store::{Batch, BatchState, BatchStore};
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::batches::error::BatchError;
@@ -20,8 +19,9 @@ use crate::batches::view::BatchView;
 use crate::clock;
 use crate::lease::Tenancy;
 use crate::meters::ConsumerState;
+use crate::shares::Shares;
 
-/// Most bodies that are read at once; each holds a chunk and a row in memory.
+/// Most bodies that are read at once, shared among those who send; each holds a chunk and a row in memory.
 pub(crate) const RECEIVING_MAX: usize = 64;
 /// With so many quarters of its room taken the log gets rid of paused uploads. More than what is kept of batches that are
 /// over, for that goes first; and less than all, for whoever comes next is not to be refused.
@@ -53,7 +53,7 @@ pub(crate) struct Desk {
     pub(crate) tables: BTreeMap<String, Arc<TableRules>>,
     pub(crate) options: LaneOptions,
     pub(crate) registry: Registry,
-    pub(crate) receiving: Arc<Semaphore>,
+    pub(crate) receiving: Arc<Shares>,
     pub(crate) tasks: TaskTracker,
 }
 
@@ -72,7 +72,7 @@ impl Desk {
             tables: tables.into_iter().map(by_name).collect(),
             options,
             registry: Registry::new(state),
-            receiving: Arc::new(Semaphore::new(RECEIVING_MAX)),
+            receiving: Shares::new(RECEIVING_MAX),
             tasks: TaskTracker::new(),
         }
     }

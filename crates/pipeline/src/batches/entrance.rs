@@ -7,15 +7,16 @@ use store::{Batch, BatchState, StoreError};
 use tokio::time;
 use uuid::Uuid;
 
-use crate::batches::desk::{Desk, RECEIVING_MAX};
+use crate::batches::desk::Desk;
 use crate::batches::error::BatchError;
 use crate::batches::records::{BeginHead, Head};
 use crate::batches::recovery::begun;
 use crate::batches::registry::{Entry, State};
 use crate::batches::upload::{Aim, Upload};
 use crate::batches::view::UploadWish;
+use crate::shares::{Crowded, Share};
 
-/// Most batches that are not over, paused ones and those that wait among them.
+/// Most batches that are not over, paused ones and those that wait among them. An application has no more than it leaves to others.
 const LIVE_MAX: usize = 10_000;
 /// Most of one application that are being received or paused: nobody takes all places by beginning and going away.
 const OPEN_MAX: usize = 100;
@@ -26,9 +27,7 @@ impl Desk {
     /// Begins a batch, or finds the one that has its key.
     pub(crate) async fn begin(self: &Arc<Self>, wish: UploadWish) -> Result<Upload, BatchError> {
         let rules = self.tables.get(&wish.table).ok_or(BatchError::NoSuchTable)?;
-        let permit = Arc::clone(&self.receiving).try_acquire_owned().map_err(|_| {
-            BatchError::Full(format!("{RECEIVING_MAX} batches are being received already"))
-        })?;
+        let place = self.place(&wish.holder)?;
         let (rules, id) = (Arc::clone(rules), Uuid::now_v7().to_string());
         let head = BeginHead {
             id: id.clone(),
@@ -48,18 +47,18 @@ impl Desk {
             begun(head.clone(), self.queue.bounds().next).expect("mode and format have names")
         };
         if wish.dry_run {
-            return Upload::new(desk, rules, unwritten(&head), Aim::DryRun, permit);
+            return Upload::new(desk, rules, unwritten(&head), Aim::DryRun, place);
         }
         self.check_room()?;
         if let Some(first) = self.first_with_key(&head).await? {
             let entry = unwritten(&head);
-            return Upload::new(desk, rules, entry, Aim::Compare(Box::new(first)), permit);
+            return Upload::new(desk, rules, entry, Aim::Compare(Box::new(first)), place);
         }
         let mut entry = unwritten(&head);
         (entry.is_attached, entry.is_writing) = (true, true);
         self.registry.change(|state| reserve(state, entry.clone()))?;
         // Before the first wait: where the caller is dropped in it, this ends what was begun.
-        let upload = Upload::new(desk, rules, entry, Aim::Keep, permit)?;
+        let upload = Upload::new(desk, rules, entry, Aim::Keep, place)?;
         let written = self.append(&id, vec![Head::Begin(head).encode(&[])], {
             let id = id.clone();
             move |state, appended| match appended {
@@ -84,10 +83,9 @@ impl Desk {
         self: &Arc<Self>,
         id: &str,
         offset: u64,
+        holder: &str,
     ) -> Result<Option<Upload>, BatchError> {
-        let permit = Arc::clone(&self.receiving).try_acquire_owned().map_err(|_| {
-            BatchError::Full(format!("{RECEIVING_MAX} batches are being received already"))
-        })?;
+        let place = self.place(holder)?;
         let attach = |state: &mut State| {
             let Some(entry) = state.entries.get_mut(id) else { return Ok(None) };
             let rules = self.tables.get(&entry.batch.table).ok_or(BatchError::NoSuchTable)?;
@@ -106,7 +104,15 @@ impl Desk {
             Ok(Some((entry.clone(), Arc::clone(rules))))
         };
         let Some((entry, rules)) = self.registry.change(attach)? else { return Ok(None) };
-        Upload::new(Arc::clone(self), rules, entry, Aim::Keep, permit).map(Some)
+        Upload::new(Arc::clone(self), rules, entry, Aim::Keep, place).map(Some)
+    }
+
+    /// A place to receive a body at.
+    fn place(&self, holder: &str) -> Result<Share, BatchError> {
+        let full = |crowded: Crowded| {
+            BatchError::Full(format!("there is no place to receive a batch at: {crowded}"))
+        };
+        self.receiving.take(holder, 1).map_err(full)
     }
 
     /// The batch that has the key, whole.
@@ -117,7 +123,7 @@ impl Desk {
             let entry = state.with_key(application, &head.table, key);
             entry
                 .map(|entry| entry.batch.clone())
-                .filter(|batch| !leaves_key(batch, &head.revalidates))
+                .filter(|batch| !leaves_key(batch, head.revalidates.as_deref()))
         };
         if let Some(first) = self.registry.with(live) {
             return if first.state == BatchState::Receiving {
@@ -129,7 +135,8 @@ impl Desk {
         let found = self.store.batch_with_key(application, &head.table, key);
         match time::timeout(LOOKUP_WAIT, found).await {
             Ok(Ok(found)) => Ok(found.filter(|batch| {
-                batch.state != BatchState::Cancelled && !leaves_key(batch, &head.revalidates)
+                batch.state != BatchState::Cancelled
+                    && !leaves_key(batch, head.revalidates.as_deref())
             })),
             // The consumer asks again, when the database is back.
             Err(_) | Ok(Err(StoreError::Unavailable(_))) => Ok(None),
@@ -138,17 +145,27 @@ impl Desk {
     }
 }
 
-/// Whether a batch leaves its key to another that has its rows again: one that was rejected does.
-pub(crate) fn leaves_key(first: &Batch, revalidates: &Option<String>) -> bool {
-    revalidates.is_some() && first.state == BatchState::Rejected
+/// Whether a batch leaves its key to one that is to have the rows of another again (`to` names that): one that was rejected does.
+pub(crate) fn leaves_key(first: &Batch, to: Option<&str>) -> bool {
+    to.is_some() && first.state == BatchState::Rejected
 }
 
 /// Adds a batch, unless its key was taken meanwhile.
 fn reserve(state: &mut State, entry: Entry) -> Result<(), BatchError> {
-    if state.entries.len() >= LIVE_MAX {
+    let batch = &entry.batch;
+    let n_all = state.entries.len();
+    if n_all >= LIVE_MAX {
         return Err(BatchError::Full(format!("{LIVE_MAX} batches are not over yet")));
     }
-    let batch = &entry.batch;
+    // Only who has a good part of all can have more than is left.
+    if n_all >= LIVE_MAX / 2 {
+        let n_own = state.n_live(batch.application.as_deref());
+        if n_own >= LIVE_MAX - n_all {
+            return Err(BatchError::Full(format!(
+                "{n_own} batches of this application are not over yet, and of {LIVE_MAX} what is left is kept for others"
+            )));
+        }
+    }
     if state.n_open(batch.application.as_deref()) >= OPEN_MAX {
         return Err(BatchError::Full(format!(
             "{OPEN_MAX} uploads of this application are not whole yet: finish or cancel some"
@@ -156,7 +173,7 @@ fn reserve(state: &mut State, entry: Entry) -> Result<(), BatchError> {
     }
     if let Some(key) = &batch.key
         && let Some(first) = state.with_key(batch.application.as_deref(), &batch.table, key)
-        && !leaves_key(&first.batch, &batch.revalidates)
+        && !leaves_key(&first.batch, batch.revalidates.as_deref())
     {
         return Err(BatchError::KeyBusy { id: first.batch.id.clone() });
     }

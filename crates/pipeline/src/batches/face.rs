@@ -48,8 +48,9 @@ impl Batches {
     }
 
     /// Goes on with an upload that was paused. `offset` must be the one that its batch shows.
-    pub async fn resume(&self, id: &str, offset: u64) -> Result<Upload, BatchError> {
-        if let Some(upload) = self.desk.resume(id, offset)? {
+    /// For `holder` see [`UploadWish::holder`].
+    pub async fn resume(&self, id: &str, offset: u64, holder: &str) -> Result<Upload, BatchError> {
+        if let Some(upload) = self.desk.resume(id, offset, holder)? {
             return Ok(upload);
         }
         let over = self.desk.store.batch(id).await?.ok_or(BatchError::NoSuchBatch)?;
@@ -173,13 +174,11 @@ impl Desk {
         key: &str,
     ) -> Result<Option<BatchView>, BatchError> {
         let live = |state: &mut State| state.with_key(application, table, key).map(Entry::view);
-        match self.registry.with(live) {
-            Some(view) => Ok(Some(view)),
-            None => {
-                let over = self.store.batch_with_key(application, table, key).await?;
-                Ok(over.map(|batch| self.over(batch)))
-            }
+        if let Some(view) = self.registry.with(live) {
+            return Ok(Some(view));
         }
+        let over = self.store.batch_with_key(application, table, key).await?;
+        Ok(over.map(|batch| self.over(batch)))
     }
 
     pub(crate) async fn errors(

@@ -25,7 +25,7 @@ use crate::batches::entrance::leaves_key;
 use crate::batches::error::BatchError;
 use crate::batches::face::Batches;
 use crate::batches::feed::Parts;
-use crate::batches::recovery::{self, take_over};
+use crate::batches::recovery::{self, Found, take_over};
 use crate::batches::registry::{Entry, State};
 use crate::batches::revalidation::was_refused;
 use crate::batches::rules::TableRules;
@@ -45,6 +45,8 @@ const ROOM_BYTES_MIN: u64 = 256 << 20;
 pub struct Lane {
     desk: Arc<Desk>,
     holding: Holding,
+    /// The decision that the last try stopped at.
+    stopped_at: Option<Seq>,
 }
 
 impl Lane {
@@ -59,12 +61,12 @@ impl Lane {
         let row = LeaseRow::Batches(Arc::clone(&store));
         let holding = Holding::new(Arc::clone(&queue), row, options.tenancy.clone());
         let desk = Arc::new(Desk::new(queue, store, tables, options, State::default()));
-        let mut lane = Self { desk: Arc::clone(&desk), holding };
-        let applied = lane.holding.ask().await?;
-        let refused = desk.refused().await.map_err(StartError::Store)?;
-        let found = recovery::scan(&*desk.queue, applied, refused).await;
-        let found = found.map_err(StartError::Log)?;
-        lane.take(applied, found.newest_over.clone()).await?;
+        let mut lane = Self { desk: Arc::clone(&desk), holding, stopped_at: None };
+        let mut read = lane.read_back().await;
+        if read.as_ref().is_err_and(StartError::is_fenced) {
+            read = lane.read_back().await;
+        }
+        let (applied, found) = read?;
         desk.registry.change(|state| take_over(state, found, applied));
         lane.drop_cut_uploads().await?;
         Ok((Batches { desk }, lane))
@@ -86,13 +88,29 @@ impl Lane {
                 self.holding.moved();
             }
             let desk = Arc::clone(&self.desk);
-            self.holding.outlast(halt, &shutdown, |state| desk.tell(state)).await?;
+            // Somebody may end what stands in the way.
+            let stopped_at = self.stopped_at.take();
+            let out_of_the_way = desk.registry.until(|state| {
+                let first = state.decisions.first_key_value().map(|(&seq, _)| seq);
+                stopped_at.filter(|_| first != stopped_at).map(drop)
+            });
+            let tell = |state| desk.tell(state);
+            self.holding.outlast(halt, &shutdown, tell, out_of_the_way).await?;
             if shutdown.is_cancelled() {
                 break;
             }
         }
         self.holding.give_back().await;
         Ok(())
+    }
+
+    /// Takes the lease, with what the log has that the database lacks.
+    async fn read_back(&mut self) -> Result<(Seq, Found), StartError> {
+        let applied = self.holding.ask().await?;
+        let refused = self.desk.refused().await?;
+        let found = recovery::scan(&*self.desk.queue, applied, refused).await?;
+        self.take(applied, found.newest_over.clone()).await?;
+        Ok((applied, found))
     }
 
     /// Takes the lease, if the database has what this log has decided last of all that it has applied; and what became of that.
@@ -149,10 +167,13 @@ impl Lane {
                 }
             };
             let done = self.carry_out(seq, &entry, stop).await;
-            if done.is_err() {
-                desk.registry.change(State::put_back);
+            if let Err(halt) = done {
+                self.stopped_at = Some(seq);
+                let halt = about(halt, &entry.batch);
+                let why = if let Halt::Blocked(why) = &halt { Some(why.clone()) } else { None };
+                desk.registry.change(|state| state.put_back(why));
+                return Err(halt);
             }
-            done?;
             desk.tell(ConsumerState::Running);
         }
     }
@@ -244,7 +265,7 @@ impl Lane {
         let found = self.desk.store.batch_with_key(batch.application.as_deref(), &batch.table, key);
         let Some(first) = found.await.map_err(halt)? else { return Ok(None) };
         let is_over = first.state == BatchState::Cancelled;
-        if first.id == batch.id || is_over || leaves_key(&first, &batch.revalidates) {
+        if first.id == batch.id || is_over || leaves_key(&first, batch.revalidates.as_deref()) {
             return Ok(None);
         }
         let is_same = first.hash == batch.hash;
@@ -280,8 +301,7 @@ impl Lane {
         if applied < remembered {
             warn!(%applied, %remembered, "the database has lost batches; they are applied again");
             let refused = self.desk.refused().await.map_err(halt)?;
-            let found = recovery::scan(&*self.desk.queue, applied, refused).await;
-            let found = found.map_err(Halt::Alarm)?;
+            let found = recovery::scan(&*self.desk.queue, applied, refused).await?;
             self.desk.registry.change(|state| take_over(state, found, applied));
         } else {
             let refused = newest.filter(was_refused).map(|batch| batch.id);
@@ -351,5 +371,16 @@ impl Lane {
             }
         }
         Ok(())
+    }
+}
+
+/// Names the batch that a person has to look at.
+fn about(halt: Halt, batch: &Batch) -> Halt {
+    match halt {
+        Halt::Blocked(why) => {
+            let Batch { id, table, .. } = batch;
+            Halt::Blocked(format!("batch {id} for the table {table:?} stands in the way: {why}"))
+        }
+        other => other,
     }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use model::{ContentHash, Seq, Timestamp};
-use queue::{Queue, Record};
+use queue::{Queue, QueueError, Record};
 use store::{Batch, BatchState, TableMode};
 
 use crate::batches::records::{
@@ -22,6 +22,7 @@ use crate::batches::registry::{Entry, Kept, Refused, State};
 use crate::batches::rules::RowFormat;
 use crate::batches::view::FIRST_ERRORS_MAX;
 use crate::clock;
+use crate::halt::{Halt, StartError, halt_log};
 
 /// One read of the log.
 const READ_BYTES: usize = 4 << 20;
@@ -44,15 +45,41 @@ pub(crate) struct Found {
     kept_refused: HashMap<String, Refused>,
 }
 
-/// Reads everything that is kept. `applied` is how far the database came. The error is for people, and means that a batch which the
-/// database has to get cannot be read any more.
+/// Why the pass came to no end.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// The log does not answer.
+    Log(QueueError),
+    /// A batch that the database has to get is not there any more, in words for people.
+    Lost(String),
+}
+
+impl From<Unread> for StartError {
+    fn from(why: Unread) -> Self {
+        Self::Log(match why {
+            Unread::Log(error) => error.to_string(),
+            Unread::Lost(text) => text,
+        })
+    }
+}
+
+impl From<Unread> for Halt {
+    fn from(why: Unread) -> Self {
+        match why {
+            Unread::Log(error) => halt_log(error),
+            Unread::Lost(text) => Self::Alarm(text),
+        }
+    }
+}
+
+/// Reads everything that is kept. `applied` is how far the database came.
 ///
 /// `refused`: the batches whose rows the database refused, and when.
 pub(crate) async fn scan(
     queue: &dyn Queue,
     applied: Seq,
     refused: HashMap<String, Timestamp>,
-) -> Result<Found, String> {
+) -> Result<Found, Unread> {
     let mut found = pass(queue, applied, HashSet::new(), refused.clone()).await?;
     if !found.passed_over.is_empty() {
         // Now that they are known. All that are over would be too many to remember for that.
@@ -66,16 +93,16 @@ async fn pass(
     applied: Seq,
     passed_over: HashSet<String>,
     refused: HashMap<String, Timestamp>,
-) -> Result<Found, String> {
+) -> Result<Found, Unread> {
     let mut found = Found { passed_over, refused, ..Found::default() };
     let bounds = queue.bounds();
     let mut reader = queue.reader(bounds.first);
     while reader.position() <= bounds.last {
-        for record in reader.next(READ_BYTES).await.map_err(|error| error.to_string())? {
+        for record in reader.next(READ_BYTES).await.map_err(Unread::Log)? {
             let Record { seq, bytes } = record;
-            let (head, body) =
-                Head::decode(&bytes).map_err(|error| format!("record {seq}: {error}"))?;
-            found.take(seq, head, &body, applied)?;
+            let (head, body) = Head::decode(&bytes)
+                .map_err(|error| Unread::Lost(format!("record {seq}: {error}")))?;
+            found.take(seq, head, &body, applied).map_err(Unread::Lost)?;
         }
     }
     Ok(found)

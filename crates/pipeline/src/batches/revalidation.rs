@@ -84,6 +84,7 @@ impl Desk {
             format: RowFormat::Ndjson,
             application: first.application.clone(),
             sent_by: by.to_owned(),
+            holder: by.to_owned(),
             label: first.label.clone(),
             key: Some(key),
             dry_run: false,

@@ -16,7 +16,6 @@ use model::SeqRange;
 use model::rows::{RowBlock, RowsDamaged};
 use store::{Batch, BatchState, StoreError};
 use tokio::runtime::Handle;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task;
 use tracing::warn;
 
@@ -31,6 +30,7 @@ use crate::batches::registry::{Entry, State};
 use crate::batches::rules::TableRules;
 use crate::batches::view::{BatchView, FIRST_ERRORS_MAX, Finished};
 use crate::clock;
+use crate::shares::Share;
 
 /// Rows of one record in the log.
 const CHUNK_BYTES: usize = 512 << 10;
@@ -73,7 +73,7 @@ struct Inner {
     /// What is in memory is no longer whole: an error was answered, or rows have left for the log, and whoever waited for the
     /// answer may be dropped before it comes.
     has_failed: bool,
-    _permit: OwnedSemaphorePermit,
+    _place: Share,
 }
 
 impl Upload {
@@ -82,7 +82,7 @@ impl Upload {
         rules: Arc<TableRules>,
         entry: Entry,
         aim: Aim,
-        permit: OwnedSemaphorePermit,
+        place: Share,
     ) -> Result<Self, BatchError> {
         let id = entry.batch.id.clone();
         let progress = &entry.progress;
@@ -109,7 +109,7 @@ impl Upload {
             n_rows,
             sent_bytes: None,
             has_failed: false,
-            _permit: permit,
+            _place: place,
         };
         Ok(Self { id, inner: Some(Box::new(inner)) })
     }
@@ -401,7 +401,7 @@ impl Inner {
 
     /// Whether these rows are those of the batch that has the key.
     async fn compare(&self, first: &Batch) -> Result<Finished, BatchError> {
-        if self.receiver.hash() != first.hash {
+        if !self.receiver.has_rows_of(first.hash) {
             return Err(BatchError::KeyConflict { id: first.id.clone() });
         }
         let batch =

@@ -20,6 +20,8 @@ pub struct UploadWish {
     pub application: Option<String>,
     /// Who sends them, as the audit trail names them.
     pub sent_by: String,
+    /// Whose share of the places for bodies it takes, named for people: an application, an address.
+    pub holder: String,
     /// The sender's name for the batch.
     pub label: Option<String>,
     /// `Idempotency-Key`: 1 to 128 visible ASCII signs, unique per (application, table).

@@ -13,6 +13,7 @@ use store::{
     SchemaStates, SchemaStore, SchemaVersion, StoreError,
 };
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::clock;
 use crate::schemas::bad::BadSchema;
@@ -69,6 +70,8 @@ pub struct Schemas {
     store: Option<Arc<dyn SchemaStore>>,
     // A lock for a clone or a swap of the pointer; nothing is judged or compiled under it.
     in_force: RwLock<InForce>,
+    /// The number of the newest change.
+    changes: watch::Sender<u64>,
     /// No key at all: judging costs nothing.
     is_empty: AtomicBool,
     // A lock for one entry; labels are cloned once for each new key.
@@ -88,6 +91,7 @@ impl Default for Schemas {
         Self {
             store: None,
             in_force: RwLock::default(),
+            changes: watch::Sender::new(0),
             is_empty: AtomicBool::new(true),
             unmatched: Mutex::default(),
         }
@@ -98,9 +102,28 @@ impl Schemas {
     /// What the store holds. A text that this program cannot compile (an older one could) is told and judges nothing.
     pub async fn open(store: Arc<dyn SchemaStore>) -> Result<Arc<Self>, StoreError> {
         let states = store.schemas().await?;
+        Self::known(store, states).await
+    }
+
+    /// The same where it is known what the store holds, or held.
+    pub async fn known(
+        store: Arc<dyn SchemaStore>,
+        states: SchemaStates,
+    ) -> Result<Arc<Self>, StoreError> {
         let schemas = Arc::new(Self { store: Some(store), ..Self::default() });
         schemas.clone().take_over(states).await?;
         Ok(schemas)
+    }
+
+    /// All keys as the store holds them.
+    pub fn states(&self) -> SchemaStates {
+        let InForce { change, states, .. } = self.in_force();
+        SchemaStates { change, states: states.to_vec() }
+    }
+
+    /// Moves after each change, once it is in force.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Brings the keys of the configuration to what it says. Its texts were compiled before.
@@ -257,6 +280,7 @@ impl Schemas {
                 self.is_empty.store(set.is_empty(), Ordering::Relaxed);
                 let SchemaStates { change, states } = states;
                 *in_force = InForce { change, set, states: Arc::new(states) };
+                self.changes.send_replace(change);
             }
         })
         .await

@@ -38,7 +38,7 @@ async fn a_running_consumer_applies_what_comes() {
     let path = Path::new(1 << 20);
     let consumer = Consumer::start(&path.intake, consumer_options()).await.unwrap();
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
     let mut applied = path.meters.applied_changes();
     for n in 1..=20 {
         path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_stale_consumer_is_fenced_and_catches_up() {
     let path = Path::new(1 << 20);
     let consumer = Consumer::start(&path.intake, consumer_options()).await.unwrap();
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
     path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
     let mut applied = path.meters.applied_changes();
     applied.wait_for(|applied| *applied == seq(1)).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_renewed_lease_does_not_take_over_what_the_database_says_meanwhile() {
     options.tenancy.lease = Duration::ZERO;
     let consumer = Consumer::start(&path.intake, options).await.unwrap();
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
     let mut applied = path.meters.applied_changes();
     applied.wait_for(|applied| *applied == seq(3)).await.unwrap();
     // The database goes back in time, behind the consumer's back.
@@ -176,7 +176,7 @@ async fn the_alarm_of_a_database_that_refuses_everything_ends_by_itself() {
     let consumer = Consumer::start(&path.intake, consumer_options()).await.unwrap();
     path.send(&[None; 100], "1", OnConflict::RefuseAll).await.unwrap();
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
     let mut applied = path.meters.applied_changes();
     let is_stopped = || matches!(path.meters.consumer(), ConsumerState::Stopped { .. });
     for _ in 0..1000 {
@@ -221,7 +221,7 @@ async fn a_log_that_parted_from_the_one_that_fed_the_database_is_refused() {
 async fn a_consumer_whose_database_another_feeds_ends_at_once() {
     let path = Path::new(1 << 20);
     let consumer = Consumer::start(&path.intake, shared_options()).await.unwrap();
-    let running = tokio::spawn(consumer.run(CancellationToken::new()));
+    let running = tokio::spawn(consumer.run(CancellationToken::new(), CancellationToken::new()));
     let mut applied = path.meters.applied_changes();
     path.send(&[None], "1", OnConflict::RefuseAll).await.unwrap();
     applied.wait_for(|applied| *applied == seq(1)).await.unwrap();
@@ -245,7 +245,7 @@ async fn the_lease_of_a_shared_database_is_renewed_while_nothing_comes() {
     let consumer = Consumer::start(&path.intake, options).await.unwrap();
     let first = path.store.lease().await.unwrap().until;
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
     let renewed = async {
         while path.store.lease().await.unwrap().until <= first {
             tokio::task::yield_now().await;
@@ -263,7 +263,7 @@ async fn the_lease_is_given_back_at_the_end() {
     assert!(path.store.lease().await.unwrap().until.unwrap() > clock::now());
     let shutdown = CancellationToken::new();
     shutdown.cancel();
-    consumer.run(shutdown).await.unwrap();
+    consumer.run(shutdown, CancellationToken::new()).await.unwrap();
     assert!(path.store.lease().await.unwrap().until.unwrap() <= clock::now());
 }
 
@@ -278,7 +278,7 @@ async fn blocked(path: &Path) -> (CancellationToken, JoinHandle<Result<(), Start
     let consumer = Consumer::start(&path.intake, options).await.unwrap();
     path.send(&[None; 100], "1", OnConflict::RefuseAll).await.unwrap();
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(consumer.run(shutdown.clone()));
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
     until("the consumer has stopped", async || {
         matches!(path.meters.consumer(), ConsumerState::Stopped { .. })
     })
@@ -321,4 +321,24 @@ async fn a_consumer_that_has_stopped_notices_that_another_feeds_its_database() {
     let ended = timeout(Duration::from_secs(20), running).await.expect("it accepts nothing more");
     let error = ended.unwrap().unwrap_err();
     assert!(error.to_string().contains("held by other until"), "{error}");
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_not_waited_for_gives_its_lease_back() {
+    let path = Path::new(1 << 20);
+    let consumer = Consumer::start(&path.intake, shared_options()).await.unwrap();
+    let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
+    // As a transaction of somebody else that does not end.
+    let database = rusqlite::Connection::open(path.dir.path().join("eyas.db")).unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    path.send(&[None; 10], "1", OnConflict::RefuseAll).await.unwrap();
+    let running = tokio::spawn(consumer.run(shutdown.clone(), stop.clone()));
+    until("it has begun", async || path.meters.unanswered_since().is_some()).await;
+    path.send(&[None; 10], "2", OnConflict::RefuseAll).await.unwrap();
+    shutdown.cancel();
+    stop.cancel();
+    database.execute_batch("COMMIT").unwrap();
+    running.await.unwrap().unwrap();
+    assert!(path.stored().await.len() <= 10, "the rest waits for the next start");
+    assert!(path.store.lease().await.unwrap().until.unwrap() <= clock::now());
 }

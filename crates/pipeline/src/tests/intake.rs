@@ -101,7 +101,7 @@ impl Path {
         let consumer = Consumer::start(&self.intake, consumer_options()).await.unwrap();
         let shutdown = CancellationToken::new();
         shutdown.cancel();
-        consumer.run(shutdown).await.unwrap();
+        consumer.run(shutdown, CancellationToken::new()).await.unwrap();
         assert_eq!(self.meters.applied(), self.queue.bounds().last);
     }
 

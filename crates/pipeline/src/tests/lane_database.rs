@@ -1,14 +1,21 @@
-//! What a lane that runs does when its database changes under it.
+//! What a lane does when its database changes under it, or is not the one that its log has fed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use model::Seq;
+use queue::Queue as _;
+use store::BatchState;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::batches::lane::Lane;
 use crate::batches::rules::RowFormat;
 use crate::halt::StartError;
 use crate::meters::ConsumerState;
-use crate::tests::lane::{Bench, WAIT, send, shared_options, wish};
+use crate::tests::lane_bench::{
+    Bench, TWO_PORTS, WAIT, keyed, open_store, options, send, shared_options, wish,
+};
 
 fn port(code: &str) -> String {
     format!("{{\"code\":\"{code}\",\"name\":\"{code}\"}}\n")
@@ -89,4 +96,58 @@ async fn a_lane_whose_database_cannot_be_used_says_so_and_goes_on_once_it_is_men
     let is_running = || lane.batches.standing().consumer == ConsumerState::Running;
     until("the lane runs again", is_running).await;
     lane.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_lost_batches_gets_them_again_from_the_kept_log() {
+    let bench = Bench::new().await;
+    let (batches, lane) = bench.open(shared_options()).await;
+    let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
+    let running = tokio::spawn(lane.run(shutdown.clone(), stop.clone()));
+    let one = send(&batches, keyed("ports", "k"), TWO_PORTS).await.unwrap();
+    batches.ended(&one.batch.batch.id, WAIT).await.unwrap();
+    let kept = bench.dir.path().join("before.db");
+    rusqlite::Connection::open(bench.dir.path().join("tables.db"))
+        .unwrap()
+        .execute("VACUUM INTO ?", [kept.to_str().unwrap()])
+        .unwrap();
+    let more = "{\"code\":\"Z\",\"name\":\"Z\"}";
+    let two = send(&batches, wish("ports", RowFormat::Ndjson), more).await.unwrap();
+    batches.ended(&two.batch.batch.id, WAIT).await.unwrap();
+    assert!(bench.queue.bounds().first == Seq::ZERO.next(), "everything is kept");
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    // The database goes back to where it was.
+    let Bench { queue, store, dir } = bench;
+    drop((batches, store));
+    for file in ["tables.db-wal", "tables.db-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(file));
+    }
+    std::fs::rename(&kept, dir.path().join("tables.db")).unwrap();
+    let bench = Bench { store: open_store(&dir), queue, dir };
+    assert_eq!(bench.ports().len(), 2);
+    let (batches, lane) = bench.open(shared_options()).await;
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(lane.run(shutdown.clone(), stop));
+    let view = batches.ended(&two.batch.batch.id, WAIT).await.unwrap().unwrap();
+    assert_eq!(view.batch.state, BatchState::Committed);
+    assert_eq!(bench.ports(), ["CNSGH", "NLRTM", "Z"]);
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_batches_log_that_parted_from_the_one_that_fed_the_database_is_refused() {
+    let bench = Bench::new().await;
+    let (batches, _) = bench.open(options()).await;
+    send(&batches, wish("ports", RowFormat::Ndjson), TWO_PORTS).await.unwrap();
+    batches.close().await;
+    // A copy of the log has fed the database up to the same position, with another batch.
+    let last = bench.queue.bounds().last;
+    let db = rusqlite::Connection::open(bench.dir.path().join("tables.db")).unwrap();
+    db.execute("UPDATE eyas_lease SET applied = ?", [last.get() as i64]).unwrap();
+    let (queue, store) = (Arc::new(bench.queue.clone()), Arc::clone(&bench.store));
+    let rules = bench.rules().await;
+    let error = Lane::open(queue, store, rules, options()).await.err().unwrap();
+    assert!(matches!(&error, StartError::Forked(text) if text.contains("batches' log")), "{error}");
 }

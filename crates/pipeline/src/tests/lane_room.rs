@@ -16,7 +16,7 @@ use crate::batches::records::{CancelHead, Head};
 use crate::batches::registry::State;
 use crate::batches::rules::RowFormat;
 use crate::batches::view::UploadWish;
-use crate::tests::lane::{Bench, Running, WAIT, begin, options, send, wish};
+use crate::tests::lane_bench::{Bench, Running, WAIT, begin, options, send, wish};
 
 fn resumable(application: &str) -> UploadWish {
     let application = Some(application.to_owned());
@@ -63,7 +63,7 @@ async fn a_paused_upload_gives_its_room_to_those_who_go_on() {
     assert_eq!(view.batch.state, BatchState::Cancelled);
     let why = "it was paused, and the log of batches needed its room";
     assert_eq!(view.batch.detail.as_deref(), Some(why));
-    let over = lane.batches.resume(&id, 0).await.err().unwrap();
+    let over = lane.batches.resume(&id, 0, "test").await.err().unwrap();
     assert!(matches!(over, BatchError::NotUploading { state: BatchState::Cancelled }), "{over}");
     assert_eq!(bench.ports().len(), 204);
     lane.stop().await;
@@ -136,6 +136,40 @@ async fn an_application_has_so_many_open_uploads_and_leaves_room_for_others() {
     paused(&lane.batches, "b").await;
     lane.batches.cancel(&ids[0], "somebody").await.unwrap();
     paused(&lane.batches, "a").await;
+    lane.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_sends_slowly_leaves_places_for_others() {
+    let bench = Bench::new().await;
+    let lane = bench.run().await;
+    let of = |holder: &str, application: &str| UploadWish {
+        holder: holder.to_owned(),
+        ..resumable(application)
+    };
+    let mut slow = Vec::new();
+    let full = loop {
+        // None of these goes on.
+        match begin(&lane.batches, of("application a", "a")).await {
+            Ok(upload) => slow.push(upload),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert_eq!(slow.len(), 32);
+    assert!(full.contains("application a has 32 of the 64 places"), "{full}");
+    // To go on with one takes a place, too.
+    let id = slow.pop().unwrap().pause().await.unwrap().batch.id;
+    slow.push(begin(&lane.batches, of("application a", "a")).await.unwrap());
+    let full = lane.batches.resume(&id, 0, "application a").await.err().unwrap().to_string();
+    assert!(full.contains("application a has 32 of the 64 places"), "{full}");
+    let dry = UploadWish { dry_run: true, ..of("application a", "a") };
+    assert!(matches!(begin(&lane.batches, dry).await, Err(BatchError::Full(_))));
+    let sent = send(&lane.batches, of("application b", "b"), &row("b")).await.unwrap();
+    assert_eq!(lane.over(&sent.batch.batch.id).await.batch.state, BatchState::Committed);
+    for upload in slow {
+        upload.abort().await;
+    }
+    lane.batches.resume(&id, 0, "application a").await.unwrap().abort().await;
     lane.stop().await;
 }
 

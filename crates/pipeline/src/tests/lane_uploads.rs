@@ -18,7 +18,7 @@ use crate::batches::recovery;
 use crate::batches::registry::Entry;
 use crate::batches::rules::RowFormat;
 use crate::batches::view::UploadWish;
-use crate::tests::lane::{Bench, WAIT, begin, options, wish};
+use crate::tests::lane_bench::{Bench, WAIT, begin, options, wish};
 
 /// A log whose appends wait for a gate.
 struct Gated {
@@ -100,7 +100,7 @@ async fn an_upload_that_is_dropped_while_a_part_is_written_goes_on_behind_that_p
     tokio::time::timeout(WAIT, left).await.unwrap();
     let offset = batches.batch(&id).await.unwrap().unwrap().upload_offset.unwrap();
     assert!(offset > 0, "the part that was on its way counts");
-    let mut upload = batches.resume(&id, offset).await.unwrap();
+    let mut upload = batches.resume(&id, offset, "test").await.unwrap();
     let rest = &body.as_bytes()[usize::try_from(offset).unwrap()..];
     upload.push(Bytes::copy_from_slice(rest)).await.unwrap();
     upload.finish().await.unwrap();

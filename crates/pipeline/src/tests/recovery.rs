@@ -1,13 +1,20 @@
 //! What a start finds in the log of batches.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use queue::Queue as _;
+use async_trait::async_trait;
+use bytes::Bytes;
+use meter::Commits;
+use model::{LogId, Seq, SeqRange};
+use queue::{Bounds, Durability, MemoryQueue, Queue, QueueError, QueueReader, Record};
 use store::BatchState;
+use tokio::sync::watch;
 
 use crate::batches::recovery;
 use crate::batches::rules::RowFormat;
-use crate::tests::lane::{Bench, options, send, shared_options, wish};
+use crate::halt::Halt;
+use crate::tests::lane_bench::{Bench, options, send, shared_options, wish};
 
 fn port(code: &str) -> String {
     format!("{{\"code\":\"{code}\",\"name\":\"{code}\"}}\n")
@@ -49,4 +56,74 @@ async fn a_start_goes_on_behind_what_it_keeps() {
     let found = recovery::scan(&bench.queue, applied, HashMap::new()).await.unwrap();
     assert_eq!((found.entries.len(), found.kept.len()), (0, 2));
     assert_eq!(bench.ports(), ["A", "B"]);
+}
+
+/// A log that cannot be read at the moment.
+struct Unreadable(MemoryQueue);
+
+#[async_trait]
+impl Queue for Unreadable {
+    fn log(&self) -> LogId {
+        self.0.log()
+    }
+    fn durability(&self) -> Durability {
+        self.0.durability()
+    }
+    async fn append(&self, records: Vec<Bytes>) -> Result<SeqRange, QueueError> {
+        self.0.append(records).await
+    }
+    fn bounds(&self) -> Bounds {
+        self.0.bounds()
+    }
+    fn commits(&self) -> Arc<Commits> {
+        self.0.commits()
+    }
+    fn left_bytes(&self) -> Option<u64> {
+        self.0.left_bytes()
+    }
+    fn size_bytes(&self) -> u64 {
+        self.0.size_bytes()
+    }
+    fn poisoned(&self) -> watch::Receiver<bool> {
+        self.0.poisoned()
+    }
+    fn reader(&self, from: Seq) -> Box<dyn QueueReader> {
+        Box::new(NoReader(from))
+    }
+    async fn trim(&self, before: Seq) -> Result<(), QueueError> {
+        self.0.trim(before).await
+    }
+    async fn close(&self) -> Result<(), QueueError> {
+        self.0.close().await
+    }
+}
+
+struct NoReader(Seq);
+
+#[async_trait]
+impl QueueReader for NoReader {
+    async fn next(&mut self, _bytes_max: usize) -> Result<Vec<Record>, QueueError> {
+        Err(QueueError::Unreadable("too many open files".to_owned()))
+    }
+    fn position(&self) -> Seq {
+        self.0
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_at_the_moment_is_read_later_and_one_without_a_part_is_an_alarm()
+{
+    let bench = Bench::new().await;
+    let (batches, _lane) = bench.open(options()).await;
+    send(&batches, wish("ports", RowFormat::Ndjson), &port("A")).await.unwrap();
+    let error = recovery::scan(&Unreadable(bench.queue.clone()), Seq::ZERO, HashMap::new())
+        .await
+        .unwrap_err();
+    assert!(matches!(Halt::from(error), Halt::Retry(why) if why.contains("open files")));
+    // Its beginning is gone.
+    bench.queue.trim(bench.queue.bounds().last).await.unwrap();
+    let error = recovery::scan(&bench.queue, Seq::ZERO, HashMap::new()).await.unwrap_err();
+    assert!(
+        matches!(Halt::from(error), Halt::Alarm(why) if why.contains("the beginning of batch"))
+    );
 }

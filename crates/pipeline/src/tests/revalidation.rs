@@ -10,7 +10,7 @@ use crate::batches::error::BatchError;
 use crate::batches::rules::RowFormat;
 use crate::batches::view::{BatchView, Finished, UploadWish};
 use crate::clock;
-use crate::tests::lane::{Bench, Running, options, send, wish};
+use crate::tests::lane_bench::{Bench, Running, options, send, wish};
 
 /// The second line leads to a port that is not there; an empty text is no null.
 const PRICES: &str = "{\"orig\":\"A\",\"day\":\"2026-11-21\",\"price\":7,\"note\":\"\"}\n\n\

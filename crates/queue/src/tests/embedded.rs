@@ -12,7 +12,7 @@ use crate::queue::Queue;
 use crate::tests::conformance::{self, seq};
 
 fn open(dir: &TempDir, applied: Seq) -> Result<Arc<dyn Queue>, QueueError> {
-    let dir = dir.path().join("log");
+    let (dir, applied) = (dir.path().join("log"), Some(applied));
     Ok(Arc::new(EmbeddedQueue::open(EmbeddedOptions { dir, applied, reserve_bytes_max: 0 })?))
 }
 
@@ -76,6 +76,28 @@ async fn a_log_that_lacks_what_the_database_has_is_refused() {
     queue.close().await.unwrap();
     drop(queue);
     assert!(matches!(open(&dir, seq(2)).err(), Some(QueueError::Behind(_))));
+}
+
+#[tokio::test]
+async fn a_log_that_only_the_database_can_judge_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let unasked = || {
+        let dir = dir.path().join("log");
+        EmbeddedQueue::open(EmbeddedOptions { dir, applied: None, reserve_bytes_max: 0 })
+    };
+    assert!(matches!(unasked().err(), Some(QueueError::NeedsDatabase(_))), "there is none");
+    let queue = open(&dir, Seq::ZERO).unwrap();
+    queue.append(vec![Bytes::from_static(b"kept"); 3]).await.unwrap();
+    queue.close().await.unwrap();
+    drop(queue);
+    let queue = unasked().unwrap();
+    assert_eq!(queue.bounds().last, seq(3));
+    queue.close().await.unwrap();
+    drop(queue);
+    tear(&dir);
+    assert!(matches!(unasked().err(), Some(QueueError::NeedsDatabase(_))), "a tail to be cut");
+    let queue = open(&dir, seq(3)).unwrap();
+    queue.close().await.unwrap();
 }
 
 /// Leaves the beginning of a commit behind the last one, as a power cut would.

@@ -198,4 +198,8 @@ async fn what_the_database_knows_is_never_cut() {
         try_open(dir.path(), None).is_ok(),
         "nothing is cut, so the database need not be asked"
     );
+    let none = tempfile::tempdir().unwrap();
+    let refused = try_open(none.path(), None).map(|_| ()).unwrap_err();
+    assert!(matches!(&refused, OpenError::NoLog { .. }), "{refused}");
+    assert_eq!(segments(none.path()).len(), 0, "whether there should be one nobody can say");
 }

@@ -32,6 +32,8 @@ struct State {
     n_failed: u32,
     /// Nobody tries before this.
     closed_until: Option<Instant>,
+    /// Nobody ever tries.
+    is_shut: bool,
     since: Timestamp,
     detail: Option<String>,
     version: Option<String>,
@@ -39,23 +41,38 @@ struct State {
 
 impl Gate {
     pub(crate) fn new() -> Self {
-        let state =
-            State { n_failed: 0, closed_until: None, since: now(), detail: None, version: None };
+        let state = State {
+            n_failed: 0,
+            closed_until: None,
+            is_shut: false,
+            since: now(),
+            detail: None,
+            version: None,
+        };
         Self { state: Mutex::new(state) }
     }
 
-    /// Whether somebody may try to connect now; if not, why the last one failed. While the database is down, who is let
-    /// in closes the gate behind himself.
-    pub(crate) fn enter(&self) -> Result<(), String> {
+    /// From now on nobody tries, and everybody learns why.
+    pub(crate) fn shut(&self, detail: String) {
         let mut state = self.lock();
-        let Some(until) = state.closed_until else { return Ok(()) };
+        (state.is_shut, state.n_failed, state.since) = (true, 1, now());
+        state.detail = Some(detail);
+    }
+
+    /// Whether somebody may try to connect now; if not, why the last one failed. While the database is down, who is let
+    /// in closes the gate behind himself, and it opens again where he goes away without an outcome.
+    pub(crate) fn enter(&self) -> Result<Attempt<'_>, String> {
+        let mut state = self.lock();
         let now = Instant::now();
-        if now < until {
+        if state.is_shut || state.closed_until.is_some_and(|until| now < until) {
             let detail = state.detail.clone();
             return Err(detail.unwrap_or_else(|| "it could not be reached".to_owned()));
         }
+        if state.closed_until.is_none() {
+            return Ok(Attempt { gate: self, closed_until: None });
+        }
         state.closed_until = Some(now + PAUSE_MAX);
-        Ok(())
+        Ok(Attempt { gate: self, closed_until: state.closed_until })
     }
 
     /// An attempt failed.
@@ -99,6 +116,24 @@ impl Gate {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who was let in, until he has told the gate what came of it or has given up.
+#[must_use]
+pub(crate) struct Attempt<'a> {
+    gate: &'a Gate,
+    /// Until when he closed the gate behind himself.
+    closed_until: Option<Instant>,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let mut state = self.gate.lock();
+        // An outcome, his own or another's, has put something else there.
+        if self.closed_until.is_some() && state.closed_until == self.closed_until {
+            state.closed_until = Some(Instant::now());
+        }
     }
 }
 

@@ -5,11 +5,12 @@
 //! | [`store`] | `PostgresStore`: opens it |
 //! | [`address`], [`tls`], [`pool`] | how the server is reached, and by how many connections |
 //! | [`failure`] | its errors as decisions |
-//! | [`sql`], [`sql_connections`], [`sql_values`], [`sql_times`] | `SqlReader`: statements of others, fenced |
+//! | [`sql`], [`sql_connections`], [`sql_plan`], [`sql_values`], [`sql_times`] | `SqlReader`: statements of others, fenced |
 //! | [`migrations`] | the schema `eyas`, step by step |
 //! | [`gate`] | whether the server is asked at all, and how it stands |
 //! | [`events`] | `EventStore`: which call runs where |
 //! | [`call`] | a call within a bound of its own |
+//! | [`asking`] | look-ups whose caller may not wait for the answer |
 //! | [`lease`], [`turn`] | who consumes, and who else may write events |
 //! | [`apply`] | the consumer's transaction |
 //! | [`insert`] | records into the table, or the database's words against one |
@@ -46,6 +47,7 @@
 
 pub(crate) mod address;
 mod apply;
+mod asking;
 mod audit;
 mod batch_rows;
 mod batches;
@@ -62,7 +64,7 @@ mod events;
 mod explore;
 mod failure;
 pub(crate) mod filter;
-mod gate;
+pub(crate) mod gate;
 mod history;
 mod insert;
 mod jobs;
@@ -83,6 +85,7 @@ pub(crate) mod session;
 mod sessions;
 pub(crate) mod sql;
 mod sql_connections;
+mod sql_plan;
 mod sql_times;
 pub(crate) mod sql_values;
 pub(crate) mod store;

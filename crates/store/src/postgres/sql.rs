@@ -12,9 +12,11 @@ use tokio_postgres::{Column, Row};
 
 use crate::error::StoreError;
 use crate::postgres::address::Address;
-use crate::postgres::sql_connections::{Running, SqlConnections, refusal};
+use crate::postgres::sql_connections::{N_CONNECTIONS, Running, SqlConnections, refusal};
 use crate::postgres::sql_values::{Raw, has_form, push};
-use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlReader, SqlRows};
+use crate::sql::{
+    SqlAsk, SqlColumn, SqlError, SqlLimits, SqlPiece, SqlPlan, SqlReader, SqlRows, texts,
+};
 use crate::statement::Statement;
 
 /// A piece ends with the row that reaches this.
@@ -65,13 +67,16 @@ impl SqlReader for PostgresSql {
             let running = self.connections.begin(&ask, end).await.map_err(named)?;
             let mut reading = Reading::new(running, limits, end);
             // The first piece is read here: what breaks before it may run again. And without a prepared statement the
-            // columns are those of the first row.
+            // columns are those of the first row; where there is none, they are asked for.
             match reading.next().await {
                 Err(SqlError::Unavailable(_)) if n_tries < TRIES_MAX => n_tries += 1,
                 first => break (reading, first.map_err(named)?),
             }
         };
-        let columns = reading.columns();
+        let columns = match reading.columns.clone() {
+            Some(columns) => columns,
+            None => self.connections.describe(&ask, end, columns).await.map_err(named)?.into(),
+        };
         if reading.running.is_none() {
             let pieces = stream::iter(first.map(Ok));
             return Ok(SqlRows::new(columns, Box::pin(pieces)));
@@ -85,6 +90,20 @@ impl SqlReader for PostgresSql {
             }
         });
         Ok(SqlRows::new(columns, Box::pin(stream::iter(first.map(Ok)).chain(rest))))
+    }
+
+    async fn plan_sql(&self, ask: SqlAsk) -> Result<Vec<String>, SqlError> {
+        if ask.plan == SqlPlan::Generic && !ask.values.is_empty() {
+            let end = Instant::now() + ask.limits.time_max;
+            let told = self.connections.generic_plan(&ask, end).await;
+            return told.map_err(|error| named(error, &ask.limits));
+        }
+        let statement = Arc::new(ask.statement.after("EXPLAIN"));
+        texts(self.read_sql(SqlAsk { statement, plan: SqlPlan::Once, ..ask }).await?).await
+    }
+
+    fn statements_max(&self) -> usize {
+        N_CONNECTIONS
     }
 }
 
@@ -139,10 +158,6 @@ impl Reading {
     fn learn(&mut self, found: &[Column]) {
         self.types = found.iter().map(|column| column.type_().clone()).collect();
         self.columns = Some(columns(found).into());
-    }
-
-    fn columns(&self) -> Arc<[SqlColumn]> {
-        self.columns.clone().unwrap_or_default()
     }
 
     /// The next piece; `None` at the end.

@@ -18,7 +18,7 @@ use futures_util::future;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Error, RowStream, Statement as Prepared};
+use tokio_postgres::{Column, Error, RowStream, Statement as Prepared};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::TaskTracker;
 
@@ -31,13 +31,13 @@ use crate::sql::{SqlAsk, SqlError, SqlPlan};
 use crate::statement::Statement;
 
 /// Statements at a time.
-const N_CONNECTIONS: usize = 16;
+pub(crate) const N_CONNECTIONS: usize = 16;
 /// For a new connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Connections that are tried where one after the other breaks before it has answered.
-const TRIES_MAX: usize = N_CONNECTIONS + 2;
+pub(crate) const TRIES_MAX: usize = N_CONNECTIONS + 2;
 /// The server has ended the statement by now; if not, the connection is given up.
-const SLACK: Duration = Duration::from_secs(1);
+pub(crate) const SLACK: Duration = Duration::from_secs(1);
 
 /// The connections. They are made when they are needed, and again after one broke.
 pub(crate) struct SqlConnections {
@@ -67,7 +67,7 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    fn client(&self) -> &Object {
+    pub(crate) fn client(&self) -> &Object {
         self.client.as_ref().expect("it is there until it is given back")
     }
 
@@ -116,10 +116,14 @@ impl SqlConnections {
         self.pool.close();
     }
 
+    /// Why there is no answer, and from where.
+    pub(crate) fn named(&self, why: &str) -> String {
+        format!("PostgreSQL at {}: {why}", self.shown)
+    }
+
     /// A connection, before `end`.
     pub(crate) async fn get(&self, end: Instant, is_kept: bool) -> Result<Lent, SqlError> {
-        let named =
-            |why: &str| SqlError::Unavailable(format!("PostgreSQL at {}: {why}", self.shown));
+        let named = |why: &str| SqlError::Unavailable(self.named(why));
         let got = timeout_at(end, self.pool.get()).await;
         let got = got.map_err(|_| {
             named(&format!("all {N_CONNECTIONS} connections for queries are in use"))
@@ -147,6 +151,33 @@ impl SqlConnections {
         prepared.map_err(|error| refusal(&error))
     }
 
+    /// What `told` makes of the columns of a statement, with the settings that it runs under. Nothing is left behind, not even
+    /// on a server that a pooler lends to others.
+    pub(crate) async fn describe<T>(
+        &self,
+        ask: &SqlAsk,
+        end: Instant,
+        told: impl FnOnce(&[Column]) -> T,
+    ) -> Result<T, SqlError> {
+        let lent = self.get(end, ask.plan != SqlPlan::Once).await?;
+        let client = lent.client();
+        let head = begin_sql(ask.plan, end.saturating_duration_since(Instant::now()));
+        let described = timeout_at(end, async {
+            client.batch_execute(&head).await?;
+            let prepared =
+                client.prepare_typed(ask.statement.text(), &types(&ask.statement)).await?;
+            let res = told(prepared.columns());
+            // Order matters: its name goes while the server is still ours.
+            drop(prepared);
+            client.batch_execute("ROLLBACK").await?;
+            Ok(res)
+        });
+        let described = described.await.map_err(|_| SqlError::Timeout(Duration::ZERO))?;
+        let res = described.map_err(|error: Error| refusal(&error))?;
+        lent.give_back();
+        Ok(res)
+    }
+
     /// Lets a statement begin. A connection that breaks before it answers is replaced: statements only read.
     pub(crate) async fn begin(&self, ask: &SqlAsk, end: Instant) -> Result<Running, SqlError> {
         let mut last = String::new();
@@ -169,7 +200,7 @@ impl SqlConnections {
             }
             last = words(&error);
         }
-        Err(SqlError::Unavailable(format!("PostgreSQL at {}: {last}", self.shown)))
+        Err(SqlError::Unavailable(self.named(&last)))
     }
 
     async fn begin_on(&self, lent: Lent, ask: &SqlAsk, end: Instant) -> Result<Running, Error> {
@@ -234,12 +265,12 @@ impl SqlConnections {
     }
 }
 
-fn types(statement: &Statement) -> Vec<Type> {
+pub(crate) fn types(statement: &Statement) -> Vec<Type> {
     statement.params().iter().map(|param| type_of(param.kind)).collect()
 }
 
 /// The user's tables stand in `public`, ours in `eyas`. JIT takes longer than any query that is asked often.
-fn begin_sql(plan: SqlPlan, time_max: Duration) -> String {
+pub(crate) fn begin_sql(plan: SqlPlan, time_max: Duration) -> String {
     let plan = match plan {
         SqlPlan::Once | SqlPlan::Kept => "",
         SqlPlan::Generic => "; SET LOCAL plan_cache_mode = force_generic_plan",
@@ -251,7 +282,7 @@ fn begin_sql(plan: SqlPlan, time_max: Duration) -> String {
 }
 
 /// The statement may run again on another connection.
-fn is_broken(error: &Error) -> bool {
+pub(crate) fn is_broken(error: &Error) -> bool {
     error.is_closed()
         || match error.code() {
             Some(code) => {

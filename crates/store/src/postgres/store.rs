@@ -9,6 +9,7 @@ use crate::database::{DatabaseProbe, DatabaseState};
 use crate::error::StoreError;
 use crate::events::Lease;
 use crate::postgres::address::Address;
+use crate::postgres::asking::Asking;
 use crate::postgres::failure::failure;
 use crate::postgres::gate::Gate;
 use crate::postgres::lease::{BATCHES_LEASE, EVENTS_LEASE, LeaseRow};
@@ -63,6 +64,7 @@ pub struct PostgresStore {
     pub(crate) writers: Pool,
     /// Ids, positions.
     pub(crate) lookups: Pool,
+    pub(crate) asking: Asking,
     /// Statements of others.
     pub(crate) sql: PostgresSql,
     gate: Arc<Gate>,
@@ -81,11 +83,40 @@ impl PostgresStore {
     /// `Unavailable` where the server does not answer, `Unusable` where the address is wrong, the server older than 13,
     /// the role may not, or the schema is of a newer program.
     pub async fn open(options: PostgresOptions) -> Result<Arc<Self>, StoreError> {
-        let store = Self::reaching(&options)?;
-        store.gate.note_version(check_server(&store.pool).await?);
-        migrations::run(&store.pool).await?;
+        let store = Self::unopened(&options)?;
+        store.set_up().await?;
+        Ok(store)
+    }
+
+    /// A store that has connected to nobody yet: [`set_up`](Self::set_up) goes before everything else.
+    ///
+    /// # Errors
+    /// `Unusable` where the address is wrong.
+    pub fn unopened(options: &PostgresOptions) -> Result<Arc<Self>, StoreError> {
+        Ok(Arc::new(Self::reaching(options)?))
+    }
+
+    /// What is left to do for [`open`](Self::open). It may be tried again: while the server is away it is asked now and then,
+    /// and most tries learn at once what the last one that asked has learned.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub async fn set_up(&self) -> Result<(), StoreError> {
+        self.gate.note_version(check_server(&self.pool).await?);
+        migrations::run(&self.pool).await?;
         // The first repetition after a start has to be found within some milliseconds, which a new connection takes alone.
-        drop(store.lookups.get().await?);
+        self.lookups.get().await?.give_back();
+        Ok(())
+    }
+
+    /// The store of a database that is not asked: everything answers `Unavailable` at once, and [`DatabaseProbe`] says `why`.
+    ///
+    /// # Errors
+    /// `Unusable` where the address is wrong.
+    pub fn out_of_reach(options: &PostgresOptions, why: &str) -> Result<Arc<Self>, StoreError> {
+        let store = Self::reaching(options)?;
+        store.gate.shut(why.to_owned());
+        store.sql.close();
         Ok(Arc::new(store))
     }
 
@@ -126,6 +157,7 @@ impl PostgresStore {
             pool: Pool::new(&address, &gate, options.n_connections.max(1))?,
             writers: Pool::new(&address, &gate, N_WRITERS)?,
             lookups: Pool::new(&address, &gate, N_LOOKUPS)?,
+            asking: Asking::new(N_LOOKUPS),
             sql: PostgresSql::at(&address)?,
             gate,
         })
@@ -147,6 +179,14 @@ impl SqlReader for PostgresStore {
 
     async fn read_sql(&self, ask: SqlAsk) -> Result<SqlRows, SqlError> {
         self.sql.read_sql(ask).await
+    }
+
+    async fn plan_sql(&self, ask: SqlAsk) -> Result<Vec<String>, SqlError> {
+        self.sql.plan_sql(ask).await
+    }
+
+    fn statements_max(&self) -> usize {
+        self.sql.statements_max()
     }
 }
 

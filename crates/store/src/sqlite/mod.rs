@@ -41,7 +41,7 @@
 //! | [`feed`] | the rows of a batch on the writer's thread |
 //! | [`load`] | the transaction of the batches lane |
 //! | [`blame`] | which row the database refuses, and its words |
-//! | [`sql`], [`sql_connections`], [`sql_functions`], [`sql_values`] | `SqlReader`: statements of others, fenced |
+//! | [`sql`], [`sql_connections`], [`sql_functions`], [`sql_plan`], [`sql_values`] | `SqlReader`: statements of others, fenced |
 //! | [`failure`] | SQLite's errors as decisions |
 
 mod apply;
@@ -77,8 +77,9 @@ mod schemas;
 pub(crate) mod session;
 mod sessions;
 mod sql;
-mod sql_connections;
+pub(crate) mod sql_connections;
 mod sql_functions;
+mod sql_plan;
 mod sql_values;
 pub(crate) mod store;
 mod tables;

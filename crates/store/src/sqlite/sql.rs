@@ -13,9 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{timeout, timeout_at};
 
 use crate::error::StoreError;
-use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlPiece, SqlPlan, SqlReader, SqlRows};
+use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlPiece, SqlPlan, SqlReader, SqlRows, texts};
 use crate::sqlite::failure::may_pass;
-use crate::sqlite::sql_connections::{Deadline, Fenced, SqlConnections, Watched};
+use crate::sqlite::sql_connections::{Deadline, Fenced, N_CONNECTIONS, SqlConnections, Watched};
+use crate::sqlite::sql_plan;
 use crate::sqlite::sql_values::{Kind, bound, push};
 use crate::statement::Statement;
 
@@ -92,6 +93,16 @@ impl SqlReader for SqliteSql {
         let begun = Some((received, watched));
         let pieces = stream::unfold(begun, move |state| next_piece(state, time_max));
         Ok(SqlRows::new(columns, Box::pin(pieces)))
+    }
+
+    async fn plan_sql(&self, ask: SqlAsk) -> Result<Vec<String>, SqlError> {
+        let statement = Arc::new(ask.statement.after("EXPLAIN QUERY PLAN"));
+        let steps = self.read_sql(SqlAsk { statement, plan: SqlPlan::Once, ..ask }).await?;
+        Ok(sql_plan::lines(&texts(steps).await?))
+    }
+
+    fn statements_max(&self) -> usize {
+        N_CONNECTIONS
     }
 }
 

@@ -25,7 +25,7 @@ use crate::sqlite::sql_functions::{self, VALUE_BYTES_MAX};
 use crate::statement::{STATEMENT_BYTES_MAX, STATEMENT_PARAMS_MAX};
 
 /// Statements at a time. Each takes a blocking thread.
-const N_CONNECTIONS: usize = 8;
+pub(crate) const N_CONNECTIONS: usize = 8;
 /// Statements that a connection remembers.
 const STATEMENTS_KEPT: usize = 64;
 /// Steps of SQLite's machine between two looks at the clock: about a microsecond of small ones. One step may be a call over texts
@@ -196,10 +196,8 @@ impl Fenced {
             // An attached database is opened with the flags of the main one: for reading.
             let name = events.to_string_lossy();
             conn.execute("ATTACH DATABASE ?1 AS eyas", [&*name])?;
-            conn.execute_batch(&format!(
-                "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;
-                 PRAGMA hard_heap_limit = {HEAP_BYTES_MAX};"
-            ))?;
+            conn.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;")?;
+            limit_heap(&conn, HEAP_BYTES_MAX)?;
             sql_functions::install(&conn)?;
             for (limit, most) in LIMITS {
                 conn.set_limit(limit, most)?;
@@ -215,6 +213,11 @@ impl Fenced {
         };
         open().map_err(|error| opening(tables, error))
     }
+}
+
+/// Bounds SQLite's memory in this process, all connections together. It can only be lowered so.
+pub(crate) fn limit_heap(conn: &Connection, n_bytes: usize) -> rusqlite::Result<()> {
+    conn.execute_batch(&format!("PRAGMA hard_heap_limit = {n_bytes}"))
 }
 
 /// Only what reads.

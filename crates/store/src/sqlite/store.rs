@@ -131,6 +131,14 @@ impl SqlReader for SqliteStore {
     async fn read_sql(&self, ask: SqlAsk) -> Result<SqlRows, SqlError> {
         self.sql.read_sql(ask).await
     }
+
+    async fn plan_sql(&self, ask: SqlAsk) -> Result<Vec<String>, SqlError> {
+        self.sql.plan_sql(ask).await
+    }
+
+    fn statements_max(&self) -> usize {
+        self.sql.statements_max()
+    }
 }
 
 /// Opens or creates a file with a long write-ahead log, and brings it to its schema.

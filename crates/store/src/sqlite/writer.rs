@@ -2,7 +2,8 @@
 //!
 //! SQLite allows one writer at a time; a thread that owns the connection makes that a matter of
 //! order instead of locks. Invariant: jobs run one after the other, in the order of their arrival,
-//! and a job that was taken runs to its end even if nobody waits for its answer any more.
+//! and a job that was taken runs to its end even if nobody waits for its answer any more. None begins inside a transaction
+//! that another one could not end.
 
 use std::sync::Mutex;
 use std::thread::{Builder, JoinHandle};
@@ -16,7 +17,7 @@ use crate::sqlite::failure::failure;
 /// Jobs that may wait. There is one consumer, so this is room for it, a claim and little else.
 const JOBS_MAX: usize = 8;
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+type Job = Box<dyn FnOnce(Result<&mut Connection, StoreError>) + Send>;
 
 /// Handle of the writer thread.
 pub(crate) struct Writer {
@@ -51,7 +52,7 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |conn| {
             // A caller that went away has dropped its end; the work is done all the same.
-            let _ = answer.send(job(conn));
+            let _ = answer.send(conn.and_then(job));
         });
         jobs.send(job).await.map_err(|_| ended())?;
         // The thread ends when the last sender is gone, so this one must not wait for the answer.
@@ -75,7 +76,8 @@ impl Writer {
 
 fn work(mut conn: Connection, mut jobs: mpsc::Receiver<Job>) -> Result<(), StoreError> {
     while let Some(job) = jobs.blocking_recv() {
-        job(&mut conn);
+        let free = end_leftover(&conn);
+        job(free.map(|()| &mut conn));
     }
     conn.execute_batch("PRAGMA optimize").map_err(failure)?;
     let is_busy: bool =
@@ -86,4 +88,10 @@ fn work(mut conn: Connection, mut jobs: mpsc::Receiver<Job>) -> Result<(), Store
         );
     }
     conn.close().map_err(|(_, error)| failure(error))
+}
+
+/// Where memory or the disk runs out, a job may not even be able to roll back what it has begun. What comes next would then
+/// be refused, or be lost with the rest.
+fn end_leftover(conn: &Connection) -> Result<(), StoreError> {
+    if conn.is_autocommit() { Ok(()) } else { conn.execute_batch("ROLLBACK").map_err(failure) }
 }

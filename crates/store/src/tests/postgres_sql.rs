@@ -35,6 +35,7 @@ promises! {
     what_takes_too_long_ends,
     rows_and_bytes_are_limited,
     an_answer_that_nobody_takes_is_given_up,
+    a_plan_is_told_and_nothing_runs,
 }
 
 #[tokio::test]
@@ -135,6 +136,40 @@ async fn nothing_is_written_and_nothing_outlives_a_statement() {
     let _ = cells(reader.read_sql(ask(POSTGRES, "SELECT lo_create(0)")).await).await;
     assert_eq!(database.sql("SELECT count(*) FROM pg_largeobject_metadata").trim(), "0");
     assert_eq!(database.sql("SELECT count(*) FROM t").trim(), "1");
+}
+
+#[tokio::test]
+async fn a_plan_is_the_one_that_the_run_has() {
+    let (reader, database) = fresh();
+    database.sql(
+        "CREATE TABLE t (code text, n int); CREATE INDEX t_code ON t (code);
+         INSERT INTO t SELECT CASE n WHEN 1 THEN 'rare' ELSE 'common' END, n FROM generate_series(1, 20000) n;
+         ANALYZE t",
+    );
+    let plan = async |value: &str, plan| {
+        let statement = statement(
+            POSTGRES,
+            "SELECT n FROM t WHERE code = :code",
+            &[("code", SqlType::Text, false)],
+        );
+        let values = vec![crate::sql::SqlValue::Text(value.to_owned())];
+        let told = reader.plan_sql(SqlAsk { statement, values, limits: LIMITS, plan }).await;
+        told.unwrap().join("\n")
+    };
+    assert!(plan("rare", SqlPlan::Kept).await.contains("t_code"));
+    let common = plan("common", SqlPlan::Kept).await;
+    assert!(common.contains("Seq Scan") && common.contains("'common'"), "{common}");
+    // One for any values, and it says so again: nothing of the first is left.
+    let any = plan("rare", SqlPlan::Generic).await;
+    assert!(any.contains("code = $1"), "{any}");
+    assert_eq!(plan("common", SqlPlan::Generic).await, any);
+    // A function that takes long while the planner weighs it is ended like any other.
+    database.sql(
+        "CREATE FUNCTION slow() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1 FROM pg_sleep(20)'",
+    );
+    let limits = SqlLimits { time_max: Duration::from_millis(100), ..LIMITS };
+    let slow = SqlAsk { limits, ..ask(POSTGRES, "SELECT n FROM t WHERE n = slow()") };
+    assert_eq!(reader.plan_sql(slow).await, Err(SqlError::Timeout(limits.time_max)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

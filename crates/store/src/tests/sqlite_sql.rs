@@ -32,6 +32,7 @@ promises! {
     what_takes_too_long_ends,
     rows_and_bytes_are_limited,
     an_answer_that_nobody_takes_is_given_up,
+    a_plan_is_told_and_nothing_runs,
 }
 
 #[tokio::test]
@@ -53,6 +54,20 @@ async fn nothing_but_reading_is_let_through() {
     }
     let allowed = "PRAGMA table_info(events)";
     assert!(cells(store.read_sql(ask(SQLITE, allowed)).await).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_plan_names_the_index_and_what_lies_within_a_step() {
+    let (store, _dir) = fresh();
+    let sql = "SELECT id FROM eyas.events WHERE id = 'x' UNION ALL SELECT id FROM eyas.dead_letters ORDER BY id";
+    let lines = store.plan_sql(ask(SQLITE, sql)).await.unwrap();
+    assert!(lines[0].starts_with("MERGE") && lines[1].starts_with("  LEFT"), "{lines:#?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("    SEARCH eyas.events USING")),
+        "{lines:#?}"
+    );
+    let allowed = store.plan_sql(ask(SQLITE, "PRAGMA table_info(events)")).await;
+    assert_eq!(allowed, Ok(Vec::new()));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub(crate) async fn check(store: &StoreConfig) -> Finding {
 
 async fn ask(options: &PostgresOptions) -> Finding {
     let check = "database";
-    let fix = "is the server running, and are host, user and password in store.url right? `psql` tells more";
+    let fix = "is the server running, is it new enough, and are host, user and password in store.url right? `psql` tells more";
     match tokio::time::timeout(ANSWER_WAIT, PostgresStore::peek(options.clone())).await {
         Ok(Ok(Some(lease))) => {
             let held = match (&lease.holder, lease.until) {

@@ -6,11 +6,16 @@ use crate::commands::doctor::finding::Finding;
 use crate::commands::log::place::Place;
 use crate::commands::log::verdict::Verdict;
 use crate::config::Config;
+use crate::exit::CommandError;
 use crate::log_lane::LogLane;
+use crate::store_config::StoreConfig;
 use crate::units;
 
 /// A longer log is not read whole by the way.
 const LOG_BYTES_MAX: u64 = 2 << 30;
+const BACKUP: &str = "restore log and database together from a backup";
+const COMPARE_LATER: &str =
+    "do what the check `database` says; log and database are compared once it can be read";
 
 /// Reads the log, unless it is very long, and asks the database how far it came. Changes nothing.
 pub(crate) async fn check(config: Config, lane: LogLane) -> Finding {
@@ -22,9 +27,17 @@ pub(crate) async fn check(config: Config, lane: LogLane) -> Finding {
         return Finding::ok(check, "no log and no database yet: a start makes both");
     }
     let size_bytes = size_bytes(&lane.dir(&config.data_dir));
-    let examined = Place::look(config, lane).await.and_then(|place| {
+    let is_beside = matches!(config.store, StoreConfig::Sqlite(_));
+    let place = match Place::look(config, lane).await {
+        Ok(place) => place,
+        Err(error) if is_beside => return Finding::fail(check, error.text(), BACKUP),
+        // Nothing is known about the log: no reason to go back to an older one.
+        Err(error) => return Finding::fail(check, error.text(), COMPARE_LATER),
+    };
+    let has_database = place.has_database;
+    let examine = || {
         if size_bytes > LOG_BYTES_MAX {
-            return Ok((None, place.has_database));
+            return Ok(None);
         }
         let mut n_torn_bytes = 0;
         let survey = place.survey(&mut |found| {
@@ -33,42 +46,29 @@ pub(crate) async fn check(config: Config, lane: LogLane) -> Finding {
             }
             Ok(())
         })?;
-        Ok((
-            Some(Verdict::of(&survey, &place.lease, n_torn_bytes, place.is_served)),
-            place.has_database,
-        ))
-    });
+        Ok(Some(Verdict::of(&survey, &place.lease, n_torn_bytes, place.is_served)))
+    };
     let size = units::bytes(size_bytes);
-    match examined {
-        Err(error) => {
-            Finding::fail(check, error.text(), "restore log and database together from a backup")
-        }
-        Ok((None, _)) => Finding::ok(
+    match examine() {
+        Err::<_, CommandError>(error) => Finding::fail(check, error.text(), BACKUP),
+        Ok(None) => Finding::ok(
             check,
             format!("{size}, too long to be read here: `eyas log verify{}` does", lane.flag()),
         ),
-        Ok((Some(verdict @ Verdict::Opens { .. }), has_database))
-            if has_database || size_bytes == 0 =>
-        {
+        Ok(Some(verdict @ Verdict::Opens { .. })) if has_database || size_bytes == 0 => {
             Finding::ok(check, format!("{size}; a start {}", verdict.sentence()))
         }
-        Ok((Some(verdict @ Verdict::Opens { .. }), _)) => {
+        Ok(Some(verdict @ Verdict::Opens { .. })) => {
             let text = format!(
                 "{size}, but there is no database beside it; a start {}",
                 verdict.sentence()
             );
-            Finding::warn(
-                check,
-                text,
-                "if there should be one: restore log and database together from a backup",
-            )
+            Finding::warn(check, text, format!("if there should be one: {BACKUP}"))
         }
-        Ok((Some(verdict), _)) => {
+        Ok(Some(verdict)) => {
             let command = verdict.command(lane);
             let command = command.unwrap_or_else(|| format!("eyas log verify{}", lane.flag()));
-            let fix = format!(
-                "restore log and database together from a backup; or, without one, `{command}`"
-            );
+            let fix = format!("{BACKUP}; or, without one, `{command}`");
             Finding::fail(check, format!("a start {}", verdict.sentence()), fix)
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! key    none ──> begin ──> receiving ──> queued ──> applying ──> committed        nothing left to do
-//! key.2  after `rejected` and `cancelled`: another attempt
+//! key    ──> rejected, its rows kept ──> checked again, and not sent again
+//! key.2  after other `rejected` and after `cancelled`: another attempt
 //! ```
 //!
 //! Invariant: what was committed under the key is never sent again.
@@ -104,6 +105,12 @@ async fn bring(
             attempt => format!("{}.{attempt}", wanted.key),
         };
         match server.with_key(patience, &wanted.table, &key).await? {
+            Some(Batch { state: State::Rejected, rows_kept: true, id, .. }) => {
+                match server.revalidate(patience, &id).await? {
+                    Some(batch) => break note(bar, &wanted, batch),
+                    None => attempt += 1,
+                }
+            }
             Some(Batch { state: State::Rejected | State::Cancelled, .. }) => attempt += 1,
             Some(batch) => {
                 is_repeated = batch.state == State::Committed;

@@ -131,6 +131,12 @@ pub(crate) async fn rejected(
             batch.id
         )),
     }
+    if batch.rows_kept {
+        let id = printable(&batch.id);
+        lines.push(format!(
+            "the server keeps the rows for a day: once the cause is mended, the same command stores them without sending them again; so do /ui/batches/{id} and POST /batches/{id}/revalidate"
+        ));
+    }
     Ok(CommandError::Rejected(lines.join("\n")))
 }
 

@@ -82,6 +82,9 @@ pub(crate) struct Batch {
     pub(crate) detail: Option<String>,
     /// The batch that brought the same rows before.
     pub(crate) same_as: Option<String>,
+    /// The server has kept its rows; one that does not say so has not.
+    #[serde(default)]
+    pub(crate) rows_kept: bool,
     /// Where its upload goes on.
     pub(crate) upload_offset: Option<u64>,
 }
@@ -243,6 +246,21 @@ impl Server<'_> {
         ];
         let answer = self.ask(patience, Method::POST, &path, &headers).await?;
         if answer.status == StatusCode::CONFLICT {
+            return Ok(None);
+        }
+        read(&good(&answer)?.body).map(Some)
+    }
+
+    /// Has the kept rows of a rejected batch checked and stored again. `None` where the server has not kept them after all, or they
+    /// are wrong by what it takes now.
+    pub(crate) async fn revalidate(
+        &self,
+        patience: &mut Patience,
+        id: &str,
+    ) -> Result<Option<Batch>, CommandError> {
+        let path = format!("{}/revalidate", batch_path(id));
+        let answer = self.ask(patience, Method::POST, &path, &[]).await?;
+        if matches!(answer.status, StatusCode::GONE | StatusCode::UNPROCESSABLE_ENTITY) {
             return Ok(None);
         }
         read(&good(&answer)?.body).map(Some)

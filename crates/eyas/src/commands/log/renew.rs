@@ -239,7 +239,9 @@ async fn carry_out(task: Task, place: &Place, finding: &Finding) -> Result<Value
     write_report(&report, &summary, &finding.lost)
         .with_context(|| format!("cannot write {}; nothing was changed", report.display()))?;
     queue::exchange(&place.log_dir, &beside).map_err(refused)?;
-    let stores = wiring::open_stores(&place.config).await.map_err(refused_store)?;
+    let wait_max = Some(place.config.waits.connect_wait);
+    let stores = wiring::open_stores(&place.config, wait_max).await;
+    let stores = stores.map_err(refused_store)?;
     match place.lane {
         LogLane::Events => stores.events.bind(new_log).await,
         LogLane::Batches => stores.batches.bind_lane(new_log).await,

@@ -213,6 +213,7 @@ async fn send(batches: &Batches) -> String {
         format: RowFormat::Ndjson,
         application: None,
         sent_by: "test".to_owned(),
+        holder: "test".to_owned(),
         label: Some("b".to_owned()),
         key: None,
         dry_run: false,

@@ -110,10 +110,12 @@ pub(crate) async fn values_go_in_and_come_out_as_they_are(
 
 pub(crate) async fn columns_are_told_even_without_rows(reader: &dyn SqlReader, dialect: Dialect) {
     let sql = "SELECT 1 AS one, 'x' AS \"a b\" WHERE 1 = 2";
-    let rows = reader.read_sql(ask(dialect, sql)).await.unwrap();
-    let names: Vec<_> = rows.columns.iter().map(|column| column.name.clone()).collect();
-    assert_eq!(names, ["one", "a b"]);
-    assert_eq!(cells(Ok(rows)).await, Ok(Vec::new()));
+    for plan in [SqlPlan::Once, SqlPlan::Kept, SqlPlan::Generic] {
+        let rows = reader.read_sql(SqlAsk { plan, ..ask(dialect, sql) }).await.unwrap();
+        let names: Vec<_> = rows.columns.iter().map(|column| column.name.clone()).collect();
+        assert_eq!(names, ["one", "a b"], "{plan:?}");
+        assert_eq!(cells(Ok(rows)).await, Ok(Vec::new()));
+    }
     let looked = reader.check_sql(statement(dialect, sql, &[])).await.unwrap();
     assert_eq!(looked.iter().map(|column| &*column.name).collect::<Vec<_>>(), ["one", "a b"]);
 }
@@ -198,4 +200,38 @@ pub(crate) async fn an_answer_that_nobody_takes_is_given_up(
     };
     assert!(matches!(ended, Err(SqlError::Failed(_))), "what breaks off is no end: {ended:?}");
     works(reader, dialect).await;
+}
+
+pub(crate) async fn a_plan_is_told_and_nothing_runs(reader: &dyn SqlReader, dialect: Dialect) {
+    let params =
+        [("t", SqlType::Text, false), ("d", SqlType::Date, false), ("l", SqlType::Int, true)];
+    let mut sql =
+        "SELECT o.name, :t AS t, :d AS d FROM (SELECT 'x' AS name UNION ALL SELECT :t) AS o
+        WHERE EXISTS (SELECT 1 FROM json_each(:l) AS each) ORDER BY o.name DESC"
+            .to_owned();
+    if dialect == Dialect::Postgres {
+        sql = sql.replace("json_each(:l)", "unnest(:l)");
+    }
+    let evil = "'; DROP TABLE events; --".to_owned();
+    let numbers = SqlValue::List(vec![SqlValue::Int(1)]);
+    let values = vec![SqlValue::Text(evil), SqlValue::Text("2024-02-29".to_owned()), numbers];
+    for plan in [SqlPlan::Once, SqlPlan::Kept, SqlPlan::Generic] {
+        let (statement, values) = (statement(dialect, &sql, &params), values.clone());
+        let lines =
+            reader.plan_sql(SqlAsk { statement, values, limits: LIMITS, plan }).await.unwrap();
+        assert!(lines.len() > 2 && lines.iter().all(|line| !line.trim().is_empty()), "{lines:#?}");
+        assert!(lines.iter().any(|line| line.starts_with("  ")), "{lines:#?}");
+        // One that would never end is planned at once.
+        let endless = SqlAsk { plan, ..ask(dialect, ENDLESS) };
+        assert!(!reader.plan_sql(endless).await.unwrap().is_empty());
+        for sql in [
+            "SELECT nothing FROM nowhere",
+            "WITH x AS (SELECT 1) DELETE FROM eyas.events",
+            "EXPLAIN SELECT 1",
+        ] {
+            let found = reader.plan_sql(SqlAsk { plan, ..ask(dialect, sql) }).await;
+            assert!(matches!(found, Err(SqlError::Refused(_))), "{sql}: {found:?}");
+        }
+        works(reader, dialect).await;
+    }
 }
