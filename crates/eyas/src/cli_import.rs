@@ -52,7 +52,7 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) label: Option<String>,
 
-    /// Where all that is wrong with the rows is written [default: FILE.errors.ndjson]
+    /// Where all that is wrong with the rows is written [default: FILE.errors.ndjson, or TABLE.errors.ndjson where FILE is no ordinary file]
     #[arg(long, value_name = "FILE")]
     pub(crate) errors: Option<PathBuf>,
 

@@ -1,5 +1,6 @@
 //! Only statements of a dump are statements: whatever stands in texts, bodies of functions and comments is nobody's rows.
 
+use std::fmt::Write as _;
 use std::io::{BufReader, Read as _};
 
 use crate::commands::import::choice::choose;
@@ -210,7 +211,8 @@ fn generated_dumps_are_cut_where_they_were_put_together() {
                 continue;
             }
             let end = dice.one_of(&["\n", "\r\n"]);
-            dump += &format!(
+            let _ = write!(
+                dump,
                 "COPY public.t{nth} (id){}FROM stdin;{end}",
                 dice.one_of(&[" ", "\n", " /*;*/ "])
             );
@@ -226,7 +228,7 @@ fn generated_dumps_are_cut_where_they_were_put_together() {
                 dump.len() as u64 - offset,
                 rows.len() as u64,
             ));
-            dump += &format!("\\.{end}");
+            let _ = write!(dump, "\\.{end}");
         }
         let capacity = 1 + dice.below(40);
         let found = Dump::scan(BufReader::with_capacity(capacity, dump.as_bytes()))

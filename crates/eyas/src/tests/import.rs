@@ -9,6 +9,7 @@ use crate::commands::import::copy_text::{CopyRows, Spelling, unescape};
 use crate::commands::import::dump::{Dump, DumpError};
 use crate::commands::import::format::{Packing, RowFormat, of_name};
 use crate::commands::import::order::order;
+use crate::commands::import::report::{ErrorsFile, errors_path};
 use crate::commands::import::source::{Source, content_name};
 
 const DUMP: &str = "\
@@ -152,6 +153,23 @@ fn a_name_says_what_a_file_holds() {
     check("x.json", (Some(RowFormat::Json), Packing::Plain));
     check("dump.sql.gz", (None, Packing::Gzip));
     check("-", (None, Packing::Plain));
+}
+
+#[test]
+fn errors_stand_beside_ordinary_files_only() {
+    let check = |rows: &Path, table: &str, wanted: &Path| {
+        assert_eq!(errors_path(rows, table), wanted);
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (rows, wanted) = (dir.path().join("a.csv"), dir.path().join("a.csv.errors.ndjson"));
+    std::fs::write(&rows, "").unwrap();
+    check(&rows, "t", &wanted);
+    check(Path::new("/dev/null"), "t", Path::new("t.errors.ndjson"));
+    check(dir.path(), "t", Path::new("t.errors.ndjson"));
+    check(Path::new("-"), "../Ta b", Path::new("___Ta_b.errors.ndjson"));
+    // What cannot be written is no reason to keep silent about the batch.
+    let nowhere = dir.path().join("none/e");
+    assert_eq!(ErrorsFile::create(Some(&nowhere), &rows, "t").path(), None);
 }
 
 #[test]

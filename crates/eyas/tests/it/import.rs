@@ -87,6 +87,22 @@ async fn a_dump_goes_in_table_by_table() {
     let inserts = file(&launch, "inserts.sql", "INSERT INTO public.ports VALUES (1);\n");
     let said = import(&app, &inserts, &["--from-dump"]).await;
     assert!(said.code == 1 && said.stderr.contains("without --inserts"), "{said:?}");
+    let said = import(&app, launch.dir(), &["--from-dump"]).await;
+    assert!(said.code == 1 && said.stderr.contains("pg_restore"), "{said:?}");
+    // One table for the rows of two schemas: nothing is sent until somebody chooses.
+    let two = "COPY old.regions (slug, name) FROM stdin;\no\tO\n\\.\nCOPY public.regions (slug, name) FROM stdin;\np\tP\n\\.\n\
+        SELECT pg_catalog.setval('old.n', 7, true);\n";
+    let two = file(&launch, "two.sql", two);
+    let said = import(&app, &two, &["--from-dump"]).await;
+    assert!(
+        said.code == 2 && said.stderr.contains("old.regions and of public.regions"),
+        "{said:?}"
+    );
+    let said = import(&app, &two, &["--from-dump", "--schema", "old", "--json"]).await;
+    assert!(
+        batches(&said)[0]["rows"] == 1 && said.stderr.contains("setval('old.n', 7, true);"),
+        "{said:?}"
+    );
 }
 
 /// How the batches stand, the latest first.

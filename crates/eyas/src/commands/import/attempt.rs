@@ -65,7 +65,7 @@ pub(crate) async fn run(
     // Where somebody can go on, Ctrl-C ends the process, as a kill does.
     let interrupted = async {
         if is_resumable || tokio::signal::ctrl_c().await.is_err() {
-            future::pending().await
+            future::pending::<()>().await;
         }
     };
     let receiving = Cell::new(None);

@@ -14,9 +14,9 @@ use crate::commands::import::bar::Bar;
 use crate::commands::import::choice::choose;
 use crate::commands::import::copy_text::Spelling;
 use crate::commands::import::dry_run;
-use crate::commands::import::dump::{Block, Dump};
+use crate::commands::import::dump::{Block, Dump, DumpError};
 use crate::commands::import::format::{RowFormat, of_name, unpack};
-use crate::commands::import::report::{self, Report, errors_path};
+use crate::commands::import::report::{self, ErrorsFile, Report};
 use crate::commands::import::server::{Patience, Server, State, Table};
 use crate::commands::import::source::{Source, content_name};
 use crate::exit::CommandError;
@@ -77,9 +77,10 @@ async fn all(
         let outcome = outcome?;
         match outcome.batch.state {
             State::Rejected => {
-                let path = errors_path(args.errors.as_deref(), &args.file);
-                report.add(&outcome, Some(&path));
-                return Err(report::rejected(&server, patience, &outcome, &path).await?);
+                let table = &outcome.table;
+                let kept = ErrorsFile::create(args.errors.as_deref(), &args.file, table);
+                report.add(&outcome, kept.path());
+                return Err(report::rejected(&server, patience, &outcome, kept).await?);
             }
             State::Cancelled => {
                 report.add(&outcome, None);
@@ -136,6 +137,10 @@ async fn from_dump(
     let (_, packing) = of_name(&args.file);
     let scan = || -> anyhow::Result<Dump> {
         let file = std::fs::File::open(&args.file)?;
+        // What `--format=directory` makes.
+        if file.metadata()?.is_dir() {
+            return Err(DumpError::Archive.into());
+        }
         Ok(Dump::scan(BufReader::with_capacity(BLOCK_BYTES, unpack(packing, file)?))?)
     };
     let shown = printable(&args.file.to_string_lossy());

@@ -16,7 +16,7 @@ use std::io::{self, BufRead, Cursor, Read as _};
 
 use thiserror::Error;
 
-use crate::commands::import::statements::{Rows, Statement, Statements};
+use crate::commands::import::statements::{Extent, Statement, Statements};
 use crate::commands::import::words::Words;
 
 /// What is kept of a whole dump: names, mostly.
@@ -87,7 +87,7 @@ pub(crate) struct Sequence {
 #[derive(Debug, Error)]
 pub(crate) enum DumpError {
     /// It cannot be read.
-    #[error("cannot read the dump: {0}")]
+    #[error("cannot read the dump")]
     Io(#[from] io::Error),
     /// It has rows as statements.
     #[error(
@@ -170,7 +170,7 @@ impl Dump {
                 let Some(rows) = statements.skip_rows()? else {
                     return Err(DumpError::Cut { table: block.name.to_string() });
                 };
-                let Rows { offset, size_bytes, n_rows, has_values } = rows;
+                let Extent { offset, size_bytes, n_rows, has_values } = rows;
                 found.blocks.push(Block { offset, size_bytes, n_rows, has_values, ..block });
                 n_kept += statement.text.len();
             } else if words.keywords("INSERT INTO").is_some() {
@@ -280,10 +280,8 @@ fn block(
     }
     let named = || strange("it names no table and columns");
     let name = name(&mut words, path).ok_or_else(named)?;
-    let columns = match words.0.trim_start().starts_with('(') {
-        true => columns(&mut words).ok_or_else(named)?,
-        false => Vec::new(),
-    };
+    let has_columns = words.0.trim_start().starts_with('(');
+    let columns = if has_columns { columns(&mut words).ok_or_else(named)? } else { Vec::new() };
     if words.keywords("FROM stdin").is_none() || !words.0.trim().is_empty() {
         return Err(strange("COPY is followed by something else than rows"));
     }

@@ -1,7 +1,7 @@
 //! What an import says at its end, and the file with everything that is wrong with the rows.
 
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -85,23 +85,25 @@ impl Report {
     }
 }
 
-/// Writes all that is wrong with a rejected batch to `path` and shows the first of it. The end of the command.
+/// Writes all that is wrong with a rejected batch to its file and shows the first of it. The end of the command.
 pub(crate) async fn rejected(
     server: &Server<'_>,
     patience: &mut Patience,
     outcome: &Outcome,
-    path: &Path,
+    kept: ErrorsFile,
 ) -> Result<CommandError, CommandError> {
     let Outcome { table, batch, .. } = outcome;
+    let ErrorsFile { path, file } = kept;
     let cannot = || format!("cannot write {}", path.display());
-    let file = File::create(path).with_context(cannot)?;
-    let mut file = BufWriter::new(file);
     let mut shown = Vec::new();
     let (mut after, mut n_errors) = (None, 0_usize);
+    let mut file = file.map(BufWriter::new);
     loop {
         let (page, next) = server.errors(patience, &batch.id, after.as_deref()).await?;
         for error in &page.errors {
-            writeln!(file, "{error}").with_context(cannot)?;
+            if let Ok(file) = &mut file {
+                writeln!(file, "{error}").with_context(cannot)?;
+            }
             n_errors += 1;
             if shown.len() < SHOWN {
                 shown.push(line(error));
@@ -112,15 +114,22 @@ pub(crate) async fn rejected(
             break;
         }
     }
-    file.flush().with_context(cannot)?;
+    if let Ok(file) = &mut file {
+        file.flush().with_context(cannot)?;
+    }
     let why = batch.detail.as_deref().unwrap_or("rows are wrong");
     let head = printable(&format!("{table}: the batch was rejected: {why}; nothing is stored"));
     let mut lines = vec![head];
     lines.extend(shown.iter().map(|line| format!("  {line}")));
-    match n_errors {
-        0 => {}
-        n if n <= SHOWN => lines.push(format!("also in {}", path.display())),
-        n => lines.push(format!("  … all {} in {}", HumanCount(n as u64), path.display())),
+    let (all, shown_path) = (HumanCount(n_errors as u64), printable(&path.to_string_lossy()));
+    match (n_errors, file) {
+        (0, _) => {}
+        (n, Ok(_)) if n <= SHOWN => lines.push(format!("also in {shown_path}")),
+        (_, Ok(_)) => lines.push(format!("  … all {all} in {shown_path}")),
+        (_, Err(error)) => lines.push(format!(
+            "all {all} at /batches/{}/errors; {shown_path} cannot be written ({error}): choose with --errors",
+            batch.id
+        )),
     }
     if batch.rows_kept {
         let id = printable(&batch.id);
@@ -140,18 +149,38 @@ pub(crate) fn line(error: &RawValue) -> String {
     printable(&format!("line {line}{at}: {detail}"))
 }
 
-/// Where the errors go: where somebody wants them, else beside the file.
-pub(crate) fn errors_path(given: Option<&Path>, file: &Path) -> PathBuf {
-    given.map_or_else(
-        || {
-            let name =
-                if file.as_os_str() == "-" { "stdin".into() } else { file.as_os_str().to_owned() };
-            let mut path = name;
-            path.push(".errors.ndjson");
-            PathBuf::from(path)
-        },
-        Path::to_path_buf,
-    )
+/// The file that errors go to.
+#[derive(Debug)]
+pub(crate) struct ErrorsFile {
+    path: PathBuf,
+    file: io::Result<File>,
+}
+
+impl ErrorsFile {
+    /// Made now: where somebody wants it, else as [`errors_path`] says.
+    pub(crate) fn create(given: Option<&Path>, rows: &Path, table: &str) -> Self {
+        let path = given.map_or_else(|| errors_path(rows, table), Path::to_path_buf);
+        Self { file: File::create(&path), path }
+    }
+
+    /// Where it is; `None` where it cannot be written.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.file.is_ok().then_some(self.path.as_path())
+    }
+}
+
+/// Beside the file of the rows where that is an ordinary one; else, as for a pipe or a device, in the current folder, by
+/// the name of the table.
+pub(crate) fn errors_path(rows: &Path, table: &str) -> PathBuf {
+    let mut name = if rows.is_file() {
+        rows.as_os_str().to_owned()
+    } else {
+        let is_plain = |sign: char| sign.is_alphanumeric() || "_-".contains(sign);
+        let plain = |sign| if is_plain(sign) { sign } else { '_' };
+        table.chars().map(plain).collect::<String>().into()
+    };
+    name.push(".errors.ndjson");
+    PathBuf::from(name)
 }
 
 /// The end of a batch that is not there.

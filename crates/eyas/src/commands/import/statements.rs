@@ -36,7 +36,7 @@ pub(crate) struct Statement {
 
 /// How many rows there were, and how long they are.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Rows {
+pub(crate) struct Extent {
     /// Where the first begins.
     pub(crate) offset: u64,
     /// Their bytes.
@@ -87,12 +87,12 @@ impl<R: BufRead> Statements<R> {
 
     /// Skips the rows behind a COPY, to their end. `None` where the dump has no end of them, or where something else stands
     /// behind the semicolon.
-    pub(crate) fn skip_rows(&mut self) -> io::Result<Option<Rows>> {
+    pub(crate) fn skip_rows(&mut self) -> io::Result<Option<Extent>> {
         let (_, behind) = self.skip_line()?;
         if !behind.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let mut rows = Rows { offset: self.offset, ..Rows::default() };
+        let mut rows = Extent { offset: self.offset, ..Extent::default() };
         loop {
             let offset = self.offset;
             let (n_bytes, start) = self.skip_line()?;
@@ -306,7 +306,7 @@ impl Cutter {
         if self.is_routine() {
             match word.as_slice() {
                 b"atomic" if self.word_before == b"begin" && self.n_begins == 0 => {
-                    self.n_begins = 1
+                    self.n_begins = 1;
                 }
                 b"case" if self.n_begins > 0 => self.n_begins = self.n_begins.saturating_add(1),
                 b"end" => self.n_begins = self.n_begins.saturating_sub(1),
@@ -321,8 +321,7 @@ impl Cutter {
         let head: Vec<&[u8]> = self.head.iter().map(Vec::as_slice).collect();
         let is_routine = |word: &[u8]| word == b"function" || word == b"procedure";
         match head.as_slice() {
-            [b"create", b"or", b"replace", word] => is_routine(word),
-            [b"create", word, ..] => is_routine(word),
+            [b"create", b"or", b"replace", word] | [b"create", word, ..] => is_routine(word),
             _ => false,
         }
     }
