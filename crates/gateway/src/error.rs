@@ -354,14 +354,21 @@ impl From<BatchError> for Problem {
             BatchError::TooLong { .. } => Kind::RowTooLong,
             BatchError::Store(_) => Kind::DatabaseUnavailable,
         };
-        kind.problem(format!("This cannot be done: {error}."))
+        let problem = kind.problem(format!("This cannot be done: {error}."));
+        if kind == Kind::DatabaseUnavailable { about_the_database(problem) } else { problem }
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Kind::DatabaseUnavailable.problem(format!("The database did not answer: {error}."))
+        let detail = format!("The database did not answer: {error}.");
+        about_the_database(Kind::DatabaseUnavailable.problem(detail))
     }
+}
+
+/// Where it stands is for administrators.
+fn about_the_database(problem: Problem) -> Problem {
+    problem.with(|facts| facts.for_outsiders = Some("The database did not answer."))
 }
 
 impl From<QueuedError> for Problem {
