@@ -39,6 +39,7 @@ pub(crate) async fn faults(
         };
         match sql.check_sql(Arc::clone(&file.statement)).await {
             Err(SqlError::Unavailable(words)) => return Err(words),
+            Err(busy @ SqlError::Busy(_)) => return Err(busy.to_string()),
             Err(error) => fault(&file.file, error.to_string()),
             Ok(columns) => {
                 let mut names = BTreeSet::new();

@@ -78,6 +78,7 @@ pub(crate) enum Kind {
     TooManySubscribers,
     TooManyConnections,
     TooManyExports,
+    TooManyQueries,
     RateLimited,
     TooManyDryRuns,
     BadCode,
@@ -131,7 +132,7 @@ impl Kind {
         Self::LoneSurrogate, Self::EmptyBatch, Self::BadStreamName, Self::NothingAccepted,
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
-        Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports,
+        Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports, Self::TooManyQueries,
         Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
         Self::RateLimited, Self::BadCode, Self::NotNeeded, Self::Csrf, Self::JobRunning, Self::JobOver,
         Self::QueryTimeout, Self::ResultTooLarge, Self::SqlRefused, Self::SqlFailed, Self::SqlDisabled, Self::QueryBroken,
@@ -236,6 +237,7 @@ impl Kind {
             Self::TooManySubscribers => (503, "too_many_subscribers", "close some live connections, or connect again later"),
             Self::TooManyConnections => (503, "too_many_connections", "keep connections open and use them again, or connect again later"),
             Self::TooManyExports => (503, "too_many_exports", "ask again when one of the exports under way has ended, or read pages; no client has more of them at a time than are left for others"),
+            Self::TooManyQueries => (503, "too_many_queries", "ask again in a second, and not more at a time than is left for others"),
             Self::TooManyDryRuns => (503, "too_many_dry_runs", "try the schema again in a second"),
         }
     }
@@ -287,6 +289,7 @@ impl Kind {
             | Self::TooManySubscribers
             | Self::TooManyConnections
             | Self::TooManyExports
+            | Self::TooManyQueries
             | Self::TooManyDryRuns => {
                 facts.retry_after_s = Some(1);
             }
@@ -351,14 +354,21 @@ impl From<BatchError> for Problem {
             BatchError::TooLong { .. } => Kind::RowTooLong,
             BatchError::Store(_) => Kind::DatabaseUnavailable,
         };
-        kind.problem(format!("This cannot be done: {error}."))
+        let problem = kind.problem(format!("This cannot be done: {error}."));
+        if kind == Kind::DatabaseUnavailable { about_the_database(problem) } else { problem }
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Kind::DatabaseUnavailable.problem(format!("The database did not answer: {error}."))
+        let detail = format!("The database did not answer: {error}.");
+        about_the_database(Kind::DatabaseUnavailable.problem(detail))
     }
+}
+
+/// Where it stands is for administrators.
+fn about_the_database(problem: Problem) -> Problem {
+    problem.with(|facts| facts.for_outsiders = Some("The database did not answer."))
 }
 
 impl From<QueuedError> for Problem {

@@ -65,6 +65,9 @@ pub(crate) struct Facts {
     /// What the log says in place of the detail: words that are not for the eyes of whoever asks.
     #[serde(skip)]
     pub(crate) logged: Option<String>,
+    /// The detail for those who are no administrators, where it tells of the machines behind this one.
+    #[serde(skip)]
+    pub(crate) for_outsiders: Option<&'static str>,
     #[serde(skip)]
     pub(crate) retry_after_s: Option<u16>,
     /// Whether another token would help (401): the answer says how one is sent.
@@ -142,6 +145,7 @@ impl Problem {
             errors: None,
             n_errors: None,
             logged: None,
+            for_outsiders: None,
             retry_after_s: None,
             is_challenge: false,
             allow: None,
@@ -173,6 +177,15 @@ impl Problem {
     /// Says that nothing was stored, unless it says something else about that already.
     pub(crate) fn rejected(self) -> Self {
         self.with(|facts| facts.outcome = facts.outcome.or(Some("rejected")))
+    }
+
+    /// As whoever is no administrator may read it. The log has it whole.
+    pub(crate) fn for_outsiders(self) -> Self {
+        self.with(|facts| {
+            if let Some(short) = facts.for_outsiders {
+                facts.logged = Some(std::mem::replace(&mut facts.detail, short.to_owned()));
+            }
+        })
     }
 
     /// What it says.

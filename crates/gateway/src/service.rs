@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 use crate::auth::browser;
 use crate::auth::identify::identify;
-use crate::auth::principal::Principal;
+use crate::auth::principal::{Need, Principal};
 use crate::cors;
 use crate::edge::Edge;
 use crate::encoding::{self, Coding};
@@ -203,10 +203,11 @@ where
     let asked = (request.method(), request.uri().path());
     let _place = reads::place(&gateway.edge, &holder, asked).await?;
     request.extensions_mut().insert(holder);
+    let is_outsider = principal.check(Need::Admin).is_err();
     request.extensions_mut().insert(principal);
     let Ok(mut response) = gateway.router.clone().oneshot(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return Err(problem);
+        return Err(if is_outsider { problem.for_outsiders() } else { problem });
     }
     Ok(finished(&gateway.edge, coding, response))
 }

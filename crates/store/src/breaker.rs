@@ -38,7 +38,12 @@ impl Breaker {
     #[must_use]
     pub(crate) fn refused(&mut self) -> bool {
         self.note(true);
-        self.window.len() >= RECORDS_MIN && self.n_refused * 2 > self.window.len()
+        self.is_sure() && self.n_refused * 2 > self.window.len()
+    }
+
+    /// Whether it has seen enough records to conclude anything.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.window.len() >= RECORDS_MIN
     }
 
     /// How many of the newest records were refused, and how many records those are.

@@ -233,6 +233,9 @@ pub enum SqlError {
     /// The database cannot answer now; the same call may succeed later.
     #[error("the database cannot answer: {0}")]
     Unavailable(String),
+    /// So many statements run already, which is as many as there are connections for them.
+    #[error("all {0} connections for queries are in use")]
+    Busy(usize),
 }
 
 /// Reading by SQL.

@@ -348,3 +348,37 @@ async fn a_batch_that_comes_again_while_it_is_away_is_the_first_one() {
     assert_eq!((&again["state"], &again["same_as"]), (&json!("cancelled"), &json!(id)), "{again}");
     assert_eq!(app.beside().rows("readings").count_all(), 2, "once");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_it_stands_is_for_administrators() {
+    let mut cluster = Postgres::start();
+    let launch = Launch::on(cluster.server());
+    make_table(launch.dir());
+    let mut app = launch.start().await;
+    let (_, admin) = app.make_token("shop", &["admin"]).await;
+    app.http = app.http.clone().bearing(&admin);
+    let (_, reader) = app.make_token("shop", &["read"]).await;
+    let (_, writer) = app.make_token("shop", &["write"]).await;
+    cluster.stop();
+    let place = format!("127.0.0.1:{}", cluster.port());
+    let csv = [("content-type", "text/csv"), ("idempotency-key", "k")];
+    let rows = "batch,n,value\nb,1,2\n";
+    for (token, is_told) in [(&admin, true), (&reader, false), (&writer, false)] {
+        let http = app.http.another().bearing(token);
+        let answers = [
+            http.get("/events").await,
+            http.get("/events/e-0").await,
+            http.get("/batches").await,
+            http.get("/batches/none").await,
+            http.send(Method::POST, "/tables/readings/batches", &csv, rows).await,
+        ];
+        let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
+        assert!(!refused.is_empty(), "{answers:?}");
+        for answer in &refused {
+            assert_eq!(answer.json()["code"], "database_unavailable", "{answer:?}");
+        }
+        let tells = answers.iter().any(|answer| answer.text().contains(&place));
+        assert_eq!(tells, is_told, "{answers:?}");
+    }
+    assert!(app.stderr().contains(&place), "the log says it whoever asked");
+}

@@ -98,7 +98,7 @@ fn operation(query: &Query, is_csv: bool) -> Value {
             "403": { "$ref": "#/components/responses/Foreign" },
             "422": refusal("`result_too_large`, `query_timeout`: ask for less. `sql_failed`: the database could not answer for these values; its words are for administrators."),
             "429": { "$ref": "#/components/responses/RateLimited" },
-            "503": refusal("`database_unavailable`, `too_many_exports`: ask again in a second, and not more at a time than is left for others. `query_broken`: the database does not take the query."),
+            "503": refusal("`too_many_queries`, `too_many_exports`: ask again in a second, and not more at a time than is left for others. `database_unavailable`: ask again in a second. `query_broken`: the database does not take the query."),
         },
     });
     if options.access != QueryAccess::Public {

@@ -188,7 +188,7 @@ pub(crate) async fn statement_place(
     let place = edge.statements.take_within(holder.as_str(), wait_max).await;
     place.map_err(|crowded: Crowded| {
         let words = "The database has no place for one more query";
-        Kind::DatabaseUnavailable.problem(format!("{words}: {crowded}."))
+        Kind::TooManyQueries.problem(format!("{words}: {crowded}."))
     })
 }
 
@@ -284,6 +284,9 @@ pub(crate) fn problem(error: SqlError) -> Problem {
         }
         SqlError::Unavailable(words) => {
             Kind::DatabaseUnavailable.problem(format!("The database did not answer: {words}."))
+        }
+        busy @ SqlError::Busy(_) => {
+            Kind::TooManyQueries.problem(format!("The query cannot begin: {busy}."))
         }
     }
 }

@@ -78,7 +78,8 @@ async fn who_floods_a_slow_query_leaves_the_database_to_others() {
     assert_eq!(app.edge.statements.n_free(), n_all / 2, "and it still has no more");
     // Each waits as long as its query may take, then is told whose fault that is.
     let late = whole(ask(&app, GREEDY, "/my/endless", "").await).await;
-    assert_eq!((late.status, &late.json()["code"]), (503, &"database_unavailable".into()));
+    assert_eq!((late.status, &late.json()["code"]), (503, &"too_many_queries".into()));
+    assert_eq!(late.header("retry-after"), Some("1"));
     let detail = late.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("address 127.0.0.2 has 4 of the 8 places"), "{detail}");
     drop(flood);

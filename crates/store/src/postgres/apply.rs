@@ -31,6 +31,9 @@ use crate::postgres::windows::note_times;
 /// So long a transaction goes on looking for those that the database refuses. Then it stops short, so that a run with many
 /// of them gets on although the database fails again and again.
 const SEARCH_MAX: Duration = Duration::from_secs(1);
+/// The same while the breaker has seen too few records to conclude anything. Stopping short then would put aside, piece by
+/// piece, what a database that refuses everything refused on a slow day.
+const SEARCH_UNSURE_MAX: Duration = Duration::from_secs(10);
 
 /// Applies a run of records: all of it, but for one with many refusals.
 pub(crate) async fn apply(client: &mut Client, apply: &Apply) -> Result<Applied, StoreError> {
@@ -276,7 +279,9 @@ impl<'a> Applying<'a> {
                     parts.extend([back, front]);
                 }
             }
-            let is_long = self.searching_since.is_some_and(|since| since.elapsed() >= SEARCH_MAX);
+            let is_unsure = self.breaker.as_ref().is_some_and(|breaker| !breaker.is_sure());
+            let search_max = if is_unsure { SEARCH_UNSURE_MAX } else { SEARCH_MAX };
+            let is_long = self.searching_since.is_some_and(|since| since.elapsed() >= search_max);
             if let Some(&[next, ..]) = parts.last().copied().filter(|_| is_long)
                 && !self.is_row[next..].contains(&true)
             {

@@ -124,15 +124,19 @@ impl SqlConnections {
     /// A connection, before `end`.
     pub(crate) async fn get(&self, end: Instant, is_kept: bool) -> Result<Lent, SqlError> {
         let named = |why: &str| SqlError::Unavailable(self.named(why));
-        let got = timeout_at(end, self.pool.get()).await;
-        let got = got.map_err(|_| {
-            named(&format!("all {N_CONNECTIONS} connections for queries are in use"))
-        })?;
-        let client = got.map_err(|error| match error {
-            PoolError::Backend(error) => named(&words(&error)),
-            PoolError::Timeout(TimeoutType::Create) => named("it does not answer"),
-            error => named(&error.to_string()),
-        })?;
+        // The wait for a free one is the pool's to end: whoever has one to himself by then, and no answer, was connecting.
+        let left = end.saturating_duration_since(Instant::now());
+        let times = Timeouts { wait: Some(left), ..self.pool.timeouts() };
+        let got = timeout_at(end, self.pool.timeout_get(&times)).await;
+        let client = match got.unwrap_or(Err(PoolError::Timeout(TimeoutType::Create))) {
+            Ok(client) => client,
+            Err(PoolError::Timeout(TimeoutType::Wait)) => {
+                return Err(SqlError::Busy(N_CONNECTIONS));
+            }
+            Err(PoolError::Backend(error)) => return Err(named(&words(&error))),
+            Err(PoolError::Timeout(_)) => return Err(named("it does not answer")),
+            Err(error) => return Err(named(&error.to_string())),
+        };
         let (tls, cancels) = (self.tls.clone(), self.cancels.clone());
         Ok(Lent { client: Some(client), is_kept, tls, cancels })
     }

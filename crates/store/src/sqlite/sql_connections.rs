@@ -161,8 +161,7 @@ impl SqlConnections {
         let asked = Instant::now();
         let permit = timeout(wait_max, Arc::clone(&self.permits).acquire_owned()).await;
         let Ok(Ok(permit)) = permit else {
-            let words = format!("all {N_CONNECTIONS} connections for queries are in use");
-            return Err(SqlError::Unavailable(words));
+            return Err(SqlError::Busy(N_CONNECTIONS));
         };
         let idle = Arc::clone(&self.idle);
         let (tables, events) = (self.tables.clone(), self.events.clone());

@@ -76,3 +76,15 @@ async fn a_database_that_refuses_most_records_stops() {
         store.close().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_database_that_refuses_everything_puts_no_part_of_it_aside() {
+    let (store, database) = fresh().await;
+    database.sql(&format!(
+        "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF {POISON} THEN PERFORM pg_sleep(0.015); RAISE EXCEPTION 'no poison'; END IF; RETURN new; END $$; \
+         CREATE TRIGGER poison BEFORE INSERT ON eyas.events FOR EACH ROW EXECUTE FUNCTION poison()"
+    ));
+    refusal::a_database_that_refuses_everything_puts_no_part_of_it_aside(&*store).await;
+    assert_eq!(database.sql("SELECT count(*) FROM eyas.dead_letters").trim(), "0");
+}

@@ -34,6 +34,7 @@ promises! {
     what_is_wrong_is_said_and_harms_nobody,
     what_takes_too_long_ends,
     rows_and_bytes_are_limited,
+    what_finds_no_connection_is_told_so,
     an_answer_that_nobody_takes_is_given_up,
     a_plan_is_told_and_nothing_runs,
 }
@@ -239,6 +240,19 @@ async fn a_server_that_is_away_is_said_to_be() {
     let found = reader.read_sql(ask(POSTGRES, "SELECT 1")).await.err();
     assert!(
         matches!(&found, Some(SqlError::Unavailable(words)) if words.contains("127.0.0.1:1/x")),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_takes_connections_and_says_nothing_is_not_busy() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = silent.local_addr().unwrap();
+    let reader = PostgresSql::open(&format!("postgres://nobody@{here}/x"), None).unwrap();
+    let limits = SqlLimits { time_max: Duration::from_millis(100), ..LIMITS };
+    let found = reader.read_sql(SqlAsk { limits, ..ask(POSTGRES, "SELECT 1") }).await.err();
+    assert!(
+        matches!(&found, Some(SqlError::Unavailable(words)) if words.contains("does not answer")),
         "{found:?}"
     );
 }

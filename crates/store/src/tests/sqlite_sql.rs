@@ -31,6 +31,7 @@ promises! {
     what_is_wrong_is_said_and_harms_nobody,
     what_takes_too_long_ends,
     rows_and_bytes_are_limited,
+    what_finds_no_connection_is_told_so,
     an_answer_that_nobody_takes_is_given_up,
     a_plan_is_told_and_nothing_runs,
 }

@@ -172,6 +172,18 @@ fn word(outcome: &Replayed) -> String {
     }
 }
 
+/// However long the search for them takes.
+pub(crate) async fn a_database_that_refuses_everything_puts_no_part_of_it_aside(
+    store: &dyn EventStore,
+) {
+    claim(store).await;
+    let events = (1..=300).map(|nth| poison(nth, nth)).collect();
+    let (holder, expected) = (HOLDER.to_owned(), Seq::ZERO);
+    let res = store.apply(Apply { holder, expected, events, applied: seq(300) }).await;
+    assert!(matches!(res, Err(StoreError::TooManyRefused { n_refused: 100, .. })), "{res:?}");
+    assert_eq!(store.lease().await.unwrap().applied, Seq::ZERO);
+}
+
 /// When most of the newest records are refused, nothing is applied, and everything is once the cause is gone.
 /// `heal` takes the poison away.
 pub(crate) async fn a_database_that_refuses_most_records_stops<S>(store: &S, heal: impl FnOnce())

@@ -177,6 +177,17 @@ pub(crate) async fn rows_and_bytes_are_limited(reader: &dyn SqlReader, dialect: 
     works(reader, dialect).await;
 }
 
+pub(crate) async fn what_finds_no_connection_is_told_so(reader: &dyn SqlReader, dialect: Dialect) {
+    let n_max = reader.statements_max();
+    let begin = (0..n_max).map(|_| reader.read_sql(ask(dialect, LONG)));
+    let held: Result<Vec<_>, _> = futures_util::future::join_all(begin).await.into_iter().collect();
+    let limits = SqlLimits { time_max: Duration::from_millis(100), ..LIMITS };
+    let more = reader.read_sql(SqlAsk { limits, ..ask(dialect, "SELECT 1 AS one") }).await;
+    assert_eq!(more.err(), Some(SqlError::Busy(n_max)));
+    drop(held.unwrap());
+    works(reader, dialect).await;
+}
+
 pub(crate) async fn an_answer_that_nobody_takes_is_given_up(
     reader: &dyn SqlReader,
     dialect: Dialect,
