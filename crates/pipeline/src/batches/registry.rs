@@ -205,11 +205,14 @@ impl State {
     }
 
     /// The records of an upload are needed no more, though none says that it is over: from now on nobody can go on with it, and a
-    /// start that finds no beginning passes over the rest.
+    /// start that finds no beginning passes over the rest. They may be gone when it ends: so it ends without them.
     pub(crate) fn let_go(&mut self, id: &str, next: Seq, may: impl Fn(&Entry) -> bool) {
         let entry = self.entries.get_mut(id);
         if let Some(entry) = entry.filter(|entry| !entry.is_writing && may(entry)) {
             (entry.first, entry.is_resumable) = (next, false);
+            entry.parts.clear();
+            entry.first_errors.clear();
+            entry.batch.n_errors = 0;
         }
     }
 
