@@ -190,7 +190,7 @@ impl Consumer {
     }
 
     async fn trim(&mut self, applied: Seq) -> Result<(), Halt> {
-        self.keeper.trim(applied, clock::now()).await.map_err(halt_log)?;
+        self.keeper.trim(applied, Instant::now().into_std()).await.map_err(halt_log)?;
         self.meters.note_kept_short(self.keeper.is_short());
         Ok(())
     }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use model::{Seq, SeqRange, Timestamp};
 use store::{Batch, BatchQuery, BatchState, RowError};
@@ -72,7 +73,8 @@ impl Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) first: Seq,
-    pub(crate) at: Timestamp,
+    /// Since when the database is known to have it: not by a wall clock, which may leap, nor by when it came.
+    pub(crate) at: Instant,
 }
 
 /// A batch whose rows the database refused, and that are whole in the log.
@@ -244,7 +246,7 @@ impl State {
                 self.applying = None;
             }
             if let Some(entry) = self.entries.remove(&id) {
-                self.kept.push(Kept { first: entry.first, at: now });
+                self.kept.push(Kept { first: entry.first, at: Instant::now() });
                 if refused == Some(id.as_str()) {
                     self.keep_refused(&id, Refused { first: entry.first, decided, at: now });
                 }
