@@ -127,7 +127,7 @@ impl Consumer {
                 meters.asks_database(clock::now());
                 meters.set_consumer(state);
             };
-            self.holding.outlast(halt, &shutdown, tell).await?;
+            self.holding.outlast(halt, &shutdown, tell, std::future::pending()).await?;
             if shutdown.is_cancelled() {
                 break;
             }

@@ -228,7 +228,8 @@ impl Holding {
         (self.pause, self.is_blocked) = (RETRY_FIRST, false);
     }
 
-    /// Tells why nothing is applied, and waits until that is to be tried again, or until `shutdown`.
+    /// Tells why nothing is applied, and waits until that is to be tried again, or until `shutdown`. `changed` ends such a pause
+    /// early; it is not heard where only a start decides.
     ///
     /// # Errors
     /// Another copy of the log feeds the database, or did.
@@ -237,6 +238,7 @@ impl Holding {
         halt: Halt,
         shutdown: &CancellationToken,
         tell: impl FnOnce(ConsumerState),
+        changed: impl Future<Output = ()>,
     ) -> Result<(), StartError> {
         let (who, what) = self.row.words();
         let pause = match halt {
@@ -266,6 +268,7 @@ impl Holding {
         tokio::select! {
             () = shutdown.cancelled() => Ok(()),
             () = sleep(pause) => Ok(()),
+            () = changed, if pause.is_some() => Ok(()),
             held = self.keep() => Err(held.into()),
         }
     }

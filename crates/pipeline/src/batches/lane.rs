@@ -44,6 +44,8 @@ const ROOM_BYTES_MIN: u64 = 256 << 20;
 pub struct Lane {
     desk: Arc<Desk>,
     holding: Holding,
+    /// The decision that the last try stopped at.
+    stopped_at: Option<Seq>,
 }
 
 impl Lane {
@@ -58,7 +60,7 @@ impl Lane {
         let row = LeaseRow::Batches(Arc::clone(&store));
         let holding = Holding::new(Arc::clone(&queue), row, options.tenancy.clone());
         let desk = Arc::new(Desk::new(queue, store, tables, options, State::default()));
-        let mut lane = Self { desk: Arc::clone(&desk), holding };
+        let mut lane = Self { desk: Arc::clone(&desk), holding, stopped_at: None };
         let mut read = lane.read_back().await;
         if read.as_ref().is_err_and(StartError::is_fenced) {
             read = lane.read_back().await;
@@ -85,7 +87,14 @@ impl Lane {
                 self.holding.moved();
             }
             let desk = Arc::clone(&self.desk);
-            self.holding.outlast(halt, &shutdown, |state| desk.tell(state)).await?;
+            // Somebody may end what stands in the way.
+            let stopped_at = self.stopped_at.take();
+            let out_of_the_way = desk.registry.until(|state| {
+                let first = state.decisions.first_key_value().map(|(&seq, _)| seq);
+                stopped_at.filter(|_| first != stopped_at).map(drop)
+            });
+            let tell = |state| desk.tell(state);
+            self.holding.outlast(halt, &shutdown, tell, out_of_the_way).await?;
             if shutdown.is_cancelled() {
                 break;
             }
@@ -157,10 +166,13 @@ impl Lane {
                 }
             };
             let done = self.carry_out(seq, &entry, stop).await;
-            if done.is_err() {
-                desk.registry.change(State::put_back);
+            if let Err(halt) = done {
+                self.stopped_at = Some(seq);
+                let halt = about(halt, &entry.batch);
+                let why = if let Halt::Blocked(why) = &halt { Some(why.clone()) } else { None };
+                desk.registry.change(|state| state.put_back(why));
+                return Err(halt);
             }
-            done?;
             desk.tell(ConsumerState::Running);
         }
     }
@@ -357,5 +369,16 @@ impl Lane {
             }
         }
         Ok(())
+    }
+}
+
+/// Names the batch that a person has to look at.
+fn about(halt: Halt, batch: &Batch) -> Halt {
+    match halt {
+        Halt::Blocked(why) => {
+            let Batch { id, table, .. } = batch;
+            Halt::Blocked(format!("batch {id} for the table {table:?} stands in the way: {why}"))
+        }
+        other => other,
     }
 }

@@ -183,18 +183,21 @@ impl State {
         if entry.batch.state == BatchState::Queued {
             entry.batch.state = BatchState::Applying;
             entry.batch.started_at = Some(now);
+            entry.batch.detail = None;
             entry.rows_applied.store(0, Ordering::Relaxed);
             self.applying = Some(id.clone());
         }
         Some((seq, entry.clone()))
     }
 
-    /// What was begun has not come to an end, as far as anybody knows.
-    pub(crate) fn put_back(&mut self) {
+    /// What was begun has not come to an end, as far as anybody knows. `why` a person has to mend something first: it stands in
+    /// the batch until its next try.
+    pub(crate) fn put_back(&mut self, why: Option<String>) {
         let id = self.applying.take();
         if let Some(entry) = id.and_then(|id| self.entries.get_mut(&id)) {
             entry.batch.state = BatchState::Queued;
             entry.batch.started_at = None;
+            entry.batch.detail = why;
         }
     }
 

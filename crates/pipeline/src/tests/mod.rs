@@ -12,6 +12,7 @@ mod lane_bench;
 mod lane_database;
 mod lane_pauses;
 mod lane_room;
+mod lane_stopped;
 mod lane_uploads;
 mod meddled;
 mod recent;

@@ -210,21 +210,7 @@ impl World {
             TaskTracker::new(),
             &options,
         );
-        let options = ConsumerOptions {
-            tenancy: Tenancy {
-                holder: "world".to_owned(),
-                is_shared: false,
-                lease: Duration::from_secs(30),
-                look_every: Duration::from_millis(50),
-                retry_max: Duration::from_millis(200),
-                refused_retry: Duration::from_millis(50),
-            },
-            rows_max: 50,
-            bytes_max: 256 << 10,
-            yield_max: Duration::ZERO,
-            keep: None,
-        };
-        let consumer = match Consumer::start(&intake, options).await {
+        let consumer = match Consumer::start(&intake, consumer_options()).await {
             Ok(consumer) => consumer,
             Err(error) => {
                 queue.close().await.unwrap();
@@ -467,4 +453,22 @@ fn outcome(placed: Placed) -> Outcome {
 /// Runs it to its end, whatever that is.
 async fn drop_end<T>(running: impl Future<Output = T>) {
     drop(running.await);
+}
+
+/// A consumer that looks and tries again soon, in small transactions.
+fn consumer_options() -> ConsumerOptions {
+    ConsumerOptions {
+        tenancy: Tenancy {
+            holder: "world".to_owned(),
+            is_shared: false,
+            lease: Duration::from_secs(30),
+            look_every: Duration::from_millis(50),
+            retry_max: Duration::from_millis(200),
+            refused_retry: Duration::from_millis(50),
+        },
+        rows_max: 50,
+        bytes_max: 256 << 10,
+        yield_max: Duration::ZERO,
+        keep: None,
+    }
 }
