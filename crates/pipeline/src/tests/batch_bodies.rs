@@ -140,7 +140,9 @@ fn rows_are_those_of_a_batch_that_was_compared_with_all_its_zeros() {
     let mut hash = ContentHash(0);
     for pair in [["name", "cost"], ["a", "1.50"], ["b", "2"]] {
         let mut bytes = Vec::new();
-        pair.iter().for_each(|text| put(&mut bytes, text));
+        for text in &pair {
+            put(&mut bytes, text);
+        }
         bytes.extend_from_slice(&hash.0.to_le_bytes());
         hash = ContentHash::of_bytes(&bytes);
     }

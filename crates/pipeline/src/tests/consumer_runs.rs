@@ -43,8 +43,7 @@ async fn runs(
     shutdown.cancel();
     running.await.unwrap().unwrap();
     assert_eq!(path.stored().await.len(), n_events);
-    let runs = seen.lock().unwrap().clone();
-    runs
+    seen.lock().unwrap().clone()
 }
 
 #[tokio::test]
