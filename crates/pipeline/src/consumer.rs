@@ -138,6 +138,11 @@ impl Consumer {
 
     async fn follow(&mut self, shutdown: &CancellationToken) -> Result<(), Halt> {
         let mut applied = self.elect().await?;
+        let before = self.meters.applied();
+        if applied < before {
+            // Order matters: the table says so before readers learn how far the database is.
+            self.recent.lost_through(before);
+        }
         self.publish(applied, None);
         if !self.holding.is_blocked() {
             self.meters.set_consumer(ConsumerState::Running);
@@ -190,7 +195,7 @@ impl Consumer {
     }
 
     async fn trim(&mut self, applied: Seq) -> Result<(), Halt> {
-        self.keeper.trim(applied, clock::now()).await.map_err(halt_log)?;
+        self.keeper.trim(applied, Instant::now().into_std()).await.map_err(halt_log)?;
         self.meters.note_kept_short(self.keeper.is_short());
         Ok(())
     }

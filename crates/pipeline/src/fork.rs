@@ -27,33 +27,45 @@ pub(crate) async fn find(
     let bounds = queue.bounds();
     let from = Seq::new(applied.get().saturating_sub(COMPARED_MAX - 1)).unwrap_or(Seq::ZERO);
     let mut reader = queue.reader(from.max(bounds.first));
-    let (mut seqs, mut keys) = (Vec::new(), Vec::new());
+    let mut differing = Vec::new();
     while reader.position() <= applied.min(bounds.last) {
         let read = reader.next(READ_BYTES).await;
         let read = read.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         for record in read.into_iter().filter(|record| record.seq <= applied) {
             // What cannot be decoded is the consumer's affair.
             let Ok(event) = Event::decode(record.bytes) else { continue };
-            seqs.push(record.seq);
-            keys.push(IdKey {
+            let key = IdKey {
                 application: event.application().map(str::to_owned),
                 stream: event.stream().to_owned(),
                 id: event.id().to_owned(),
-            });
+            };
+            differing.push((record.seq, key));
         }
     }
-    if seqs.is_empty() {
-        return Ok(None);
+    // Two questions make a comparison, and retention may delete between them: but no row twice.
+    for _ in 0..2 {
+        differing = differing_of(store, differing).await?;
     }
-    let fates = store.fates(seqs.clone()).await?;
+    Ok(differing.first().map(|(seq, _)| words("", *seq, applied)))
+}
+
+/// Those of the log's events in whose place the database has another one.
+async fn differing_of(
+    store: &dyn EventStore,
+    events: Vec<(Seq, IdKey)>,
+) -> Result<Vec<(Seq, IdKey)>, StoreError> {
+    if events.is_empty() {
+        return Ok(events);
+    }
+    let (seqs, keys): (Vec<Seq>, Vec<IdKey>) = events.iter().cloned().unzip();
+    let fates = store.fates(seqs).await?;
     let found = store.find(keys).await?;
-    let differs = |(seq, (fate, found)): (&Seq, (Option<Fate>, Option<Seq>))| {
+    let differs = |(event, (fate, found)): ((Seq, IdKey), (Option<Fate>, Option<Seq>))| {
         let has_row = matches!(fate, Some(Fate::Stored | Fate::Invalid));
-        (has_row && found != Some(*seq)).then_some(*seq)
+        (has_row && found != Some(event.0)).then_some(event)
     };
     let found = found.into_iter().map(|found| found.map(|(seq, _)| seq));
-    let differs = seqs.iter().zip(fates.into_iter().zip(found)).find_map(differs);
-    Ok(differs.map(|seq| words("", seq, applied)))
+    Ok(events.into_iter().zip(fates.into_iter().zip(found)).filter_map(differs).collect())
 }
 
 /// `of` names the log's lane, with a space behind it.

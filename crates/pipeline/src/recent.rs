@@ -133,6 +133,11 @@ impl Recent {
         self.n_untracked.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// The database does not have everything up to here any more, though it had: those ids left the table.
+    pub(crate) fn lost_through(&self, seq: Seq) {
+        self.incomplete_through.fetch_max(seq.get(), Ordering::AcqRel);
+    }
+
     /// An id found in the log at start.
     pub(crate) fn recover(&self, key: IdKey, hash: ContentHash, seq: Seq, is_decided: bool) {
         if !self.reserve(&key) {

@@ -11,7 +11,6 @@
 //! read back from the log and carried out again.
 
 use std::sync::Arc;
-use std::time::Duration;
 use std::time::Instant;
 
 use model::Seq;
@@ -315,15 +314,14 @@ impl Lane {
     /// Needs a database that was just seen where it is remembered.
     async fn trim(&self) -> Result<(), Halt> {
         let LaneOptions { keep, keep_refused, keep_bytes_max, .. } = self.desk.options;
-        let now_us = clock::now().micros();
-        let oldest_us = |keep: Duration| now_us - keep.as_micros() as i64;
+        let oldest_us = clock::now().micros() - keep_refused.as_micros() as i64;
         let queue = &self.desk.queue;
         loop {
             let is_tight = queue.left_bytes().is_some_and(|left| left < ROOM_BYTES_MIN);
             let is_large = is_tight || queue.size_bytes() > keep_bytes_max;
             let (before, has_kept) = self.desk.registry.with(|state| {
-                state.kept.retain(|kept| kept.at.micros() > oldest_us(keep));
-                state.refused.retain(|_, one| one.at.micros() > oldest_us(keep_refused));
+                state.kept.retain(|kept| kept.at.elapsed() < keep);
+                state.refused.retain(|_, one| one.at.micros() > oldest_us);
                 let n_more = state.kept.len().saturating_sub(KEPT_MAX);
                 state.kept.drain(..n_more);
                 // It gives room only where nothing else holds the log's front.

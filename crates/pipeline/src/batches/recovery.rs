@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Instant;
 
 use bytes::Bytes;
 use model::{ContentHash, Seq, Timestamp};
@@ -32,8 +33,8 @@ const READ_BYTES: usize = 4 << 20;
 pub(crate) struct Found {
     /// Batches that are not over, by id.
     pub(crate) entries: HashMap<String, Entry>,
-    /// Those that are, in the order in which they ended.
-    pub(crate) kept: Vec<Kept>,
+    /// Where those begin that are, in the order in which they ended.
+    pub(crate) kept: Vec<Seq>,
     /// The newest decision that the database has passed, and the batch that it was about.
     pub(crate) newest_over: Option<(Seq, String)>,
     /// Of those whose commit record the database has passed, these turned out to have been passed over: a cancel record that the
@@ -148,7 +149,7 @@ impl Found {
         entry.decided = Some(seq);
         if seq <= applied {
             self.newest_over = Some((seq, cancel.id));
-            self.kept.push(Kept { first: entry.first, at });
+            self.kept.push(entry.first);
         } else {
             self.entries.insert(cancel.id, entry);
         }
@@ -205,9 +206,8 @@ impl Found {
             };
         }
         if let Some(entry) = self.entries.remove(&end.id) {
-            let at = entry.batch.received_at.unwrap_or(entry.batch.created_at);
             self.newest_over = Some((seq, end.id.clone()));
-            self.kept.push(Kept { first: entry.first, at });
+            self.kept.push(entry.first);
             if let Some(&at) = self.refused.get(&end.id).filter(|_| is_whole) {
                 let refused = Refused { first: entry.first, decided: seq, at };
                 self.kept_refused.insert(end.id.clone(), refused);
@@ -237,7 +237,9 @@ pub(crate) fn take_over(state: &mut State, found: Found, applied: Seq) {
         }
     }
     if state.kept.is_empty() {
-        state.kept = found.kept;
+        // When the database got them nobody knows any more: perhaps a moment ago.
+        let at = Instant::now();
+        state.kept = found.kept.into_iter().map(|first| Kept { first, at }).collect();
     }
 }
 

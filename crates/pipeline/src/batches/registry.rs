@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use model::{Seq, SeqRange, Timestamp};
 use store::{Batch, BatchQuery, BatchState, RowError};
@@ -79,7 +80,8 @@ impl Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) first: Seq,
-    pub(crate) at: Timestamp,
+    /// Since when the database is known to have it: not by a wall clock, which may leap, nor by when it came.
+    pub(crate) at: Instant,
 }
 
 /// A batch whose rows the database refused, and that are whole in the log.
@@ -215,11 +217,14 @@ impl State {
     }
 
     /// The records of an upload are needed no more, though none says that it is over: from now on nobody can go on with it, and a
-    /// start that finds no beginning passes over the rest.
+    /// start that finds no beginning passes over the rest. They may be gone when it ends: so it ends without them.
     pub(crate) fn let_go(&mut self, id: &str, next: Seq, may: impl Fn(&Entry) -> bool) {
         let entry = self.entries.get_mut(id);
         if let Some(entry) = entry.filter(|entry| !entry.is_writing && may(entry)) {
             (entry.first, entry.is_resumable) = (next, false);
+            entry.parts.clear();
+            entry.first_errors.clear();
+            entry.batch.n_errors = 0;
         }
     }
 
@@ -251,7 +256,7 @@ impl State {
                 self.applying = None;
             }
             if let Some(entry) = self.entries.remove(&id) {
-                self.kept.push(Kept { first: entry.first, at: now });
+                self.kept.push(Kept { first: entry.first, at: Instant::now() });
                 if refused == Some(id.as_str()) {
                     self.keep_refused(&id, Refused { first: entry.first, decided, at: now });
                 }

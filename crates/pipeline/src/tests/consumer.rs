@@ -1,5 +1,6 @@
 //! The database follows the log exactly, or the consumer stops and says why.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{LogId, Seq};
@@ -10,11 +11,14 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::consumer::Consumer;
+use crate::consumer::{Consumer, ConsumerOptions};
+use crate::fork;
 use crate::halt::StartError;
+use crate::keep::Keep;
 use crate::meters::ConsumerState;
 use crate::outcome::OnConflict;
 use crate::tests::intake::{Path, consumer_options, shared_options};
+use crate::tests::meddled::{Meddled, Moment};
 
 fn seq(value: u64) -> Seq {
     Seq::new(value).unwrap()
@@ -215,6 +219,29 @@ async fn a_log_that_parted_from_the_one_that_fed_the_database_is_refused() {
         matches!(&error, StartError::Forked(text) if text.contains("has applied 5")),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn what_retention_deletes_between_two_questions_is_no_sign_of_another_log() {
+    let path = Path::new(1 << 20);
+    path.send(&[None; 3], "1", OnConflict::RefuseAll).await.unwrap();
+    let keep = Some(Keep { time: Duration::from_hours(24), bytes: 1 << 30 });
+    let options = ConsumerOptions { keep, ..consumer_options() };
+    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    let shutdown = CancellationToken::new();
+    shutdown.cancel();
+    consumer.run(shutdown, CancellationToken::new()).await.unwrap();
+    let file = path.dir.path().join("eyas.db");
+    let meddle = move |moment: Moment<'_>| {
+        if matches!(moment, Moment::Fates) {
+            let database = rusqlite::Connection::open(&file).unwrap();
+            database.execute_batch("DELETE FROM events WHERE seq < 3").unwrap();
+        }
+        Ok(())
+    };
+    let store = Meddled { store: Arc::clone(&path.store), meddle };
+    assert_eq!(fork::find(&path.queue, &store, seq(3)).await.unwrap(), None);
+    assert_eq!(path.stored().await.len(), 1, "they were deleted meanwhile");
 }
 
 #[tokio::test]

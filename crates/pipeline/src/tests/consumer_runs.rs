@@ -1,14 +1,17 @@
 //! How much a transaction of the consumer takes, and what it makes of a database that cannot take it.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use model::Event;
 use queue::Queue as _;
 use store::{Apply, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::consumer::{Consumer, ConsumerOptions};
+use crate::keep::Keep;
 use crate::outcome::OnConflict;
-use crate::tests::intake::{Path, consumer_options};
+use crate::tests::intake::{Path, consumer_options, shared_options};
 use crate::tests::lane_bench::WAIT;
 use crate::tests::meddled::{Meddled, Moment};
 
@@ -40,8 +43,7 @@ async fn runs(
     shutdown.cancel();
     running.await.unwrap().unwrap();
     assert_eq!(path.stored().await.len(), n_events);
-    let runs = seen.lock().unwrap().clone();
-    runs
+    seen.lock().unwrap().clone()
 }
 
 #[tokio::test]
@@ -54,4 +56,50 @@ async fn a_database_that_is_too_slow_for_a_backlog_at_once_gets_it_in_shorter_tr
 async fn a_database_that_takes_one_row_at_a_time_gets_them_so() {
     let runs = runs(6, |apply| apply.events.len() == 1).await;
     assert_eq!(runs[..4], [(6, false), (3, false), (1, true), (2, false)]);
+}
+
+/// Whether the newest record of the log leaves it to the consumer what its id names.
+async fn is_newest_undecided(path: &Path) -> bool {
+    let last = path.queue.bounds().last;
+    let newest = path.queue.reader(last).next(1 << 20).await.unwrap().remove(0);
+    Event::decode(newest.bytes).unwrap().undecided()
+}
+
+#[tokio::test]
+async fn while_a_database_gets_again_what_it_lost_it_decides_about_ids() {
+    let mut path = Path::new(1 << 20);
+    let is_away = Arc::new(AtomicBool::new(false));
+    let away = Arc::clone(&is_away);
+    let meddle = move |moment: Moment<'_>| match moment {
+        Moment::Apply(_) if away.load(Relaxed) => Err(StoreError::Unavailable("away".to_owned())),
+        _ => Ok(()),
+    };
+    path.intake.store = Arc::new(Meddled { store: Arc::clone(&path.store), meddle });
+    // A log in memory forgets nothing that is to be kept.
+    let keep = Some(Keep { time: WAIT, bytes: 1 << 30 });
+    let options = ConsumerOptions { keep, ..shared_options() };
+    let consumer = Consumer::start(&path.intake, options).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(consumer.run(shutdown.clone(), CancellationToken::new()));
+    let mut applied = path.meters.applied_changes();
+    let mut is_at = async |at: u64| {
+        let moved = applied.wait_for(|applied| applied.get() == at);
+        tokio::time::timeout(WAIT, moved).await.expect("it moves").map(drop).unwrap();
+    };
+    path.send(&[Some("a"), Some("b"), Some("c")], "1", OnConflict::RefuseAll).await.unwrap();
+    is_at(3).await;
+    is_away.store(true, Relaxed);
+    let database = rusqlite::Connection::open(path.dir.path().join("eyas.db")).unwrap();
+    let back = "DELETE FROM events WHERE seq > 1; UPDATE lease SET applied = 1";
+    database.execute_batch(back).unwrap();
+    is_at(1).await;
+    path.send(&[Some("c")], "1", OnConflict::RefuseAll).await.unwrap();
+    assert!(is_newest_undecided(&path).await, "nobody can tell that it is new");
+    is_away.store(false, Relaxed);
+    is_at(4).await;
+    assert_eq!(path.stored().await.len(), 3, "it was none");
+    path.send(&[Some("d")], "1", OnConflict::RefuseAll).await.unwrap();
+    assert!(!is_newest_undecided(&path).await);
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
 }

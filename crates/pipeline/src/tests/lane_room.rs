@@ -186,6 +186,36 @@ async fn fill(batches: &Batches) -> usize {
     unreachable!("it has a bound")
 }
 
+/// Fills what is left of a log of 40 KiB, so that not even the word fits that something is over.
+async fn fill_up(bench: &Bench) {
+    let left = (40 << 10) - usize::try_from(bench.queue.size_bytes()).unwrap();
+    let filler = Head::Cancel(CancelHead {
+        id: "nobody".to_owned(),
+        at_us: 1,
+        why: "x".repeat(left.saturating_sub(150)),
+    });
+    bench.queue.append(vec![filler.encode(&[])]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_that_let_go_of_its_parts_ends_once_the_log_takes_that_word() {
+    let mut bench = Bench::new().await;
+    bench.queue = MemoryQueue::with_bytes_max(LogId::new(7).unwrap(), 40 << 10);
+    let (batches, lane) = bench.open(LaneOptions { idle_max: Duration::ZERO, ..options() }).await;
+    let id = paused(&batches, "a").await;
+    let n_batches = fill(&batches).await;
+    fill_up(&bench).await;
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(lane.run(shutdown.clone(), CancellationToken::new()));
+    let is_done = |state: &mut State| state.entries.is_empty().then_some(());
+    timeout(WAIT, batches.desk.registry.until(is_done)).await.expect("the lane gets on");
+    let view = batches.batch(&id).await.unwrap().unwrap();
+    assert_eq!(view.batch.state, BatchState::Cancelled);
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    assert_eq!(bench.ports().len(), n_batches);
+}
+
 #[tokio::test]
 async fn an_upload_that_breaks_off_while_the_log_takes_nothing_ends_once_it_does() {
     for is_killed in [false, true] {
@@ -196,14 +226,7 @@ async fn an_upload_that_breaks_off_while_the_log_takes_nothing_ends_once_it_does
         let id = upload.id().to_owned();
         upload.push(Bytes::from(row("p"))).await.unwrap();
         let n_batches = fill(&batches).await;
-        // Not even the word that it is over fits; only a few bytes are left.
-        let left = (40 << 10) - usize::try_from(bench.queue.size_bytes()).unwrap();
-        let filler = Head::Cancel(CancelHead {
-            id: "nobody".to_owned(),
-            at_us: 1,
-            why: "x".repeat(left.saturating_sub(150)),
-        });
-        bench.queue.append(vec![filler.encode(&[])]).await.unwrap();
+        fill_up(&bench).await;
         if is_killed {
             std::mem::forget(upload);
             drop((batches, lane));

@@ -12,6 +12,7 @@ use queue::{Bounds, Durability, MemoryQueue, Queue, QueueError, QueueReader, Rec
 use store::BatchState;
 use tokio::sync::watch;
 
+use crate::batches::records::{BeginHead, EndHead, Head, PartHead, Progress};
 use crate::batches::recovery;
 use crate::batches::rules::RowFormat;
 use crate::halt::Halt;
@@ -79,6 +80,41 @@ async fn a_start_goes_on_behind_what_it_keeps() {
     let found = recovery::scan(&bench.queue, applied, HashMap::new()).await.unwrap();
     assert_eq!((found.entries.len(), found.kept.len()), (0, 2));
     assert_eq!(bench.ports(), ["A", "B"]);
+}
+
+/// As if it had come two days before.
+fn aged(head: Head) -> Head {
+    let us = |at_us: i64| at_us - 2 * 86_400_000_000;
+    let progress = |progress: Progress| Progress { at_us: us(progress.at_us), ..progress };
+    match head {
+        Head::Begin(begin) => Head::Begin(BeginHead { at_us: us(begin.at_us), ..begin }),
+        Head::Rows(part) => Head::Rows(PartHead { progress: progress(part.progress), ..part }),
+        Head::Commit(end) => Head::Commit(EndHead { progress: progress(end.progress), ..end }),
+        other => other,
+    }
+}
+
+#[tokio::test]
+async fn what_was_applied_right_before_a_start_stays_however_long_ago_it_came() {
+    let mut bench = Bench::new().await;
+    let lane = bench.run_with(shared_options()).await;
+    let sent = send(&lane.batches, wish("ports", RowFormat::Ndjson), &port("A")).await.unwrap();
+    lane.over(&sent.batch.batch.id).await;
+    lane.stop().await;
+    let log = MemoryQueue::new(bench.queue.log());
+    let first = bench.queue.bounds().first;
+    for record in bench.queue.reader(first).next(1 << 20).await.unwrap() {
+        let (head, body) = Head::decode(&record.bytes).unwrap();
+        log.append(vec![aged(head).encode(&body)]).await.unwrap();
+    }
+    assert_eq!(log.bounds(), bench.queue.bounds());
+    bench.queue = log;
+    let lane = bench.run_with(shared_options()).await;
+    // It trims before it carries anything out.
+    let sent = send(&lane.batches, wish("ports", RowFormat::Ndjson), &port("B")).await.unwrap();
+    lane.over(&sent.batch.batch.id).await;
+    assert_eq!(bench.queue.bounds().first, first);
+    lane.stop().await;
 }
 
 /// A log that cannot be read at the moment.

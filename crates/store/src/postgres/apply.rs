@@ -39,6 +39,7 @@ const SEARCH_UNSURE_MAX: Duration = Duration::from_secs(10);
 pub(crate) async fn apply(client: &mut Client, apply: &Apply) -> Result<Applied, StoreError> {
     apply.check_order()?;
     crash::at("apply.before_begin");
+    let begun = Instant::now();
     let first = async |tx: &Transaction<'_>| {
         EVENTS_LEASE.step(tx.client(), &apply.holder, apply.expected, apply.applied).await
     };
@@ -50,6 +51,7 @@ pub(crate) async fn apply(client: &mut Client, apply: &Apply) -> Result<Applied,
     }
     let n_applied = apply.events.partition_point(|stored| stored.seq <= applied.through);
     note_times(&tx, &apply.events[..n_applied]).await.map_err(failure)?;
+    EVENTS_LEASE.move_on(tx.client(), begun.elapsed()).await?;
     crash::at("apply.before_commit");
     if let Err(error) = tx.commit().await {
         // Constraints on events were checked before: what is refused now is what is written about them.

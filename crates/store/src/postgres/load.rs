@@ -14,6 +14,7 @@
 //! is bounded by the server: a process that was killed in the middle leaves nothing.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
@@ -64,6 +65,7 @@ pub(crate) async fn settle(
     mut errors: BoxStream<'static, Result<Vec<RowError>, StoreError>>,
 ) -> Result<(), StoreError> {
     let mut client = pool.get().await?;
+    let begun = Instant::now();
     let tx = client.begin().await?;
     BATCHES_LEASE.step(tx.client(), &step.holder, step.expected, step.applied).await?;
     tx.batch_execute(UNHURRIED).await.map_err(failure)?;
@@ -77,6 +79,7 @@ pub(crate) async fn settle(
         batch_rows::insert_errors(tx.client(), &batch.id, n_errors, &some).await?;
         n_errors += some.len() as u64;
     }
+    BATCHES_LEASE.move_on(tx.client(), begun.elapsed()).await?;
     crash::at("batch.before_settle");
     tx.commit().await.map_err(failure)?;
     crash::at("batch.after_settle");
@@ -88,6 +91,7 @@ pub(crate) async fn settle(
 async fn load(pool: &Pool, apply: &ApplyBatch) -> Result<(), CopyError> {
     let mut client = pool.get().await.map_err(CopyError::Feed)?;
     crash::at("batch.before_begin");
+    let begun = Instant::now();
     let tx = client.begin().await.map_err(CopyError::Feed)?;
     let filled = unless_stopped(apply, fill(&tx, apply)).await.map_err(CopyError::Feed);
     if let Err(error) = filled.flatten() {
@@ -97,6 +101,7 @@ async fn load(pool: &Pool, apply: &ApplyBatch) -> Result<(), CopyError> {
         client.discard();
         return Err(error);
     }
+    BATCHES_LEASE.move_on(tx.client(), begun.elapsed()).await.map_err(CopyError::Feed)?;
     crash::at("batch.before_commit");
     tx.commit().await?;
     crash::at("batch.after_commit");

@@ -8,6 +8,7 @@ mod plans;
 mod postgres;
 mod postgres_applied;
 mod postgres_connections;
+mod postgres_lease;
 mod postgres_plans;
 mod postgres_refusal;
 mod postgres_settled;
