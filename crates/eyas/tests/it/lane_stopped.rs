@@ -1,10 +1,10 @@
 //! A batch that PostgreSQL does not take, through no fault of its rows: everybody is told which, events go on, and whoever cancels
-//! it lets the others pass.
+//! it lets the others pass; also while there is no database to write that down.
 
 use std::time::Instant;
 
 use hyper::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::Postgres;
 
 use crate::app::{DEADLINE, Launch, TestApp, eventually};
@@ -28,7 +28,7 @@ async fn cancel(app: &TestApp, batch: &Value) -> Answer {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_in_the_way_is_named_everywhere_and_can_be_cancelled() {
-    let cluster = Postgres::start();
+    let mut cluster = Postgres::start();
     let launch = Launch::on(cluster.server());
     std::fs::create_dir(launch.dir().join("sql")).unwrap();
     std::fs::write(launch.dir().join("sql/0001_tables.sql"), TABLES).unwrap();
@@ -66,4 +66,17 @@ async fn a_batch_in_the_way_is_named_everywhere_and_can_be_cancelled() {
     })
     .await;
     assert!(begun.elapsed() < DEADLINE, "not at the next try");
+    // What is cancelled is cancelled, also where nobody can write down who did it.
+    cluster.stop();
+    let third = send(&app, "prices", "price\n2\n", 0).await;
+    let answer = cancel(&app, &third).await;
+    assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("cancelled")), "{answer:?}");
+    let told = app.stderr();
+    let line = told.lines().find(|line| line.contains("the audit trail misses an act"));
+    let line = line.expect("the log has it instead");
+    assert!(
+        line.contains("batch.cancel") && line.contains(third["id"].as_str().unwrap()),
+        "{line}"
+    );
+    cluster.start_again();
 }
