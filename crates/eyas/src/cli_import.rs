@@ -28,6 +28,10 @@ pub(crate) struct ImportArgs {
     #[arg(long, requires = "from_dump")]
     pub(crate) strict: bool,
 
+    /// With --from-dump: only tables of this schema of the dump [default: all schemas]
+    #[arg(long, value_name = "NAME", requires = "from_dump")]
+    pub(crate) schema: Option<String>,
+
     /// How the rows are written, where the name of the file does not say it
     #[arg(long, value_enum)]
     pub(crate) format: Option<RowFormat>,

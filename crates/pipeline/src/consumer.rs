@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use model::{Event, Seq, Timestamp};
 use queue::{Queue, QueueError, QueueReader, Record};
-use store::{Apply, EventStore, IdKey, Stored};
+use store::{Apply, EventStore, IdKey, StoreError, Stored};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -55,8 +55,10 @@ const READ_BYTES: usize = 4 << 20;
 const TICK: Duration = Duration::from_millis(20);
 /// From this many new events a tick on (5,000/s) the intake counts as busy.
 const BUSY_PER_TICK: u64 = 100;
-/// After a transaction that stopped short the next one has at least so many rows, though not more than twice as many as came through.
+/// After a transaction that stopped short the next one has at least so many rows, unless the database cannot take as many at once.
 const RUN_MIN: usize = 128;
+/// A transaction that takes longer makes the next one only a little longer: it comes near to what the database gives one.
+const RUN_LONG: Duration = Duration::from_secs(10);
 
 /// See the module's page.
 pub struct Consumer {
@@ -69,7 +71,8 @@ pub struct Consumer {
     options: ConsumerOptions,
     /// When the last transaction ended.
     last_apply: Option<Instant>,
-    /// Most rows of the next one.
+    /// Most rows of the next one. What fails is tried again in halves, for its length may be why: a database that is too slow for
+    /// all of a backlog has to get through it all the same. One that was away costs this a few short transactions.
     run_max: usize,
 }
 
@@ -175,12 +178,11 @@ impl Consumer {
             let n_rows;
             (applied, n_rows) = self.apply(applied, events).await?;
             self.meters.set_consumer(ConsumerState::Running);
-            self.run_max = self.run_max.saturating_mul(2);
             if applied < through {
                 // The store stopped short: what is left of the transaction is read again, and the next one is no longer
                 // than it has time for.
                 (reader, rest) = (self.queue.reader(applied.next()), Vec::new());
-                self.run_max = (2 * n_rows).max(RUN_MIN);
+                self.run_max = self.run_max.min((2 * n_rows).max(RUN_MIN));
             }
             self.last_apply = Some(Instant::now());
             self.trim(applied).await?;
@@ -238,14 +240,21 @@ impl Consumer {
     }
 
     /// How far the database came, and how many rows that were.
-    async fn apply(&self, expected: Seq, events: Vec<Stored>) -> Result<(Seq, usize), Halt> {
+    async fn apply(&mut self, expected: Seq, events: Vec<Stored>) -> Result<(Seq, usize), Halt> {
         let last = events.last().expect("only filled transactions are applied");
         let (applied, youngest) = (last.seq, last.event.received_at());
         let holder = self.options.tenancy.holder.clone();
         let running = self.meters.apply_busy.start();
-        let start = clock::now();
+        let (start, begun, n_run) = (clock::now(), Instant::now(), events.len());
         self.meters.asks_database(start);
         let outcome = self.store.apply(Apply { holder, expected, events, applied }).await;
+        self.run_max = match &outcome {
+            Err(StoreError::Unavailable(_)) => n_run / 2,
+            Ok(_) if begun.elapsed() < RUN_LONG => self.run_max.saturating_mul(2),
+            Ok(_) => self.run_max.saturating_add(n_run / 8 + 1),
+            Err(_) => self.run_max,
+        }
+        .max(1);
         let outcome = outcome.map_err(halt)?;
         self.meters.apply_us.record(running.elapsed_us());
         let n_rows = outcome.n_stored + outcome.n_duplicate + outcome.n_dead;

@@ -5,13 +5,14 @@
 //! [`consumer`] applies the log to the database, [`lease`] is its right to do so, [`halt`] is why it pauses, [`fork`] sees whether
 //! a copy of the log did; [`keep`] is how much of the log stays; [`retention`] deletes from the database what is older than it may
 //! be; [`jobs`] work over many events at leisure, such as replays of dead letters; [`queued`] finds an event between the two;
-//! [`wait`] tells what became of one; [`shares`] divides what many want; [`meters`] counts at the seams, [`traces`] makes spans of
-//! the few requests that are traced.
+//! [`wait`] tells what became of one; [`shares`] divides what many want; [`depth`] bounds what goes down into JSON; [`meters`]
+//! counts at the seams, [`traces`] makes spans of the few requests that are traced.
 
 mod batch;
 mod batches;
 mod clock;
 mod consumer;
+mod depth;
 mod fork;
 mod halt;
 mod intake;

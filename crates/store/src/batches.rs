@@ -261,7 +261,8 @@ pub trait BatchStore: Send + Sync {
     /// the caller reads the lease before it tries again: the answer to a commit can be lost.
     async fn apply_batch(&self, apply: ApplyBatch) -> Result<BatchVerdict, StoreError>;
 
-    /// ONE transaction: compare-and-set, the batch as it ended without rows, what is wrong with it.
+    /// ONE transaction: compare-and-set, the batch as it ended without rows, what is wrong with it. The feed is asked for no
+    /// more errors than the batch has: behind them, there may be gigabytes of rows to read.
     async fn settle_batch(
         &self,
         step: LaneStep,

@@ -45,6 +45,8 @@ pub enum ColumnKind {
     Json,
     /// Bytes, as `\x` and hexadecimal digits.
     Bytes,
+    /// Elements of some type that the database knows, as the text of a PostgreSQL array: `{1,NULL,"a,b"}`.
+    Array,
     /// Something that only the database understands; any text is handed to it.
     Other,
 }

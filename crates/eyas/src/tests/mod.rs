@@ -7,6 +7,7 @@ mod csv_text;
 mod delivery;
 mod descriptors;
 mod doctor;
+mod dump;
 mod import;
 mod lines;
 mod live_message;

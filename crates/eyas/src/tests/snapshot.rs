@@ -107,7 +107,7 @@ fn a_snapshot_that_is_not_whole_is_none() {
     write(dir.path(), &facts(), "h:1/d", log, Timestamp::from_micros(0)).unwrap();
     let path = dir.path().join(NAME);
     let whole = fs::read(&path).unwrap();
-    for at in 0..whole.len() {
+    for at in (0..100).chain((100..whole.len()).step_by(7)) {
         let mut rotten = whole.clone();
         rotten[at] ^= 4;
         fs::write(&path, &rotten).unwrap();

@@ -89,6 +89,56 @@ async fn a_dump_goes_in_table_by_table() {
     assert!(said.code == 1 && said.stderr.contains("without --inserts"), "{said:?}");
 }
 
+/// How the batches stand, the latest first.
+async fn states(app: &TestApp) -> Vec<String> {
+    let list = app.get("/batches").await.json();
+    let states = list["batches"].as_array().unwrap().iter();
+    states.map(|one| one["state"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_file_at_fault_leaves_no_upload_behind() {
+    let launch = launch();
+    let app = launch.start().await;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all("{\"slug\":\"a\",\"name\":\"A\"}\n".repeat(1000).as_bytes()).unwrap();
+    let packed = gzip.finish().unwrap();
+    let cut = file(&launch, "cut.ndjson.gz", &packed[..packed.len() - 20]);
+    let said = import(&app, &cut, &["--into", "regions"]).await;
+    assert!(said.code == 1 && said.stderr.contains("was cancelled"), "{said:?}");
+    let dump = "COPY public.regions (slug, name) FROM stdin;\na\tA\nb\n\\.\n";
+    let dump = file(&launch, "uneven.sql", dump);
+    let said = import(&app, &dump, &["--from-dump"]).await;
+    assert!(said.code == 1 && said.stderr.contains("has not 2 values"), "{said:?}");
+    assert_eq!(states(&app).await, ["cancelled", "cancelled"]);
+}
+
+#[tokio::test]
+async fn an_interrupted_pipe_leaves_no_upload_behind() {
+    let launch = launch();
+    let app = launch.start().await;
+    let arguments = ["import", "-", "--into", "regions", "--format", "csv", "--url", &app.url];
+    let mut command = eyas(&arguments);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut import = command.spawn().unwrap();
+    let mut rows = import.stdin.take().unwrap();
+    let name = "a long name ".repeat(100);
+    let text = (0..5000).fold("slug,name\n".to_owned(), |text, n| text + &format!("{n},{name}\n"));
+    rows.write_all(text.as_bytes()).unwrap();
+    eventually("a part is durable", async || {
+        let list = app.get("/batches?state=receiving").await.json();
+        list["batches"][0]["upload_offset"].as_u64().filter(|&offset| offset > 0)
+    })
+    .await;
+    let pid = rustix::process::Pid::from_child(&import);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ended = tokio::task::spawn_blocking(move || import.wait_with_output().unwrap());
+    let said = ended.await.unwrap();
+    drop(rows);
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    assert_eq!(states(&app).await, ["cancelled"]);
+}
+
 async fn key_of(app: &TestApp, table: &str) -> String {
     let list = app.get(&format!("/batches?table={table}")).await.json();
     list["batches"][0]["idempotency_key"].as_str().unwrap().to_owned()

@@ -196,6 +196,7 @@ fn word(kind: ColumnKind) -> &'static str {
         ColumnKind::Uuid => "uuid",
         ColumnKind::Json => "json",
         ColumnKind::Bytes => "bytes",
+        ColumnKind::Array => "array",
         ColumnKind::Other => "other",
     }
 }

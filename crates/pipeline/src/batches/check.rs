@@ -10,8 +10,10 @@ use serde::de::IgnoredAny;
 use store::{Column, ColumnKind};
 use uuid::Uuid;
 
+use crate::batches::array_text::literal;
 use crate::batches::calendar;
 use crate::batches::number::Plain;
+use crate::depth::{DEPTH_MAX, is_deeper_than};
 
 /// A value as it came.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +107,7 @@ fn value(kind: ColumnKind, given: Given<'_>) -> Result<Cow<'_, str>, String> {
         },
         ColumnKind::Json => json(given),
         ColumnKind::Bytes => bytes(text(given)?),
+        ColumnKind::Array => array(given),
         ColumnKind::Other => other(given),
     }
 }
@@ -218,6 +221,10 @@ fn string(raw: &str) -> Result<Cow<'_, str>, String> {
 fn json(given: Given<'_>) -> Result<Cow<'_, str>, String> {
     match given {
         Given::Json(raw) => Ok(Cow::Borrowed(raw)),
+        // The row is a level of its own, and for a schema becomes one.
+        Given::Csv(text) if is_deeper_than(DEPTH_MAX - 1, text) => {
+            Err(format!("nested deeper than {} levels", DEPTH_MAX - 1))
+        }
         Given::Csv(text) => match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => Ok(Cow::Borrowed(text)),
             Err(_) => Err("no JSON".to_owned()),
@@ -234,6 +241,18 @@ fn bytes(text: Cow<'_, str>) -> Result<Cow<'_, str>, String> {
     }
     let is_lower = !digits.bytes().any(|byte| byte.is_ascii_uppercase());
     Ok(if is_lower { text } else { Cow::Owned(text.to_ascii_lowercase()) })
+}
+
+fn array(given: Given<'_>) -> Result<Cow<'_, str>, String> {
+    match given {
+        Given::Json(raw) if raw.starts_with('[') => {
+            literal(raw, |raw| text(Given::Json(raw))).map(Cow::Owned)
+        }
+        Given::Json(raw) if !raw.starts_with('"') => {
+            Err("neither an array nor the text of one, like {1,2}".to_owned())
+        }
+        given => text(given),
+    }
 }
 
 fn other(given: Given<'_>) -> Result<Cow<'_, str>, String> {

@@ -123,7 +123,7 @@ impl Desk {
             let entry = state.with_key(application, &head.table, key);
             entry
                 .map(|entry| entry.batch.clone())
-                .filter(|batch| !leaves_key(batch, head.revalidates.as_ref()))
+                .filter(|batch| !leaves_key(batch, head.revalidates.as_deref()))
         };
         if let Some(first) = self.registry.with(live) {
             return if first.state == BatchState::Receiving {
@@ -136,7 +136,7 @@ impl Desk {
         match time::timeout(LOOKUP_WAIT, found).await {
             Ok(Ok(found)) => Ok(found.filter(|batch| {
                 batch.state != BatchState::Cancelled
-                    && !leaves_key(batch, head.revalidates.as_ref())
+                    && !leaves_key(batch, head.revalidates.as_deref())
             })),
             // The consumer asks again, when the database is back.
             Err(_) | Ok(Err(StoreError::Unavailable(_))) => Ok(None),
@@ -146,7 +146,7 @@ impl Desk {
 }
 
 /// Whether a batch leaves its key to one that is to have the rows of another again (`to` names that): one that was rejected does.
-pub(crate) fn leaves_key(first: &Batch, to: Option<&String>) -> bool {
+pub(crate) fn leaves_key(first: &Batch, to: Option<&str>) -> bool {
     to.is_some() && first.state == BatchState::Rejected
 }
 
@@ -173,7 +173,7 @@ fn reserve(state: &mut State, entry: Entry) -> Result<(), BatchError> {
     }
     if let Some(key) = &batch.key
         && let Some(first) = state.with_key(batch.application.as_deref(), &batch.table, key)
-        && !leaves_key(&first.batch, batch.revalidates.as_ref())
+        && !leaves_key(&first.batch, batch.revalidates.as_deref())
     {
         return Err(BatchError::KeyBusy { id: first.batch.id.clone() });
     }

@@ -267,7 +267,7 @@ impl Lane {
         let found = self.desk.store.batch_with_key(batch.application.as_deref(), &batch.table, key);
         let Some(first) = found.await.map_err(halt)? else { return Ok(None) };
         let is_over = first.state == BatchState::Cancelled;
-        if first.id == batch.id || is_over || leaves_key(&first, batch.revalidates.as_ref()) {
+        if first.id == batch.id || is_over || leaves_key(&first, batch.revalidates.as_deref()) {
             return Ok(None);
         }
         let is_same = first.hash == batch.hash;

@@ -6,8 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Deepest nesting of a row.
-pub(crate) const DEPTH_MAX: usize = 128;
+use crate::depth::{DEPTH_MAX, is_deeper_than};
 
 /// Name and value, in their order, repetitions and all.
 #[derive(Debug)]
@@ -19,12 +18,12 @@ impl<'a> Members<'a> {
         let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())?;
         if !text.starts_with('{') {
             return match serde_json::from_str::<serde::de::IgnoredAny>(text) {
-                _ if is_too_deep(text) => Err(too_deep()),
+                _ if is_deeper_than(DEPTH_MAX, text) => Err(too_deep()),
                 Ok(_) => Err("a row is a JSON object".to_owned()),
                 Err(error) => Err(words(&error)),
             };
         }
-        if is_too_deep(text) {
+        if is_deeper_than(DEPTH_MAX, text) {
             return Err(too_deep());
         }
         serde_json::from_str(text).map_err(|error| words(&error))
@@ -40,26 +39,6 @@ fn words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
     format!("it is no JSON: {what} at its byte {}", error.column())
-}
-
-fn is_too_deep(text: &str) -> bool {
-    let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if in_text => is_escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                depth += 1;
-                if depth > DEPTH_MAX {
-                    return true;
-                }
-            }
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
 }
 
 /// A member's name, borrowed where nothing in it is escaped.

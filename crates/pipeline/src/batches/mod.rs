@@ -17,7 +17,7 @@
 //! | [`upload`] | one body on its way |
 //! | [`parse`] | from the bytes of a body to rows |
 //! | [`receiver`] | from rows to blocks of values, and errors |
-//! | [`members`], [`check`], [`number`], [`calendar`] | from a row to values as their columns want them |
+//! | [`members`], [`check`], [`number`], [`calendar`], [`array_text`] | from a row to values as their columns want them |
 //! | [`records`] | the lane's records as bytes |
 //! | [`registry`] | the batches that are not over |
 //! | [`desk`] | where they are written down and decided upon |
@@ -27,6 +27,7 @@
 //! | [`feed`] | a batch's rows read back |
 //! | [`lane`] | who carries the decisions out |
 
+pub(crate) mod array_text;
 pub(crate) mod calendar;
 pub(crate) mod check;
 pub(crate) mod desk;

@@ -84,6 +84,15 @@ impl Plain {
     }
 }
 
+/// A decimal that is [`spelled`](Plain::spelled), without zeros at its end: equal numbers are then the same text.
+pub(crate) fn without_zeros(spelled: &str) -> &str {
+    if spelled.contains('.') {
+        spelled.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        spelled
+    }
+}
+
 fn parse_exponent(text: &str) -> Option<i32> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());

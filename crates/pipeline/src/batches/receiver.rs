@@ -1,8 +1,8 @@
 //! From rows as they came to blocks of values and a list of errors.
 //!
 //! A batch's columns are those of its CSV header or of its first row, in the table's order. The hash runs over the values
-//! as their columns want them, so neither packing nor spelling nor the order of members changes it; a row that is wrong counts
-//! as it was written.
+//! as their columns want them, decimals without zeros at their end, so neither packing nor spelling nor the order of members
+//! changes it; a row that is wrong counts as it was written.
 //!
 //! Invariant: after the first error no row is kept any more, since none of them will be needed.
 
@@ -17,6 +17,7 @@ use store::{Column, ColumnKind, RowError};
 
 use crate::batches::check::{Given, check};
 use crate::batches::members::Members;
+use crate::batches::number::without_zeros;
 use crate::batches::parse::rows::{Record, RowSink};
 use crate::batches::records::Progress;
 use crate::batches::rules::TableRules;
@@ -45,6 +46,8 @@ pub(crate) struct Receiver {
     n_errors: u64,
     first_errors: Vec<RowError>,
     hash: ContentHash,
+    /// The same with the zeros of decimals, as it was made once: batches of then have that hash, in the log and the database.
+    hash_with_zeros: ContentHash,
     scratch: Vec<u8>,
     is_broken: bool,
 }
@@ -73,6 +76,7 @@ impl Receiver {
             n_errors: progress.errors,
             first_errors,
             hash: progress.content_hash(),
+            hash_with_zeros: progress.content_hash(),
             scratch: Vec::new(),
             is_broken: progress.is_broken,
             rules,
@@ -118,6 +122,11 @@ impl Receiver {
     /// Over everything so far.
     pub(crate) fn hash(&self) -> ContentHash {
         self.hash
+    }
+
+    /// Whether these rows, all of them, are those of another batch. Only where this one was read in one go.
+    pub(crate) fn has_rows_of(&self, other: ContentHash) -> bool {
+        self.hash == other || self.hash_with_zeros == other
     }
 
     /// Nothing that follows can be understood.
@@ -205,10 +214,10 @@ impl Receiver {
         self.columns = Some(places);
     }
 
-    /// Takes the scratch bytes into the hash.
+    /// Takes the scratch bytes into both hashes.
     fn mix(&mut self) {
-        self.scratch.extend_from_slice(&self.hash.0.to_le_bytes());
-        self.hash = ContentHash::of_bytes(&self.scratch);
+        self.hash_with_zeros = chained(&mut self.scratch, self.hash_with_zeros);
+        self.hash = chained(&mut self.scratch, self.hash);
     }
 
     /// A row that is wrong as a whole, or in some of its values.
@@ -223,12 +232,20 @@ impl Receiver {
     }
 
     /// A row all of whose values are what their columns take.
-    fn keep(&mut self, line: u64, values: &[Option<Cow<'_, str>>]) {
+    fn keep(&mut self, line: u64, places: &[usize], values: &[Option<Cow<'_, str>>]) {
         self.scratch.clear();
         for value in values {
             put(&mut self.scratch, value.as_deref());
         }
-        self.mix();
+        self.hash_with_zeros = chained(&mut self.scratch, self.hash_with_zeros);
+        self.scratch.clear();
+        for (&at, value) in places.iter().zip(values) {
+            let is_decimal =
+                matches!(self.rules.table.columns[at].kind, ColumnKind::Decimal { .. });
+            let compared = |text| if is_decimal { without_zeros(text) } else { text };
+            put(&mut self.scratch, value.as_deref().map(compared));
+        }
+        self.hash = chained(&mut self.scratch, self.hash);
         if self.n_errors == 0 {
             self.block.push(line, values.iter().map(Option::as_deref));
         }
@@ -276,7 +293,7 @@ impl Receiver {
             }
         }
         if wrongs.is_empty() {
-            self.keep(line, &values);
+            self.keep(line, places_of_row, &values);
         } else {
             self.wrong(line, text, wrongs);
         }
@@ -410,6 +427,15 @@ fn generated(name: &str) -> String {
 
 fn pointer(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// The hash of bytes and of the hash before them. The bytes stay as they were.
+fn chained(bytes: &mut Vec<u8>, before: ContentHash) -> ContentHash {
+    let n_bytes = bytes.len();
+    bytes.extend_from_slice(&before.0.to_le_bytes());
+    let hash = ContentHash::of_bytes(bytes);
+    bytes.truncate(n_bytes);
+    hash
 }
 
 /// Length first, so that no two lists of values run together into the same bytes.

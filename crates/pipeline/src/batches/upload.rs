@@ -401,7 +401,7 @@ impl Inner {
 
     /// Whether these rows are those of the batch that has the key.
     async fn compare(&self, first: &Batch) -> Result<Finished, BatchError> {
-        if self.receiver.hash() != first.hash {
+        if !self.receiver.has_rows_of(first.hash) {
             return Err(BatchError::KeyConflict { id: first.id.clone() });
         }
         let batch =

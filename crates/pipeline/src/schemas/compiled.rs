@@ -11,6 +11,7 @@ use model::ContentHash;
 use serde_json::Value;
 use store::SchemaText;
 
+use crate::depth::DEPTH_MAX;
 use crate::schemas::bad::BadSchema;
 use crate::schemas::data;
 use crate::schemas::patterns::{self, PATTERN_BYTES_MAX};
@@ -89,7 +90,9 @@ impl Compiled {
             }
         }
         // Something is wrong, or cannot be held exactly: only now is the slow way worth it.
-        let read = data::exactly(data);
+        let Some(read) = data::exactly(data) else {
+            return vec![too_complex(format!("it nests deeper than {DEPTH_MAX} levels"))];
+        };
         match self.fits(&read.value, data) {
             Some(true) => Vec::new(),
             Some(false) => self.explain(&read, data),
@@ -135,8 +138,12 @@ impl Compiled {
             data.len(),
             if self.shape.is_recursive { ", which is recursive," } else { "" }
         );
-        Reason { pointer: DATA.to_owned(), rule: "too_complex".to_owned(), message }
+        too_complex(message)
     }
+}
+
+fn too_complex(message: String) -> Reason {
+    Reason { pointer: DATA.to_owned(), rule: "too_complex".to_owned(), message }
 }
 
 fn steps_max(data: &str) -> u64 {

@@ -6,6 +6,8 @@
 
 use serde_json::{Map, Number, Value};
 
+use crate::depth::{DEPTH_MAX, is_deeper_than};
+
 /// Data that was read for judging.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Read {
@@ -22,8 +24,12 @@ pub(crate) fn quickly(data: &str) -> Option<Value> {
     serde_json::from_str(data).ok()
 }
 
-/// Reads JSON that the edge has checked: its depth is bounded, and it is what RFC 8259 calls JSON.
-pub(crate) fn exactly(data: &str) -> Read {
+/// Reads JSON that the edge has checked: it is what RFC 8259 calls JSON. `None`: it nests deeper than [`DEPTH_MAX`]. Whoever
+/// sends decides the depth and this goes down level by level, so it counts for itself.
+pub(crate) fn exactly(data: &str) -> Option<Read> {
+    if is_deeper_than(DEPTH_MAX, data) {
+        return None;
+    }
     let mut reader = Reader {
         bytes: data.as_bytes(),
         text: data,
@@ -32,7 +38,7 @@ pub(crate) fn exactly(data: &str) -> Read {
         inexact: Vec::new(),
     };
     let value = reader.value();
-    Read { value, inexact: reader.inexact }
+    Some(Read { value, inexact: reader.inexact })
 }
 
 struct Reader<'a> {

@@ -32,6 +32,7 @@ fn rules(schema: Option<&str>) -> Arc<TableRules> {
         column("name", ColumnKind::Text { chars_max: None }, false),
         column("price", ColumnKind::Int { bits: 64 }, true),
         column("made", ColumnKind::Int { bits: 64 }, true),
+        column("cost", ColumnKind::Decimal { limits: None }, true),
     ];
     let table = Table { name: "t".to_owned(), columns, references: Vec::new() };
     let schema = schema.map(|text| Arc::new(Compiled::compile(text).unwrap().compiled));
@@ -48,6 +49,7 @@ fn read_with(rules: &Arc<TableRules>, format: RowFormat, body: &[u8], n: usize) 
     receiver.finish();
     let errors = receiver.first_errors().to_vec();
     let (block, n_block) = receiver.take_block();
+    assert!(receiver.has_rows_of(receiver.hash()));
     Read { fed, errors, block, n_block, n_rows: receiver.n_rows(), hash: receiver.hash() }
 }
 
@@ -103,6 +105,55 @@ fn every_format_says_the_same_rows() {
         read(RowFormat::Csv, "name\na\nb\n").hash,
         read(RowFormat::Csv, "name,price\na,\nb,\n").hash
     );
+}
+
+#[test]
+fn equal_decimals_are_equal_rows_and_are_kept_as_they_came() {
+    let costs = ["1.5", "1.50", "1.500e0", "15e-1", "\"1.50\"", "1.5000000000000000000000000"];
+    let of = |cost: &str| {
+        let csv = read(RowFormat::Csv, format!("name,cost\na,{}\n", cost.trim_matches('"')));
+        let json = read(RowFormat::Ndjson, format!("{{\"name\":\"a\",\"cost\":{cost}}}"));
+        assert_eq!((csv.hash, csv.errors.len()), (json.hash, 0), "{cost}");
+        json
+    };
+    for cost in costs {
+        assert_eq!(of(cost).hash, of("1.5").hash, "{cost}");
+    }
+    assert!(String::from_utf8_lossy(&of("1.50").block).contains("1.50"));
+    for (one, other) in [("1000.0", "1000"), ("0.00", "-0"), ("-7.", "-7.0")] {
+        assert_eq!(of(&one.replace("7.", "7")).hash, of(other).hash, "{one}");
+    }
+    for (one, other) in [("1.5", "15"), ("100", "1"), ("0.5", "0.05"), ("1.5", "-1.5")] {
+        assert_ne!(of(one).hash, of(other).hash, "{one}");
+    }
+    // Zeros count in a text.
+    let named = |name: &str| read(RowFormat::Csv, format!("name\n{name}\n")).hash;
+    assert_ne!(named("1.50"), named("1.5"));
+}
+
+#[test]
+fn rows_are_those_of_a_batch_that_was_compared_with_all_its_zeros() {
+    let put = |out: &mut Vec<u8>, text: &str| {
+        out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        out.extend_from_slice(text.as_bytes());
+    };
+    let mut hash = ContentHash(0);
+    for pair in [["name", "cost"], ["a", "1.50"], ["b", "2"]] {
+        let mut bytes = Vec::new();
+        pair.iter().for_each(|text| put(&mut bytes, text));
+        bytes.extend_from_slice(&hash.0.to_le_bytes());
+        hash = ContentHash::of_bytes(&bytes);
+    }
+    let has_rows = |body: &str| {
+        let progress = Progress::nothing(ContentHash(0), 0);
+        let mut receiver = Receiver::new(rules(None), &progress, Vec::new()).unwrap();
+        let mut cutter = Body::new(RowFormat::Csv, START);
+        cutter.feed(body.as_bytes(), &mut receiver).unwrap();
+        cutter.finish(&mut receiver).unwrap();
+        receiver.has_rows_of(hash)
+    };
+    assert!(has_rows("name,cost\na,1.50\nb,2\n"));
+    assert!(!has_rows("name,cost\na,1.50\nb,3\n"));
 }
 
 #[test]
@@ -183,6 +234,31 @@ fn a_body_that_cannot_be_understood_is_one_error() {
         errors(RowFormat::JsonArray, format!("[1,{row},\"x\" , [], tru\n]")),
         ["1:1 syntax", "3:1 syntax", "4:1 syntax", "5:1 syntax"]
     );
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_an_error_where_it_begins() {
+    for (body, line) in [
+        ("name,price\n1,\"unterminated\n2,x\n3,y\n", 2),
+        ("name,price\na,1\n\"b\n\nc\",\"d\ne\n", 5),
+        ("name,price\r\na,1\r\n\"b\r\nc\r\n", 3),
+        ("name\na\n\"b\"\"\n", 3),
+        ("name\na\n\"", 3),
+        ("\"name\na\n", 1),
+    ] {
+        let read = read(RowFormat::Csv, body);
+        let RowError { row, line: told, rule, detail, .. } = &read.errors[0];
+        assert_eq!((*row, *told, rule.as_str()), (0, line, "syntax"), "{body:?} {read:?}");
+        assert!(detail.contains("never closed"), "{detail}");
+        assert_eq!((read.errors.len(), read.n_block), (1, 0), "{body:?}");
+    }
+    // A quote that is no field's first sign is a sign like any other, and one may end with the body.
+    for body in
+        ["name\na\"b", "name\n\"a\"", "name\n\"a\"\"\"", "name\n\"a\"b\"", "name,price\na,\"\""]
+    {
+        let read = read(RowFormat::Csv, body);
+        assert_eq!((read.errors.as_slice(), read.n_block), (&[][..], 1), "{body:?}");
+    }
 }
 
 #[test]

@@ -232,3 +232,48 @@ fn nothing_is_null_where_a_column_takes_null_and_empty_text_where_it_takes_none(
     assert_eq!(check(&json, Given::Json("null")).unwrap().as_deref(), Some("null"));
     csv(ColumnKind::Text { chars_max: None }, &[("", "null")]);
 }
+
+#[test]
+fn json_in_a_field_nests_no_deeper_than_json_in_a_row() {
+    let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+    // The row itself is one of the 128 levels.
+    let deepest = nested(127);
+    csv(ColumnKind::Json, &[(&deepest, &deepest)]);
+    csv(ColumnKind::Json, &[(&nested(128), "!type"), (&nested(100_000), "!type")]);
+    let brackets_in_texts = format!("[\"{}\"]", "[".repeat(200));
+    csv(ColumnKind::Json, &[(&brackets_in_texts, &brackets_in_texts)]);
+}
+
+#[test]
+fn arrays_of_json_become_the_text_that_postgresql_reads() {
+    json(
+        ColumnKind::Array,
+        &[
+            ("[]", "{}"),
+            ("[ 1 , -2.50,1e3 ]", "{1,-2.50,1e3}"),
+            ("[true,false,null]", "{true,false,NULL}"),
+            (
+                "[\"a\",\"\",\"NULL\",\"a,b\",\"{c}\",\" d \"]",
+                r#"{"a","","NULL","a,b","{c}"," d "}"#,
+            ),
+            (r#"["q\"q","b\\b","\u00e9\n"]"#, "{\"q\\\"q\",\"b\\\\b\",\"é\n\"}"),
+            ("[[1,2],[3,null]]", "{{1,2},{3,NULL}}"),
+            ("[[[1]],[[2]]]", "{{{1}},{{2}}}"),
+            ("\"{1,2}\"", "{1,2}"),
+            ("\"[0:1]={1,2}\"", "[0:1]={1,2}"),
+            ("null", "null"),
+            ("[[1],[2,3]]", "!type"),
+            ("[[1],2]", "!type"),
+            ("[null,[1]]", "!type"),
+            ("[[],[]]", "!type"),
+            ("[[[[[[[1]]]]]]]", "!type"),
+            ("[[[[[[1]]]]]]", "{{{{{{1}}}}}}"),
+            ("[{}]", "!type"),
+            ("[\"\\u0000\"]", "!type"),
+            ("[\"\\ud800\"]", "!type"),
+            ("{\"a\":1}", "!type"),
+            ("1", "!type"),
+        ],
+    );
+    csv(ColumnKind::Array, &[("{1,2}", "{1,2}"), ("{}", "{}"), ("", "null")]);
+}

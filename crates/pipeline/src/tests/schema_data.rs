@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::schemas::compiled::Compiled;
 use crate::schemas::data::exactly;
 
 #[test]
@@ -19,7 +20,7 @@ fn what_a_common_parser_can_hold_reads_the_same() {
         if serde_json::from_str::<&serde_json::value::RawValue>(&text).is_err() {
             continue;
         }
-        let read = exactly(&text);
+        let read = exactly(&text).unwrap();
         match serde_json::from_str::<Value>(&text) {
             Ok(value) if read.inexact.is_empty() => {
                 assert_eq!(read.value, value, "{name}");
@@ -35,7 +36,8 @@ fn what_a_common_parser_can_hold_reads_the_same() {
 fn what_it_cannot_hold_is_named_by_its_place() {
     let read = exactly(
         "{ \"a/b\" : [ 1 , 1e999 , {\"~\": -1E400}] , \"c\":\"\\ud800\", \"d\":18446744073709551615,\r\n\"e\":-0, \"f\":0e-999, \"\\udc00\":1 }",
-    );
+    )
+    .unwrap();
     assert_eq!(read.inexact, ["/a~1b/1", "/a~1b/2/~0", "/c", ""]);
     assert_eq!(
         read.value,
@@ -45,6 +47,19 @@ fn what_it_cannot_hold_is_named_by_its_place() {
 
 #[test]
 fn data_full_of_strange_numbers_takes_bounded_notes() {
-    let read = exactly(&format!("[{}]", vec!["1e400"; 5_000].join(",")));
+    let read = exactly(&format!("[{}]", vec!["1e400"; 5_000].join(","))).unwrap();
     assert!(read.inexact.len() <= 1_000 && read.inexact.contains(&String::new()));
+}
+
+#[test]
+fn data_of_any_depth_is_read_or_refused_and_never_ends_the_process() {
+    let nested = |n: usize| format!("{}1{}", "[".repeat(n), "]".repeat(n));
+    assert!(exactly(&nested(128)).is_some());
+    for n in [129, 100_000] {
+        assert!(exactly(&nested(n)).is_none(), "{n}");
+        let schema = Compiled::compile("{\"type\":\"array\"}").unwrap().compiled;
+        let reasons = schema.judge(&nested(n));
+        assert_eq!(reasons.len(), 1, "{reasons:?}");
+        assert_eq!(reasons[0].rule, "too_complex");
+    }
 }

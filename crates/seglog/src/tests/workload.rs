@@ -176,6 +176,7 @@ impl World {
             OpenError::Io { .. } if may_fail(self) => {}
             OpenError::Io { .. } if self.has_unreadable => self.disk.heal(),
             OpenError::WouldCut { .. } if options.applied.is_none() => {}
+            OpenError::NoLog { .. } if options.applied.is_none() && self.model.last() == 0 => {}
             OpenError::Corrupt { file, .. } if self.model.is_rotten && file.starts_with(DIR) => {
                 self.story.n_refused_rot += 1;
                 return Ok(Opened::Rotten);

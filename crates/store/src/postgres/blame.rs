@@ -65,10 +65,12 @@ pub(crate) async fn find(
     Ok((detail.clone(), vec![RowError { row, line, pointer, rule, detail }]))
 }
 
-/// The statement itself cannot be run, as without the table, a column or the right to them: no batch is to blame. What a
-/// trigger does wrong comes with the place where it does.
+/// The statement itself cannot be run, as without the table, its schema, a column or the right to them, or on a table with
+/// row-level security, which COPY does not do: no batch is to blame. What a trigger does wrong comes with the place where it
+/// does.
 fn is_ours(db: &DbError) -> bool {
-    db.code().code().starts_with("42") && db.where_().is_none()
+    let classes = ["42", "0A", "3F"];
+    db.where_().is_none() && classes.iter().any(|class| db.code().code().starts_with(class))
 }
 
 /// The rows of the batch whose foreign keys lead nowhere; none where the fault lies elsewhere, or where rows cannot be

@@ -26,6 +26,8 @@ pub(crate) async fn call<T>(
     });
     if matches!(res, Err(StoreError::Unavailable(_) | StoreError::Fenced { .. })) {
         client.discard();
+    } else {
+        client.give_back();
     }
     res
 }

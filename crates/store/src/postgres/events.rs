@@ -96,15 +96,27 @@ impl EventStore for PostgresStore {
 
     // The write path waits for these three: one statement each, without a transaction around it.
     async fn find(&self, keys: Vec<IdKey>) -> Result<Vec<Option<(Seq, ContentHash)>>, StoreError> {
-        call(&self.lookups, READ_MAX, async |client| lookup::find(client, &keys).await).await
+        let pool = self.lookups.clone();
+        let work = async move {
+            call(&pool, READ_MAX, async |client| lookup::find(client, &keys).await).await
+        };
+        self.asking.answer(work).await
     }
 
     async fn holds(&self, seq: Seq) -> Result<bool, StoreError> {
-        call(&self.lookups, READ_MAX, async |client| lookup::holds(client, seq).await).await
+        let pool = self.lookups.clone();
+        let work = async move {
+            call(&pool, READ_MAX, async |client| lookup::holds(client, seq).await).await
+        };
+        self.asking.answer(work).await
     }
 
     async fn fates(&self, seqs: Vec<Seq>) -> Result<Vec<Option<Fate>>, StoreError> {
-        call(&self.lookups, READ_MAX, async |client| lookup::fates(client, &seqs).await).await
+        let pool = self.lookups.clone();
+        let work = async move {
+            call(&pool, READ_MAX, async |client| lookup::fates(client, &seqs).await).await
+        };
+        self.asking.answer(work).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -32,8 +32,16 @@ pub(crate) fn failure(error: Error) -> StoreError {
 /// What an error means that came while records were written: the database's words if it refuses one of them for good,
 /// else an error that has nothing to do with them.
 pub(crate) fn refusal(error: Error) -> Result<String, StoreError> {
-    let is_damage = error.code().is_some_and(|code| code.code().starts_with("XX"));
-    if is_damage || may_pass(&error) { Err(failure(error)) } else { Ok(words(&error)) }
+    if is_damage(&error) || may_pass(&error) { Err(failure(error)) } else { Ok(words(&error)) }
+}
+
+/// The server's files are at fault, or the server itself. Triggers and extensions raise `XX000` for values that they do not
+/// like, and then it comes with the place where: the line of a COPY, or the function. Without one nobody knows whose it is.
+fn is_damage(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|db| match db.code().code() {
+        "XX000" => db.where_().is_none(),
+        code => code.starts_with("XX"),
+    })
 }
 
 /// What an error of a commit means: the database's words where it is a deferred constraint, which some record of the

@@ -60,18 +60,19 @@ impl Gate {
     }
 
     /// Whether somebody may try to connect now; if not, why the last one failed. While the database is down, who is let
-    /// in closes the gate behind himself.
-    pub(crate) fn enter(&self) -> Result<(), String> {
+    /// in closes the gate behind himself, and it opens again where he goes away without an outcome.
+    pub(crate) fn enter(&self) -> Result<Attempt<'_>, String> {
         let mut state = self.lock();
         let now = Instant::now();
         if state.is_shut || state.closed_until.is_some_and(|until| now < until) {
             let detail = state.detail.clone();
             return Err(detail.unwrap_or_else(|| "it could not be reached".to_owned()));
         }
-        if state.closed_until.is_some() {
-            state.closed_until = Some(now + PAUSE_MAX);
+        if state.closed_until.is_none() {
+            return Ok(Attempt { gate: self, closed_until: None });
         }
-        Ok(())
+        state.closed_until = Some(now + PAUSE_MAX);
+        Ok(Attempt { gate: self, closed_until: state.closed_until })
     }
 
     /// An attempt failed.
@@ -115,6 +116,24 @@ impl Gate {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who was let in, until he has told the gate what came of it or has given up.
+#[must_use]
+pub(crate) struct Attempt<'a> {
+    gate: &'a Gate,
+    /// Until when he closed the gate behind himself.
+    closed_until: Option<Instant>,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let mut state = self.gate.lock();
+        // An outcome, his own or another's, has put something else there.
+        if self.closed_until.is_some() && state.closed_until == self.closed_until {
+            state.closed_until = Some(Instant::now());
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! Records into the table of events: many at once, or the database's words against one of them.
 //!
-//! The columns go as arrays. Invariant: what was not taken leaves nothing behind; and a row is there, not only counted: a
+//! The columns go as arrays, a part of the rows at a time: the server inserts the first part while the next are put together.
+//! Invariant: what was not taken leaves nothing behind; and a row is there, not only counted: a
 //! trigger can take one away without a word.
 
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Transaction};
 
@@ -22,6 +24,9 @@ const INSERT: &str = "INSERT INTO eyas.events (seq, id, stream, application, ses
     FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS e \
         (seq, id, stream, application, session_id, category, name, data, data_raw, timestamp_us, \
         received_at_us, valid, errors, content_hash, id_from_client, schema_version)";
+
+/// Rows of one statement.
+const PART: usize = 4096;
 
 const COUNT: &str = "SELECT count(*) FROM eyas.events WHERE seq = ANY ($1)";
 
@@ -69,13 +74,14 @@ pub(crate) async fn try_all(
     records: &[&Stored],
     has_triggers: bool,
 ) -> Result<Option<String>, StoreError> {
-    // All three go in one message; after an error the server passes over what follows.
+    // Sent one behind the other without waiting for answers; after an error the server refuses what follows.
     let (begun, inserted, checked) = futures_util::join!(
         tx.batch_execute("SAVEPOINT records"),
-        insert(tx, records),
+        join_all(records.chunks(PART).map(|part| insert(tx, part))),
         tx.batch_execute("SET CONSTRAINTS ALL IMMEDIATE"),
     );
     begun.map_err(failure)?;
+    let inserted: Result<u64, Error> = inserted.into_iter().sum();
     let words = match inserted.and_then(|n_rows| checked.map(|()| n_rows)) {
         Err(error) if is_ours(&error) => {
             let (seq, reason) = (records[0].seq, refusal(error)?);
@@ -94,7 +100,8 @@ pub(crate) async fn try_all(
         let undo = "ROLLBACK TO SAVEPOINT records; RELEASE SAVEPOINT records";
         tx.batch_execute(undo).await.map_err(failure)?;
     } else {
-        // Sent by the first poll. Nobody waits for it: if it failed, so would everything after it, COMMIT too.
+        // Sent by the first poll. Nobody waits for it. A COMMIT would not tell that it failed: in a transaction that is
+        // aborted it rolls back, without an error. But `note_times` always comes between, and that fails there.
         let _ = tx.batch_execute("RELEASE SAVEPOINT records").now_or_never();
     }
     Ok(words)

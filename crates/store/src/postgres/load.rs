@@ -34,6 +34,8 @@ use crate::postgres::{batch_rows, blame};
 /// row; by itself it would wait for hours. No time-out of a statement or an idle transaction is about that.
 const DEAD_CLIENT: &str = "SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; \
     SET LOCAL tcp_keepalives_count = 3";
+/// Errors stand between the rows of a batch, and reading those back from the log takes as long as it takes.
+const UNHURRIED: &str = "SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// Applies a batch, or keeps it as rejected.
 pub(crate) async fn apply(pool: &Pool, apply: &ApplyBatch) -> Result<BatchVerdict, StoreError> {
@@ -66,15 +68,21 @@ pub(crate) async fn settle(
     let mut client = pool.get().await?;
     let tx = client.begin().await?;
     BATCHES_LEASE.step(tx.client(), &step.holder, step.expected, step.applied).await?;
+    tx.batch_execute(UNHURRIED).await.map_err(failure)?;
+    tx.batch_execute(UNBOUNDED).await.map_err(failure)?;
+    tx.batch_execute(DEAD_CLIENT).await.map_err(failure)?;
     batch_rows::insert(tx.client(), batch).await?;
     let mut n_errors = 0;
-    while let Some(some) = errors.next().await.transpose()? {
+    while n_errors < batch.n_errors
+        && let Some(some) = errors.next().await.transpose()?
+    {
         batch_rows::insert_errors(tx.client(), &batch.id, n_errors, &some).await?;
         n_errors += some.len() as u64;
     }
     crash::at("batch.before_settle");
     tx.commit().await.map_err(failure)?;
     crash::at("batch.after_settle");
+    client.give_back();
     Ok(())
 }
 
@@ -94,6 +102,7 @@ async fn load(pool: &Pool, apply: &ApplyBatch) -> Result<(), CopyError> {
     crash::at("batch.before_commit");
     tx.commit().await?;
     crash::at("batch.after_commit");
+    client.give_back();
     Ok(())
 }
 

@@ -10,6 +10,7 @@
 //! | [`gate`] | whether the server is asked at all, and how it stands |
 //! | [`events`] | `EventStore`: which call runs where |
 //! | [`call`] | a call within a bound of its own |
+//! | [`asking`] | look-ups whose caller may not wait for the answer |
 //! | [`lease`], [`turn`] | who consumes, and who else may write events |
 //! | [`apply`] | the consumer's transaction |
 //! | [`insert`] | records into the table, or the database's words against one |
@@ -46,6 +47,7 @@
 
 pub(crate) mod address;
 mod apply;
+mod asking;
 mod audit;
 mod batch_rows;
 mod batches;
@@ -62,7 +64,7 @@ mod events;
 mod explore;
 mod failure;
 pub(crate) mod filter;
-mod gate;
+pub(crate) mod gate;
 mod history;
 mod insert;
 mod jobs;

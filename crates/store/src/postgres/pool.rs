@@ -2,6 +2,16 @@
 //!
 //! Nothing is kept in a session: time-outs and durability are set `LOCAL` at the head of each transaction, so a transaction
 //! pooler in between makes no difference.
+//!
+//! ```text
+//!   get ──> lent ── give_back: all is answered ─────────────────────────> free
+//!             ├─── dropped ──> whatever it was asked is answered ───────> free
+//!             │                └ not within a second ─┐
+//!             └─── discard ───────────────────────────┴─> cancelled there, closed here
+//! ```
+//!
+//! Invariant: a connection that is lent has nothing to answer any more. Whoever had it before may have been dropped in the
+//! middle of a statement, as when a client hangs up, and the next one would wait behind that.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,7 +20,10 @@ use std::time::Duration;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
 };
+use tokio::time::timeout;
 use tokio_postgres::{Client as Raw, IsolationLevel, Transaction};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::task::TaskTracker;
 
 use crate::error::StoreError;
 use crate::postgres::address::Address;
@@ -21,6 +34,8 @@ use crate::postgres::tls;
 /// Longest wait for a free connection, and for a new one. A caller has an answer within their sum, whatever the server does.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// So long a connection that was dropped may take to answer what it was asked before.
+const SETTLE_MAX: Duration = Duration::from_secs(1);
 
 /// At the head of every transaction that writes. `on` is the default of the server, which somebody may have changed; who
 /// asks for more (`remote_apply`) keeps it. A transaction that nobody goes on with must not hold its locks. The planner is
@@ -47,6 +62,9 @@ pub(crate) struct Pool {
     lent: deadpool_postgres::Pool,
     gate: Arc<Gate>,
     shown: String,
+    tls: MakeRustlsConnect,
+    /// Connections that were dropped, until they are free or closed.
+    settling: TaskTracker,
 }
 
 impl Pool {
@@ -58,14 +76,15 @@ impl Pool {
     ) -> Result<Self, StoreError> {
         let tls = tls::connector(&address.trusting)?;
         let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(address.config.clone(), tls, settings);
+        let manager = Manager::from_config(address.config.clone(), tls.clone(), settings);
         let pool = deadpool_postgres::Pool::builder(manager)
             .max_size(n_connections)
             .timeouts(Timeouts { wait: Some(WAIT_MAX), create: Some(CONNECT_MAX), recycle: None })
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreError::Unusable(error.to_string()))?;
-        Ok(Self { lent: pool, gate: Arc::clone(gate), shown: address.shown() })
+        let (gate, settling) = (Arc::clone(gate), TaskTracker::new());
+        Ok(Self { lent: pool, gate, shown: address.shown(), tls, settling })
     }
 
     /// A connection, for as long as the caller keeps it.
@@ -75,15 +94,19 @@ impl Pool {
     /// `Unusable` where the server does not want us.
     pub(crate) async fn get(&self) -> Result<Client, StoreError> {
         // Connections that stand are used whatever became of new ones.
-        if self.lent.status().available == 0 {
-            self.gate.enter().map_err(|why| StoreError::Unavailable(self.named(&why)))?;
-        }
+        let _attempt = if self.lent.status().available == 0 {
+            let attempt = self.gate.enter();
+            Some(attempt.map_err(|why| StoreError::Unavailable(self.named(&why)))?)
+        } else {
+            None
+        };
         let error = match self.lent.get().await {
             Ok(object) => {
                 if Object::metrics(&object).recycle_count == 0 {
                     self.gate.succeeded();
                 }
-                return Ok(Client { object });
+                let (tls, settling) = (self.tls.clone(), self.settling.clone());
+                return Ok(Client { object: Some(object), tls, settling });
             }
             Err(error) => error,
         };
@@ -118,9 +141,14 @@ impl Pool {
     }
 }
 
+/// Why there is one.
+const KEPT: &str = "it is there until it is given back";
+
 /// A connection on loan. Statements outside a transaction have the server's own time-outs.
 pub(crate) struct Client {
-    object: Object,
+    object: Option<Object>,
+    tls: MakeRustlsConnect,
+    settling: TaskTracker,
 }
 
 impl Client {
@@ -156,21 +184,53 @@ impl Client {
         reads_only: bool,
     ) -> Result<Transaction<'_>, StoreError> {
         // Not the pool's own kind of transaction: that one prepares statements under names.
-        let raw: &mut Raw = &mut self.object;
+        let raw: &mut Raw = self.object.as_mut().expect(KEPT);
         let begin = raw.build_transaction().isolation_level(level).read_only(reads_only);
         begin.start().await.map_err(failure)
     }
 
-    /// Lets go of the connection and of everything that the server keeps for it.
-    pub(crate) fn discard(self) {
-        drop(Object::take(self.object));
+    /// The connection is free: everything that it was asked is answered.
+    pub(crate) fn give_back(mut self) {
+        drop(self.object.take());
     }
+
+    /// Lets go of the connection and of everything that the server keeps for it. What still runs there is cancelled.
+    pub(crate) fn discard(mut self) {
+        if let Some(object) = self.object.take() {
+            let tls = self.tls.clone();
+            self.settling.spawn(close(object, tls));
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let Some(object) = self.object.take() else { return };
+        let tls = self.tls.clone();
+        self.settling.spawn(async move {
+            // Answered behind all that went before.
+            match timeout(SETTLE_MAX, object.simple_query("")).await {
+                Ok(Ok(_)) => drop(object),
+                _ => close(object, tls).await,
+            }
+        });
+    }
+}
+
+/// Whether the request to cancel comes in time or not: nobody waits for an answer any more.
+async fn close(object: Object, tls: MakeRustlsConnect) {
+    if object.is_closed() {
+        return;
+    }
+    let token = object.cancel_token();
+    drop(Object::take(object));
+    let _ = timeout(CONNECT_MAX, token.cancel_query(tls)).await;
 }
 
 impl Deref for Client {
     type Target = Raw;
 
     fn deref(&self) -> &Raw {
-        &self.object
+        self.object.as_ref().expect(KEPT)
     }
 }

@@ -67,13 +67,16 @@ impl SqlReader for PostgresSql {
             let running = self.connections.begin(&ask, end).await.map_err(named)?;
             let mut reading = Reading::new(running, limits, end);
             // The first piece is read here: what breaks before it may run again. And without a prepared statement the
-            // columns are those of the first row.
+            // columns are those of the first row; where there is none, they are asked for.
             match reading.next().await {
                 Err(SqlError::Unavailable(_)) if n_tries < TRIES_MAX => n_tries += 1,
                 first => break (reading, first.map_err(named)?),
             }
         };
-        let columns = reading.columns();
+        let columns = match reading.columns.clone() {
+            Some(columns) => columns,
+            None => self.connections.describe(&ask, end, columns).await.map_err(named)?.into(),
+        };
         if reading.running.is_none() {
             let pieces = stream::iter(first.map(Ok));
             return Ok(SqlRows::new(columns, Box::pin(pieces)));
@@ -155,10 +158,6 @@ impl Reading {
     fn learn(&mut self, found: &[Column]) {
         self.types = found.iter().map(|column| column.type_().clone()).collect();
         self.columns = Some(columns(found).into());
-    }
-
-    fn columns(&self) -> Arc<[SqlColumn]> {
-        self.columns.clone().unwrap_or_default()
     }
 
     /// The next piece; `None` at the end.

@@ -18,7 +18,7 @@ use futures_util::future;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Error, RowStream, Statement as Prepared};
+use tokio_postgres::{Column, Error, RowStream, Statement as Prepared};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::TaskTracker;
 
@@ -149,6 +149,33 @@ impl SqlConnections {
         let prepared = prepared.map_err(|_| SqlError::Timeout(Duration::ZERO))?;
         lent.give_back();
         prepared.map_err(|error| refusal(&error))
+    }
+
+    /// What `told` makes of the columns of a statement, with the settings that it runs under. Nothing is left behind, not even
+    /// on a server that a pooler lends to others.
+    pub(crate) async fn describe<T>(
+        &self,
+        ask: &SqlAsk,
+        end: Instant,
+        told: impl FnOnce(&[Column]) -> T,
+    ) -> Result<T, SqlError> {
+        let lent = self.get(end, ask.plan != SqlPlan::Once).await?;
+        let client = lent.client();
+        let head = begin_sql(ask.plan, end.saturating_duration_since(Instant::now()));
+        let described = timeout_at(end, async {
+            client.batch_execute(&head).await?;
+            let prepared =
+                client.prepare_typed(ask.statement.text(), &types(&ask.statement)).await?;
+            let res = told(prepared.columns());
+            // Order matters: its name goes while the server is still ours.
+            drop(prepared);
+            client.batch_execute("ROLLBACK").await?;
+            Ok(res)
+        });
+        let described = described.await.map_err(|_| SqlError::Timeout(Duration::ZERO))?;
+        let res = described.map_err(|error: Error| refusal(&error))?;
+        lent.give_back();
+        Ok(res)
     }
 
     /// Lets a statement begin. A connection that breaks before it answers is replaced: statements only read.

@@ -9,6 +9,7 @@ use crate::database::{DatabaseProbe, DatabaseState};
 use crate::error::StoreError;
 use crate::events::Lease;
 use crate::postgres::address::Address;
+use crate::postgres::asking::Asking;
 use crate::postgres::failure::failure;
 use crate::postgres::gate::Gate;
 use crate::postgres::lease::{BATCHES_LEASE, EVENTS_LEASE, LeaseRow};
@@ -63,6 +64,7 @@ pub struct PostgresStore {
     pub(crate) writers: Pool,
     /// Ids, positions.
     pub(crate) lookups: Pool,
+    pub(crate) asking: Asking,
     /// Statements of others.
     pub(crate) sql: PostgresSql,
     gate: Arc<Gate>,
@@ -103,7 +105,7 @@ impl PostgresStore {
         self.gate.note_version(check_server(&self.pool).await?);
         migrations::run(&self.pool).await?;
         // The first repetition after a start has to be found within some milliseconds, which a new connection takes alone.
-        drop(self.lookups.get().await?);
+        self.lookups.get().await?.give_back();
         Ok(())
     }
 
@@ -155,6 +157,7 @@ impl PostgresStore {
             pool: Pool::new(&address, &gate, options.n_connections.max(1))?,
             writers: Pool::new(&address, &gate, N_WRITERS)?,
             lookups: Pool::new(&address, &gate, N_LOOKUPS)?,
+            asking: Asking::new(N_LOOKUPS),
             sql: PostgresSql::at(&address)?,
             gate,
         })

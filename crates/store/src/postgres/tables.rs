@@ -15,7 +15,9 @@ const FIND: &str = "SELECT c.oid, c.relkind IN ('r', 'p') AS is_table FROM pg_ca
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE n.nspname = 'public' AND c.relname = $1";
 
-/// A domain takes what the type behind it takes, and its limits stand in the domain (`typtypmod`).
+/// A domain takes what the type behind it takes, and its limits stand in the domain (`typtypmod`). Of arrays one has another
+/// comma (`box[]`), and some types that look like arrays another text (`oidvector`). Rows go in by COPY, which takes values of
+/// an identity column even where that is `GENERATED ALWAYS`: only INSERT asks for `OVERRIDING`.
 const COLUMNS: &str = "WITH RECURSIVE base (attnum, oid, modifier, is_nullable, has_default) AS ( \
         SELECT a.attnum, a.atttypid, a.atttypmod, NOT a.attnotnull, false \
         FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped \
@@ -26,8 +28,9 @@ const COLUMNS: &str = "WITH RECURSIVE base (attnum, oid, modifier, is_nullable, 
     ) \
     SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS declared, \
         b.oid AS kind, b.modifier, b.is_nullable, \
+        t.typinput = 'pg_catalog.array_in'::pg_catalog.regproc AND t.typdelim = ',' AS is_array, \
         a.atthasdef OR a.attidentity <> '' OR b.has_default AS has_default, \
-        a.attgenerated <> '' OR a.attidentity = 'a' AS is_generated \
+        a.attgenerated <> '' AS is_generated \
     FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype <> 'd' \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attnum = b.attnum ORDER BY a.attnum";
 
@@ -78,7 +81,11 @@ async fn describe(client: &Client, name: String) -> Result<Table, StoreError> {
 fn column(row: &Row) -> Column {
     Column {
         name: row.get("name"),
-        kind: kind(row.get("kind"), row.get("modifier")),
+        kind: if row.get("is_array") {
+            ColumnKind::Array
+        } else {
+            kind(row.get("kind"), row.get("modifier"))
+        },
         declared: row.get("declared"),
         is_nullable: row.get("is_nullable"),
         has_default: row.get("has_default"),

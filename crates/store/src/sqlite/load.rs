@@ -65,7 +65,9 @@ pub(crate) fn settle(
     BATCHES_LEASE.step(&tx, &step.holder, step.expected, step.applied)?;
     batch_rows::insert(&tx, batch).map_err(failure)?;
     let mut n_errors = 0;
-    while let Some(some) = runtime.block_on(errors.next()).transpose()? {
+    while n_errors < batch.n_errors
+        && let Some(some) = runtime.block_on(errors.next()).transpose()?
+    {
         batch_rows::insert_errors(&tx, &batch.id, n_errors, &some).map_err(failure)?;
         n_errors += some.len() as u64;
     }

@@ -7,6 +7,7 @@ mod filter;
 mod plans;
 mod postgres;
 mod postgres_applied;
+mod postgres_connections;
 mod postgres_plans;
 mod postgres_refusal;
 mod postgres_settled;

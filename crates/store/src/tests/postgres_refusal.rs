@@ -9,7 +9,7 @@ use crate::tests::postgres_settled::fresh;
 const POISON: &str = "new.id LIKE 'poison%'";
 
 /// A trigger that leaves a trace of each record, and a refusal of some: its name, and its SQL.
-fn refusals() -> [(&'static str, String); 4] {
+fn refusals() -> [(&'static str, String); 5] {
     let trigger = |when: &str, body: &str| {
         format!(
             "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
@@ -20,6 +20,14 @@ fn refusals() -> [(&'static str, String); 4] {
     let raise = "RAISE EXCEPTION 'no poison';";
     [
         ("an exception", trigger("TRIGGER poison BEFORE INSERT", raise)),
+        // As extensions do for values that they cannot read.
+        (
+            "an internal error",
+            trigger(
+                "TRIGGER poison BEFORE INSERT",
+                "RAISE EXCEPTION 'no' USING ERRCODE = 'XX000';",
+            ),
+        ),
         ("a row dropped without a word", trigger("TRIGGER poison BEFORE INSERT", "RETURN NULL;")),
         (
             "a row that is deleted",

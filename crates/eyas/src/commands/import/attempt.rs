@@ -8,13 +8,15 @@
 //!
 //! Invariant: what was committed under the key is never sent again.
 
+use std::cell::Cell;
+use std::future;
 use std::time::Duration;
 
 use crate::commands::import::bar::Bar;
 use crate::commands::import::format::RowFormat;
 use crate::commands::import::server::{Batch, Patience, Server, State};
 use crate::commands::import::source::Source;
-use crate::commands::import::upload::upload;
+use crate::commands::import::upload::{UploadError, upload};
 use crate::exit::CommandError;
 use crate::printable::printable;
 
@@ -36,6 +38,8 @@ pub(crate) struct Wanted {
     pub(crate) label: Option<String>,
     /// Its rows.
     pub(crate) source: Source,
+    /// The same command can go on with it later.
+    pub(crate) is_resumable: bool,
 }
 
 /// What became of it.
@@ -49,14 +53,52 @@ pub(crate) struct Outcome {
     pub(crate) is_repeated: bool,
 }
 
-/// Brings it to its end; with `waits` not before the database has decided.
+/// Brings it to its end; with `waits` not before the database has decided. An upload that nobody can go on with is
+/// cancelled: it would count against its application until the server gives it up.
 pub(crate) async fn run(
+    server: &Server<'_>,
+    patience: &mut Patience,
+    wanted: Wanted,
+    bar: &Bar,
+    waits: bool,
+) -> Result<Outcome, CommandError> {
+    let is_resumable = wanted.is_resumable;
+    // Where somebody can go on, Ctrl-C ends the process, as a kill does.
+    let interrupted = async {
+        if is_resumable || tokio::signal::ctrl_c().await.is_err() {
+            future::pending().await
+        }
+    };
+    let receiving = Cell::new(None);
+    let ended = tokio::select! {
+        // Order matters: the end of a pipe whose other side was interrupted too is not the end of the rows.
+        biased;
+        () = interrupted => {
+            Err(CommandError::Failed(anyhow::anyhow!("ended by Ctrl-C")).into())
+        }
+        ended = bring(server, patience, wanted, bar, waits, &receiving) => ended,
+    };
+    let UploadError { error, is_final } = match ended {
+        Ok(outcome) => return Ok(outcome),
+        Err(error) => error,
+    };
+    if let Some(id) = receiving.take()
+        && (is_final || !is_resumable)
+    {
+        server.cancel(&id).await;
+    }
+    Err(error)
+}
+
+/// The same; `receiving` is the batch whose upload is under way.
+async fn bring(
     server: &Server<'_>,
     patience: &mut Patience,
     mut wanted: Wanted,
     bar: &Bar,
     waits: bool,
-) -> Result<Outcome, CommandError> {
+    receiving: &Cell<Option<String>>,
+) -> Result<Outcome, UploadError> {
     let (mut attempt, mut is_repeated) = (1, false);
     let mut batch = loop {
         let key = match attempt {
@@ -89,11 +131,14 @@ pub(crate) async fn run(
             return Err(CommandError::Refused(format!(
                 "{ATTEMPTS_MAX} attempts to import this into {} were rejected or cancelled: set --key to begin anew",
                 wanted.table
-            )));
+            ))
+            .into());
         }
     };
     if batch.state == State::Receiving {
+        receiving.set(Some(batch.id.clone()));
         batch = upload(server, patience, &batch, &mut wanted.source, bar).await?;
+        receiving.set(None);
     }
     if waits && !batch.state.is_over() {
         batch = decided(server, patience, batch, bar).await?;

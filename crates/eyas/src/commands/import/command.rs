@@ -1,6 +1,5 @@
 //! `eyas import`: what is imported, in which order, and how it ends.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufReader, Write as _};
 use std::path::Path;
 use std::time::Instant;
@@ -12,11 +11,11 @@ use crate::cli_import::ImportArgs;
 use crate::client::{Client, Server as Address};
 use crate::commands::import::attempt::{self, Wanted};
 use crate::commands::import::bar::Bar;
+use crate::commands::import::choice::choose;
 use crate::commands::import::copy_text::Spelling;
 use crate::commands::import::dry_run;
 use crate::commands::import::dump::{Block, Dump};
 use crate::commands::import::format::{RowFormat, of_name, unpack};
-use crate::commands::import::order::order;
 use crate::commands::import::report::{self, Report, errors_path};
 use crate::commands::import::server::{Patience, Server, State, Table};
 use crate::commands::import::source::{Source, content_name};
@@ -52,6 +51,9 @@ pub(crate) async fn run(
     let done = all(&server, &mut patience, args, wanted, &mut report).await;
     let text = report.text(started.elapsed().as_secs_f64(), json);
     writeln!(io::stdout(), "{text}").context("cannot write to stdout")?;
+    if let Some(sequences) = report.sequences() {
+        say(&sequences);
+    }
     done
 }
 
@@ -104,6 +106,8 @@ fn key_of_content(path: &Path) -> Result<String, CommandError> {
 fn from_file(args: &ImportArgs) -> Result<Wanted, CommandError> {
     let table = args.into.clone().unwrap_or_default();
     let (packing, format) = args.packing_and_format()?;
+    // Without a key of somebody's, nobody finds the batch of a pipe again.
+    let is_resumable = !args.is_input() || args.key.is_some();
     let (source, key) = if args.is_input() {
         let key = || format!("import-{}", Uuid::now_v7());
         (Source::Input { packing, is_open: false }, args.key.clone().unwrap_or_else(key))
@@ -114,7 +118,7 @@ fn from_file(args: &ImportArgs) -> Result<Wanted, CommandError> {
         };
         (Source::File { path: args.file.clone(), packing }, key)
     };
-    Ok(Wanted { table, format, key, label: label(args), source })
+    Ok(Wanted { table, format, key, label: label(args), source, is_resumable })
 }
 
 /// The tables of a dump that the server has, each behind those that it refers to.
@@ -137,46 +141,40 @@ async fn from_dump(
     let shown = printable(&args.file.to_string_lossy());
     let dump = tokio::task::block_in_place(scan).with_context(|| shown.clone())?;
     let tables = server.tables(patience).await?;
-    let (blocks, missing): (Vec<Block>, Vec<Block>) = dump
-        .blocks
-        .into_iter()
-        .partition(|block| tables.iter().any(|table| table.name == block.table));
-    report.skipped = missing.into_iter().map(|block| block.table).collect();
+    let choice = choose(dump, &tables, args.schema.as_deref())
+        .map_err(|why| CommandError::Usage(printable(&format!("{shown} {why}"))))?;
+    (report.skipped, report.empty) = (choice.missing, choice.empty);
+    report.sequences = choice.sequences;
     if !report.skipped.is_empty() && args.strict {
         let names = printable(&report.skipped.join(", "));
         return Err(CommandError::Refused(format!(
             "the server has no tables for {names} of {shown}: configure [tables.NAME], or leave out --strict"
         )));
     }
-    if blocks.is_empty() {
+    if choice.wanted.is_empty() && report.empty.is_empty() {
+        let schema = args.schema.as_ref().map(|name| format!(" in the schema {}", printable(name)));
         return Err(CommandError::Refused(format!(
-            "{shown} has rows of no table that the server takes batches for; GET /tables lists them"
+            "{shown} has rows of no table{} that the server takes batches for; GET /tables lists them",
+            schema.unwrap_or_default()
         )));
     }
-    let mut references: BTreeMap<String, BTreeSet<String>> = dump.references;
-    for table in &tables {
-        let known = references.entry(table.name.clone()).or_default();
-        known.extend(table.references.iter().cloned());
-    }
-    let names: Vec<&str> = blocks.iter().map(|block| block.table.as_str()).collect();
     let content = match &args.key {
         Some(key) => key.clone(),
         None => key_of_content(&args.file)?,
     };
-    let in_order = order(&names, &references);
-    let wanted = |index: usize| {
-        let block = blocks[index].clone();
-        let table = tables.iter().find(|table| table.name == block.table);
+    let wanted = |block: Block| {
+        let table = tables.iter().find(|table| table.name == block.name.table);
         let spellings = block.columns.iter().map(|column| spelling(table, column)).collect();
         Wanted {
-            table: block.table.clone(),
+            table: block.name.table.clone(),
             format: RowFormat::Ndjson,
             key: format!("{content}-{}", block.offset),
             label: label(args),
             source: Source::Table { path: args.file.clone(), packing, block, spellings },
+            is_resumable: true,
         }
     };
-    Ok(in_order.into_iter().map(wanted).collect())
+    Ok(choice.wanted.into_iter().map(wanted).collect())
 }
 
 /// How the values of a column are written in JSON.

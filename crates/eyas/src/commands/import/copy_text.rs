@@ -16,8 +16,6 @@ use serde_json::value::RawValue;
 
 /// The longest row that is read into memory; the server takes none that is longer either.
 const ROW_BYTES_MAX: u64 = 16 << 20;
-/// Ends a block.
-const END: &[u8] = b"\\.";
 
 /// How the values of a column are written in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +44,7 @@ pub(crate) struct CopyRows<R> {
 }
 
 impl<R: BufRead> CopyRows<R> {
-    /// `block` begins with the first row, `columns` are those of the COPY line.
+    /// `block` begins with the first row, `columns` are those of the COPY line, at least one.
     pub(crate) fn new(block: R, columns: impl IntoIterator<Item = (String, Spelling)>) -> Self {
         let name = |name: String| serde_json::Value::from(name).to_string();
         let columns = columns.into_iter().map(|(column, spelling)| (name(column), spelling));
@@ -70,12 +68,11 @@ impl<R: BufRead> CopyRows<R> {
         }
         self.row.clear();
         let n_bytes = (&mut self.block).take(ROW_BYTES_MAX).read_until(b'\n', &mut self.row)?;
-        let row = self.row.strip_suffix(b"\n").unwrap_or(&self.row);
-        let row = row.strip_suffix(b"\r").unwrap_or(row);
-        if row == END {
+        if is_end(&self.row) {
             self.is_over = true;
             return Ok(());
         }
+        let row = bare(&self.row);
         if n_bytes == 0 || n_bytes as u64 == ROW_BYTES_MAX {
             let why =
                 if n_bytes == 0 { "the dump ends within a table" } else { "a row is too long" };
@@ -83,7 +80,6 @@ impl<R: BufRead> CopyRows<R> {
         }
         let mut values = row.split(|&sign| sign == b'\t');
         let mut sign = b'{';
-        // A table without columns has rows that are empty lines.
         for (name, spelling) in &self.columns {
             let value = values.next().ok_or_else(|| uneven(self.columns.len()))?;
             self.out.push(sign);
@@ -96,10 +92,10 @@ impl<R: BufRead> CopyRows<R> {
             }
             sign = b',';
         }
-        if values.next().is_some() && !self.columns.is_empty() {
+        if values.next().is_some() {
             return Err(uneven(self.columns.len()));
         }
-        self.out.extend_from_slice(if self.columns.is_empty() { b"{}\n" } else { b"}\n" });
+        self.out.extend_from_slice(b"}\n");
         Ok(())
     }
 }
@@ -114,6 +110,17 @@ impl<R: BufRead> Read for CopyRows<R> {
         self.at += n_bytes;
         Ok(n_bytes)
     }
+}
+
+/// Whether this line ends a block.
+pub(crate) fn is_end(line: &[u8]) -> bool {
+    bare(line) == b"\\."
+}
+
+/// A line without its end, which a dump made on Windows has two signs of.
+fn bare(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 fn uneven(n_columns: usize) -> io::Error {

@@ -8,31 +8,57 @@
 //!     ADD CONSTRAINT … FOREIGN KEY (parent_slug) REFERENCES public.regions(slug);
 //! ```
 //!
-//! It is read once for this, a line at a time; the rows are read when their turn comes.
+//! It is read once for this, a statement at a time; the rows are read when their turn comes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, Read};
+use std::fmt;
+use std::io::{self, BufRead, Cursor, Read as _};
 
 use thiserror::Error;
 
-/// A line outside of a block is looked at up to here: what we look for stands at its beginning.
-const LINE_BYTES_MAX: usize = 1 << 20;
+use crate::commands::import::statements::{Rows, Statement, Statements};
+use crate::commands::import::words::Words;
+
+/// What is kept of a whole dump: names, mostly.
+const KEPT_BYTES_MAX: usize = 64 << 20;
+/// The longest mark at the head of a file that is looked at.
+const MARK_BYTES: u64 = 8;
+
+/// The name of a table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name {
+    /// Its schema, where one is named.
+    pub(crate) schema: Option<String>,
+    /// Its own name.
+    pub(crate) table: String,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(out, "{schema}.{}", self.table),
+            None => out.write_str(&self.table),
+        }
+    }
+}
 
 /// The rows of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// Its name, without the schema.
-    pub(crate) table: String,
-    /// The schema before it, where one stands there.
-    pub(crate) schema: Option<String>,
-    /// Its columns, in the order of the values.
+    /// Whose.
+    pub(crate) name: Name,
+    /// Its columns, in the order of the values; none where the COPY line names none.
     pub(crate) columns: Vec<String>,
+    /// The line of its COPY, from 1.
+    pub(crate) line: u64,
     /// Where its first row begins in the unpacked dump.
     pub(crate) offset: u64,
     /// Bytes of its rows.
     pub(crate) size_bytes: u64,
     /// Rows.
     pub(crate) n_rows: u64,
+    /// At least one row has a value.
+    pub(crate) has_values: bool,
 }
 
 /// What a dump holds.
@@ -41,7 +67,20 @@ pub(crate) struct Dump {
     /// Blocks, in the order of the file.
     pub(crate) blocks: Vec<Block>,
     /// By table: those that it refers to.
-    pub(crate) references: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) references: BTreeMap<Name, BTreeSet<Name>>,
+    /// The sequences that it sets.
+    pub(crate) sequences: Vec<Sequence>,
+    /// By sequence: the table whose column it numbers.
+    pub(crate) owners: BTreeMap<Name, Name>,
+}
+
+/// A sequence that a dump sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sequence {
+    /// Its name.
+    pub(crate) name: Name,
+    /// The statement that sets it.
+    pub(crate) sql: String,
 }
 
 /// Why a dump cannot be used.
@@ -63,11 +102,39 @@ pub(crate) enum DumpError {
         "this is an archive of pg_dump, not a plain dump: `pg_restore --file=dump.sql ARCHIVE` makes one of it"
     )]
     Archive,
+    /// It is packed, and its name does not say so.
+    #[error("this is packed: give it a name that ends in {ending}")]
+    Packed {
+        /// What such names end in.
+        ending: &'static str,
+    },
+    /// Its signs are not UTF-8.
+    #[error("the dump is {encoding}, not UTF-8: make it anew with `pg_dump --encoding=UTF8`")]
+    Encoding {
+        /// Its encoding.
+        encoding: String,
+    },
+    /// It goes on with another database.
+    #[error(
+        "line {line} of the dump goes on with another database: make a dump of each one with pg_dump"
+    )]
+    Databases {
+        /// From 1.
+        line: u64,
+    },
     /// A block has no end.
     #[error("the dump ends within the rows of {table:?}: it is not whole")]
     Cut {
         /// Of this table.
         table: String,
+    },
+    /// A statement has no end.
+    #[error(
+        "the statement at line {line} has no end: the dump is not whole, or this is no plain dump of pg_dump"
+    )]
+    CutStatement {
+        /// From 1.
+        line: u64,
     },
     /// A COPY line that we cannot read.
     #[error("line {line} of the dump cannot be read: {why}")]
@@ -82,149 +149,189 @@ pub(crate) enum DumpError {
 impl Dump {
     /// Reads all of it.
     pub(crate) fn scan(mut dump: impl BufRead) -> Result<Self, DumpError> {
-        let mut found = Self::default();
-        let mut lines = Lines { offset: 0, number: 0, text: Vec::new() };
-        let mut altered = None;
-        while lines.next(&mut dump)? {
-            if lines.number == 1 && lines.text.starts_with(b"PGDMP") {
-                return Err(DumpError::Archive);
-            }
-            let line = String::from_utf8_lossy(&lines.text).into_owned();
-            let line = line.trim_end();
-            if line.starts_with("INSERT INTO ") {
-                return Err(DumpError::Inserts { line: lines.number });
-            }
-            if let Some(rest) = line.strip_prefix("COPY ") {
-                let strange = |why| DumpError::Strange { line: lines.number, why };
-                if !rest.ends_with(" FROM stdin;") {
-                    return Err(strange("COPY is followed by something else than rows"));
+        let mut head = Vec::new();
+        dump.by_ref().take(MARK_BYTES).read_to_end(&mut head)?;
+        check_mark(&head)?;
+        if head.starts_with("\u{feff}".as_bytes()) {
+            head[..3].fill(b' ');
+        }
+        let mut statements = Statements::new(Cursor::new(head).chain(dump));
+        let (mut found, mut path, mut n_kept) = (Self::default(), None, 0);
+        loop {
+            let statement = match statements.next()? {
+                Ok(Some(statement)) => statement,
+                Ok(None) => return Ok(found),
+                Err(line) => return Err(DumpError::CutStatement { line }),
+            };
+            let (line, mut words) = (statement.line, Words(&statement.text));
+            let n_before = n_kept;
+            if words.keywords("COPY").is_some() {
+                let block = block(words, &statement, path.as_deref())?;
+                let Some(rows) = statements.skip_rows()? else {
+                    return Err(DumpError::Cut { table: block.name.to_string() });
+                };
+                let Rows { offset, size_bytes, n_rows, has_values } = rows;
+                found.blocks.push(Block { offset, size_bytes, n_rows, has_values, ..block });
+                n_kept += statement.text.len();
+            } else if words.keywords("INSERT INTO").is_some() {
+                return Err(DumpError::Inserts { line });
+            } else if words.keywords("ALTER TABLE").is_some() {
+                n_kept += found.alter(words, path.as_deref()).map_or(0, |()| statement.text.len());
+            } else if words.keywords("ALTER SEQUENCE").is_some() {
+                n_kept += found.own(words, path.as_deref()).map_or(0, |()| statement.text.len());
+            } else if words.keywords("SELECT").is_some() {
+                n_kept += found.number(words, &statement).map_or(0, |()| statement.text.len());
+            } else if words.keywords("SET").is_some() {
+                match setting(words) {
+                    Some(Setting::Encoding(encoding)) if !is_utf8(&encoding) => {
+                        return Err(DumpError::Encoding { encoding });
+                    }
+                    Some(Setting::Standard(is_standard)) => statements.set_standard(is_standard),
+                    Some(Setting::Path(first)) => path = Some(first),
+                    Some(Setting::Encoding(_)) | None => {}
                 }
-                let mut block =
-                    block(rest).ok_or_else(|| strange("it names no table and columns"))?;
-                block.offset = lines.offset;
-                lines.skip_rows(&mut dump, &mut block)?;
-                found.blocks.push(block);
-            } else if let Some(rest) = line.strip_prefix("ALTER TABLE ") {
-                let rest = rest.strip_prefix("ONLY ").unwrap_or(rest);
-                let mut words = Words(rest);
-                altered = words.name().map(|name| name.1);
-                found.refer(altered.as_ref(), line);
-            } else {
-                found.refer(altered.as_ref(), line);
-                if line.ends_with(';') {
-                    altered = None;
-                }
+            } else if statement.text.starts_with("\\c") && !found.blocks.is_empty() {
+                return Err(DumpError::Databases { line });
+            }
+            if n_kept > KEPT_BYTES_MAX && n_kept > n_before {
+                return Err(DumpError::Strange {
+                    line,
+                    why: "the names of all tables are too long",
+                });
             }
         }
-        Ok(found)
     }
 
-    fn refer(&mut self, altered: Option<&String>, line: &str) {
-        let Some(table) = altered else { return };
-        let Some((before, after)) = line.split_once(" REFERENCES ") else { return };
-        if let Some((_, target)) = Words(after).name().filter(|_| before.contains("FOREIGN KEY")) {
-            self.references.entry(table.clone()).or_default().insert(target);
+    /// What follows `ALTER TABLE`, where it is something that we keep.
+    fn alter(&mut self, mut words: Words<'_>, path: Option<&str>) -> Option<()> {
+        let _ = words.keywords("IF EXISTS");
+        let _ = words.keywords("ONLY");
+        let table = name(&mut words, path)?;
+        if words.keywords("ALTER COLUMN").is_some() {
+            words.identifier()?;
+            words.keywords("ADD GENERATED")?;
+            let _ = words.keywords("ALWAYS").or_else(|| words.keywords("BY DEFAULT"));
+            words.keywords("AS IDENTITY")?;
+            words.sign('(')?;
+            words.keywords("SEQUENCE NAME")?;
+            self.owners.insert(name(&mut words, path)?, table);
+            return Some(());
         }
+        words.keywords("ADD CONSTRAINT")?;
+        words.identifier()?;
+        words.keywords("FOREIGN KEY")?;
+        columns(&mut words)?;
+        words.keywords("REFERENCES")?;
+        let target = name(&mut words, path)?;
+        self.references.entry(table).or_default().insert(target);
+        Some(())
+    }
+
+    /// `public.ports_id_seq OWNED BY public.ports.id`
+    fn own(&mut self, mut words: Words<'_>, path: Option<&str>) -> Option<()> {
+        let sequence = name(&mut words, path)?;
+        words.keywords("OWNED BY")?;
+        let mut column = words.path()?;
+        column.pop()?;
+        self.owners.insert(sequence, of_parts(column, path)?);
+        Some(())
+    }
+
+    /// `pg_catalog.setval('public.ports_id_seq', 7, true)`
+    fn number(&mut self, mut words: Words<'_>, statement: &Statement) -> Option<()> {
+        let function = words.path()?;
+        (function.last()? == "setval" && statement.is_whole).then_some(())?;
+        words.sign('(')?;
+        let sequence = words.string()?;
+        // Nobody has drawn a number from it: it stands where a new one does.
+        (words.0.trim() != ", 1, false)").then_some(())?;
+        let name = of_parts(Words(&sequence).path()?, None)?;
+        self.sequences.push(Sequence { name, sql: format!("{};", statement.text) });
+        Some(())
     }
 }
 
-/// `public.ports (code, name) FROM stdin;`
-fn block(text: &str) -> Option<Block> {
-    let mut words = Words(text);
-    let (schema, table) = words.name()?;
+/// Refuses what is no plain text of `pg_dump`, by its first bytes.
+fn check_mark(head: &[u8]) -> Result<(), DumpError> {
+    let packed = |ending| Err(DumpError::Packed { ending });
+    match head {
+        [b'P', b'G', b'D', b'M', b'P', ..] | [b't', b'o', b'c', b'.', b'd', b'a', b't', 0] => {
+            Err(DumpError::Archive)
+        }
+        [0x1f, 0x8b, ..] => packed(".gz"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => packed(".zst"),
+        // What `>` of PowerShell writes.
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            Err(DumpError::Encoding { encoding: "UTF-16".to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `public.ports (code, name) FROM stdin`
+fn block(
+    mut words: Words<'_>,
+    statement: &Statement,
+    path: Option<&str>,
+) -> Result<Block, DumpError> {
+    let strange = |why| DumpError::Strange { line: statement.line, why };
+    if !statement.is_whole {
+        return Err(strange("it is too long"));
+    }
+    let named = || strange("it names no table and columns");
+    let name = name(&mut words, path).ok_or_else(named)?;
+    let columns = match words.0.trim_start().starts_with('(') {
+        true => columns(&mut words).ok_or_else(named)?,
+        false => Vec::new(),
+    };
+    if words.keywords("FROM stdin").is_none() || !words.0.trim().is_empty() {
+        return Err(strange("COPY is followed by something else than rows"));
+    }
+    let line = statement.line;
+    Ok(Block { name, columns, line, offset: 0, size_bytes: 0, n_rows: 0, has_values: false })
+}
+
+/// `(code, name)`
+fn columns(words: &mut Words<'_>) -> Option<Vec<String>> {
     let mut columns = Vec::new();
     words.sign('(')?;
     while words.sign(')').is_none() {
         columns.push(words.identifier()?);
         let _ = words.sign(',');
     }
-    Some(Block { table, schema, columns, offset: 0, size_bytes: 0, n_rows: 0 })
+    Some(columns)
 }
 
-/// A statement, word by word.
-struct Words<'a>(&'a str);
+/// `ports` or `public.ports`. Before version 11 `pg_dump` set the path, and named no schema.
+fn name(words: &mut Words<'_>, path: Option<&str>) -> Option<Name> {
+    of_parts(words.path()?, path)
+}
 
-impl Words<'_> {
-    fn sign(&mut self, sign: char) -> Option<()> {
-        self.0 = self.0.trim_start().strip_prefix(sign)?;
-        Some(())
-    }
+fn of_parts(mut parts: Vec<String>, path: Option<&str>) -> Option<Name> {
+    let table = parts.pop()?;
+    Some(Name { schema: parts.pop().or_else(|| path.map(str::to_owned)), table })
+}
 
-    /// `a` or `"a ""b"""`.
-    fn identifier(&mut self) -> Option<String> {
-        let text = self.0.trim_start();
-        let Some(quoted) = text.strip_prefix('"') else {
-            let end = text.find(|sign: char| !(sign.is_alphanumeric() || "_$".contains(sign)));
-            let (name, rest) = text.split_at(end.unwrap_or(text.len()));
-            self.0 = rest;
-            return (!name.is_empty()).then(|| name.to_owned());
-        };
-        let mut name = String::new();
-        let mut rest = quoted;
-        loop {
-            let (part, tail) = rest.split_once('"')?;
-            name += part;
-            let Some(tail) = tail.strip_prefix('"') else {
-                self.0 = tail;
-                return Some(name);
-            };
-            name.push('"');
-            rest = tail;
-        }
-    }
+enum Setting {
+    Encoding(String),
+    Standard(bool),
+    Path(String),
+}
 
-    /// `ports` or `public.ports`: schema and table.
-    fn name(&mut self) -> Option<(Option<String>, String)> {
-        let first = self.identifier()?;
-        match self.sign('.') {
-            None => Some((None, first)),
-            Some(()) => Some((Some(first), self.identifier()?)),
-        }
+/// What follows `SET`.
+fn setting(mut words: Words<'_>) -> Option<Setting> {
+    let name = words.identifier()?;
+    words.sign('=').or_else(|| words.keywords("TO"))?;
+    let value = words.string().or_else(|| words.identifier())?;
+    match name.as_str() {
+        "client_encoding" => Some(Setting::Encoding(value)),
+        "standard_conforming_strings" => Some(Setting::Standard(value != "off")),
+        "search_path" => Some(Setting::Path(value)),
+        _ => None,
     }
 }
 
-/// Lines with their places.
-struct Lines {
-    /// Where the next line begins.
-    offset: u64,
-    /// Of the line that was read last, from 1.
-    number: u64,
-    /// That line, cut at [`LINE_BYTES_MAX`].
-    text: Vec<u8>,
-}
-
-impl Lines {
-    /// `false` at the end.
-    fn next(&mut self, dump: &mut impl BufRead) -> io::Result<bool> {
-        self.text.clear();
-        let mut n_bytes = 0;
-        loop {
-            let room = LINE_BYTES_MAX.saturating_sub(self.text.len());
-            let mut thrown = Vec::new();
-            let into = if room > 0 { &mut self.text } else { &mut thrown };
-            let limit = if room > 0 { room } else { LINE_BYTES_MAX };
-            let n_read = dump.by_ref().take(limit as u64).read_until(b'\n', into)?;
-            n_bytes += n_read as u64;
-            if n_read < limit || into.ends_with(b"\n") {
-                break;
-            }
-        }
-        self.offset += n_bytes;
-        self.number += 1;
-        Ok(n_bytes > 0)
-    }
-
-    fn skip_rows(&mut self, dump: &mut impl BufRead, block: &mut Block) -> Result<(), DumpError> {
-        loop {
-            let offset = self.offset;
-            if !self.next(dump)? {
-                return Err(DumpError::Cut { table: block.table.clone() });
-            }
-            if self.text.trim_ascii_end() == b"\\." {
-                block.size_bytes = offset - block.offset;
-                return Ok(());
-            }
-            block.n_rows += 1;
-        }
-    }
+/// A database of the encoding `SQL_ASCII` does not know what its bytes mean: they are looked at one by one.
+fn is_utf8(encoding: &str) -> bool {
+    ["utf8", "utf-8", "unicode", "sql_ascii"].contains(&encoding.to_ascii_lowercase().as_str())
 }

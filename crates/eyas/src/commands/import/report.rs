@@ -24,6 +24,10 @@ pub(crate) struct Report {
     lines: Vec<String>,
     /// Tables of a dump that the server does not have.
     pub(crate) skipped: Vec<String>,
+    /// Tables of which a dump has no value.
+    pub(crate) empty: Vec<String>,
+    /// Statements by which a dump sets sequences, which nobody has run.
+    pub(crate) sequences: Vec<String>,
 }
 
 impl Report {
@@ -51,16 +55,33 @@ impl Report {
     pub(crate) fn text(&self, seconds: f64, json: bool) -> String {
         if json {
             let seconds = (seconds * 1000.0).round() / 1000.0;
-            let skipped = &self.skipped;
-            return json!({ "batches": self.batches, "skipped": skipped, "seconds": seconds })
-                .to_string();
+            let (batches, skipped, empty) = (&self.batches, &self.skipped, &self.empty);
+            return json!({
+                "batches": batches, "skipped": skipped, "empty": empty,
+                "sequences": self.sequences, "seconds": seconds,
+            })
+            .to_string();
         }
         let mut lines = self.lines.clone();
+        for table in &self.empty {
+            lines.push(printable(&format!("{table}: the dump has no values, nothing was sent")));
+        }
         for table in &self.skipped {
             lines.push(printable(&format!("{table}: skipped, the server has no such table")));
         }
         lines.push(format!("{seconds:.1} s"));
         lines.join("\n")
+    }
+
+    /// What is left to do for the sequences of a dump.
+    pub(crate) fn sequences(&self) -> Option<String> {
+        let n_sequences = self.sequences.len();
+        let mut lines = vec![format!(
+            "the dump also sets {n_sequences} sequences, which an import does not; on PostgreSQL run this, or the next \
+             row without a number may get one that is taken:"
+        )];
+        lines.extend(self.sequences.iter().map(|sql| format!("  {}", printable(sql))));
+        (n_sequences > 0).then(|| lines.join("\n"))
     }
 }
 

@@ -23,6 +23,8 @@ use crate::exit::CommandError;
 
 /// How long a server that does not answer is waited for, from its first silence on.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a cancellation may take: somebody waits for the end of the command.
+const CANCEL_WAIT: Duration = Duration::from_secs(5);
 /// Errors asked for at once.
 const ERRORS_PAGE: &str = "1000";
 
@@ -311,6 +313,18 @@ impl Server<'_> {
         let batch = self.batch(patience, id).await;
         patience.give_up_at = give_up_at;
         batch
+    }
+
+    /// Ends an upload that nobody will go on with. Asked once; where that fails, the server gives it up after a day.
+    pub(crate) async fn cancel(&self, id: &str) {
+        let path = batch_path(id);
+        let asked = self.client.ask(Method::DELETE, &path, &[], Bytes::new());
+        let answer = tokio::time::timeout(CANCEL_WAIT, asked).await;
+        if matches!(answer, Ok(Ok(answer)) if answer.status.is_success()) {
+            (self.say)(&format!("the upload {id} was cancelled: nothing of it is stored"));
+        } else {
+            (self.say)(&format!("the upload {id} is still open: `DELETE {path}` ends it"));
+        }
     }
 
     async fn ask(

@@ -24,6 +24,28 @@ use crate::exit::CommandError;
 /// One part. A row has at most 1 MiB, so each part holds the end of one.
 pub(crate) const PART_BYTES: usize = 4 << 20;
 
+/// Why an upload was left where it is.
+#[derive(Debug)]
+pub(crate) struct UploadError {
+    /// What a person is told.
+    pub(crate) error: CommandError,
+    /// The fault is in the rows: the same command cannot go on with this upload.
+    pub(crate) is_final: bool,
+}
+
+impl From<CommandError> for UploadError {
+    fn from(error: CommandError) -> Self {
+        Self { error, is_final: false }
+    }
+}
+
+/// A failure of the system, as of a disk, may pass; what a file holds stays.
+fn cannot_read(error: io::Error) -> UploadError {
+    let is_final = error.raw_os_error().is_none();
+    let error = anyhow::Error::from(error).context("cannot read the rows");
+    UploadError { error: error.into(), is_final }
+}
+
 /// What has been read and is not known to be durable.
 struct Part {
     rows: Option<Box<dyn Read + Send>>,
@@ -33,18 +55,14 @@ struct Part {
 }
 
 impl Part {
-    fn open(
-        source: &mut Source,
-        start: u64,
-        n_read: &Arc<AtomicU64>,
-    ) -> Result<Self, CommandError> {
+    fn open(source: &mut Source, start: u64, n_read: &Arc<AtomicU64>) -> Result<Self, UploadError> {
         let rows = tokio::task::block_in_place(|| source.open(start, n_read));
-        let rows = Some(rows.context("cannot read the rows")?);
+        let rows = Some(rows.map_err(cannot_read)?);
         Ok(Self { rows, bytes: Vec::new(), start, is_last: false })
     }
 
     /// Reads until it is full. On a thread of its own: a pipe may keep us waiting.
-    async fn fill(&mut self) -> Result<(), CommandError> {
+    async fn fill(&mut self) -> Result<(), UploadError> {
         let Some(mut rows) = self.rows.take() else { return Ok(()) };
         let mut bytes = std::mem::take(&mut self.bytes);
         let reading = tokio::task::spawn_blocking(move || {
@@ -52,8 +70,8 @@ impl Part {
             let n_read = (&mut rows).take(room).read_to_end(&mut bytes)?;
             Ok::<_, io::Error>((rows, bytes, (n_read as u64) < room))
         });
-        let read = reading.await.context("reading panicked")?;
-        let (rows, bytes, is_last) = read.context("cannot read the rows")?;
+        let read = reading.await.context("reading panicked").map_err(CommandError::from)?;
+        let (rows, bytes, is_last) = read.map_err(cannot_read)?;
         (self.bytes, self.is_last) = (bytes, is_last);
         self.rows = (!is_last).then_some(rows);
         Ok(())
@@ -77,7 +95,7 @@ pub(crate) async fn upload(
     batch: &Batch,
     source: &mut Source,
     bar: &Bar,
-) -> Result<Batch, CommandError> {
+) -> Result<Batch, UploadError> {
     let n_read = Arc::new(AtomicU64::new(0));
     let mut n_rows = batch.rows;
     let mut part = Part::open(source, batch.upload_offset.unwrap_or(0), &n_read)?;
@@ -87,15 +105,16 @@ pub(crate) async fn upload(
         let body = Bytes::copy_from_slice(&part.bytes);
         let sent = server.send(&batch.id, part.start, part.is_last, body).await;
         let offset = match sent.map(|answer| taken(&answer)) {
-            Ok(Taken::Whole(batch)) => return batch,
+            Ok(Taken::Whole(batch)) => return Ok(batch?),
             Ok(Taken::UpTo(offset)) if offset > part.start || part.bytes.is_empty() => {
                 patience.renew();
                 offset
             }
             Ok(Taken::UpTo(_)) => {
-                return Err(CommandError::Failed(anyhow::anyhow!(
+                let error = anyhow::anyhow!(
                     "the server takes none of {PART_BYTES} bytes: is there a row longer than 1 MiB?"
-                )));
+                );
+                return Err(UploadError { error: error.into(), is_final: true });
             }
             Ok(Taken::Elsewhere(failure)) | Err(failure) => {
                 let seen = server.look_again(patience, &batch.id, &failure).await?;

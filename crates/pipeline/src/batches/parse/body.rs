@@ -89,7 +89,7 @@ impl Body {
         match &mut self.cutter {
             Cutter::Lines(lines) => lines.finish(sink),
             Cutter::Items(items) => items.finish(sink),
-            Cutter::Records(records) => records.finish(sink)?,
+            Cutter::Records(records) => records.finish(sink),
         }
         Ok(())
     }

@@ -74,14 +74,22 @@ impl Records {
     }
 
     /// The body is over: a record may end with it.
-    pub(crate) fn finish(&mut self, sink: &mut impl RowSink) -> Result<(), TooLong> {
+    pub(crate) fn finish(&mut self, sink: &mut impl RowSink) {
         while self.n_taken.is_some() && !self.is_broken {
-            self.step(&[], sink)?;
+            // A line break ends every record, except inside of quotes, where it belongs to the field. The reader takes the end of
+            // a body for the end of quotes, too, and so is given a line break that nobody sent.
+            let line = self.field_line();
+            let (result, n_in) = self.read(b"\n");
+            if n_in > 0 && result != ReadRecordResult::Record {
+                self.is_broken = true;
+                sink.broken(line, "a quote that begins here is never closed");
+                return;
+            }
+            self.settle(&result, sink);
         }
         if !self.has_header && !self.is_broken {
             sink.broken(1, "the body has no header row");
         }
-        Ok(())
     }
 
     /// How far whole records go.
@@ -91,16 +99,27 @@ impl Records {
 
     /// Reads up to the end of a record; how many bytes that took.
     fn step(&mut self, bytes: &[u8], sink: &mut impl RowSink) -> Result<usize, TooLong> {
-        let (text, ends) = (&mut self.text[self.n_text..], &mut self.ends[self.n_ends..]);
-        let (result, n_in, n_text, n_ends) = self.reader.read_record(bytes, text, ends);
-        self.n_text += n_text;
-        self.n_ends += n_ends;
+        let (result, n_in) = self.read(bytes);
         self.advance(&bytes[..n_in]);
         let n_taken = self.n_taken.unwrap_or(0) + n_in;
         if n_taken > ROW_BYTES_MAX {
             return Err(TooLong { line: self.begun_line });
         }
         self.n_taken = Some(n_taken);
+        self.settle(&result, sink);
+        Ok(n_in)
+    }
+
+    /// What the reader makes of the next bytes, and how many of them it took.
+    fn read(&mut self, bytes: &[u8]) -> (ReadRecordResult, usize) {
+        let (text, ends) = (&mut self.text[self.n_text..], &mut self.ends[self.n_ends..]);
+        let (result, n_in, n_text, n_ends) = self.reader.read_record(bytes, text, ends);
+        self.n_text += n_text;
+        self.n_ends += n_ends;
+        (result, n_in)
+    }
+
+    fn settle(&mut self, result: &ReadRecordResult, sink: &mut impl RowSink) {
         match result {
             ReadRecordResult::InputEmpty => {}
             ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
@@ -112,7 +131,13 @@ impl Records {
             }
             ReadRecordResult::End => self.n_taken = None,
         }
-        Ok(n_in)
+    }
+
+    /// The line that the field under way begins in. It has all of its line breaks, as they came.
+    fn field_line(&self) -> u64 {
+        let begun_at = self.ends[..self.n_ends].last().copied().unwrap_or(0);
+        let n_lines = memchr::memchr_iter(b'\n', &self.text[begun_at..self.n_text]).count();
+        self.line - n_lines as u64
     }
 
     fn record(&mut self, sink: &mut impl RowSink) {

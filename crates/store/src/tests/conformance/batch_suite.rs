@@ -24,6 +24,7 @@ macro_rules! every_batch_promise {
             lane::the_lane_has_a_lease_of_its_own,
             lane::a_stale_step_of_the_lane_changes_nothing,
             lane::errors_of_any_number_are_kept_in_order,
+            lane::a_batch_without_errors_is_settled_without_its_rows,
             lane::batches_are_found_by_what_they_are,
         }
     };

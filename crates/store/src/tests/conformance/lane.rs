@@ -1,10 +1,13 @@
 //! Promises about the batches lane itself: its lease, batches that end without rows, and finding them again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use model::Seq;
+use tokio::time::timeout;
 
-use crate::batches::{Batch, BatchQuery, BatchState, BatchStore, LaneStep};
+use crate::batches::{Batch, BatchQuery, BatchState, BatchStore, ErrorFeed, LaneStep, RowError};
 use crate::error::StoreError;
 use crate::events::Claim;
 use crate::tables::TableStore;
@@ -76,6 +79,26 @@ pub(crate) async fn errors_of_any_number_are_kept_in_order<S: BatchStore + Table
         (seen, n_pages) = (seen + page.len() as u64, n_pages + 1);
     }
     assert_eq!((seen, n_pages), (10_000, 11));
+}
+
+/// Its rows stand in the log, and there may be very many of them.
+pub(crate) async fn a_batch_without_errors_is_settled_without_its_rows<
+    S: BatchStore + TableStore,
+>(
+    store: &S,
+) {
+    struct Endless;
+    impl ErrorFeed for Endless {
+        fn errors(&self) -> BoxStream<'static, Result<Vec<RowError>, StoreError>> {
+            stream::pending().boxed()
+        }
+    }
+    prepare(store).await;
+    let cancelled = Batch { state: BatchState::Cancelled, ..batch("b1", "ports", 1) };
+    let step = step(store).await;
+    let settled = store.settle_batch(step, cancelled.clone(), Arc::new(Endless));
+    timeout(Duration::from_secs(30), settled).await.expect("nobody asks for errors").unwrap();
+    assert_eq!(store.batch("b1").await.unwrap(), Some(cancelled));
 }
 
 pub(crate) async fn batches_are_found_by_what_they_are<S: BatchStore + TableStore>(store: &S) {
