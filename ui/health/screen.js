@@ -79,7 +79,7 @@ function Sentence({ status, failedSinceMs, detail }) {
   let [glyph, kind, text] = ['◐', 'calm', 'Asking the server…'];
   if (failedSinceMs !== null) [glyph, kind, text] = ['✗', 'bad', `No state of the server for ${duration(Date.now() - failedSinceMs)}. ${detail}`];
   else if (status !== null) {
-    kind = status.database?.state === 'down' || status.limits.stage === 'database' || status.limits.stage === 'disk' ? 'bad' : lagKind(status.lag.seconds);
+    kind = status.database?.state === 'down' || ['database', 'disk', 'batches'].includes(status.limits.stage) ? 'bad' : lagKind(status.lag.seconds);
     glyph = kind === 'ok' ? '✓' : kind === 'warn' ? '⚠' : '✗';
     text = status.limits.sentence;
   }

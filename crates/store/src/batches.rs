@@ -195,7 +195,8 @@ pub struct ApplyBatch {
     pub columns: Vec<String>,
     /// Its rows.
     pub rows: Arc<dyn RowFeed>,
-    /// Rows handed to the database so far, for whoever watches; the driver sets it, back to 0 where it begins anew.
+    /// Rows handed to the database so far, for whoever watches; the driver sets it, back to 0 where it begins anew. Once the batch
+    /// is committed: those of them that the table has kept.
     pub progress: Arc<AtomicU64>,
     /// Cancelled when the server ends: nothing is committed then and the answer is [`StoreError::Unavailable`].
     pub stop: CancellationToken,
@@ -204,10 +205,21 @@ pub struct ApplyBatch {
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchVerdict {
-    /// All rows are there.
+    /// All rows are there, but for those that a trigger of the table has skipped or put elsewhere; the batch's detail counts
+    /// them.
     Committed,
     /// The database refuses it: no row is there. State, errors and the applied position are.
     Rejected(Box<Batch>),
+}
+
+/// What the detail of a committed batch says of rows that a trigger did not let through (`RETURN NULL`, `RAISE(IGNORE)`). Whoever
+/// wrote it wants that: it may have put them elsewhere, or changed another row in their place, which no count can tell.
+pub(crate) fn skipped(n_rows: u64, n_kept: u64) -> Option<String> {
+    (n_kept != n_rows).then(|| {
+        format!(
+            "the table has kept {n_kept} of the {n_rows} rows: a trigger of it skipped the others, or put them elsewhere"
+        )
+    })
 }
 
 /// Which batches.

@@ -39,6 +39,7 @@ mod journal;
 mod json_suite;
 mod kill_points;
 mod killer;
+mod lane_stopped;
 mod lifecycle;
 mod limits;
 mod live;

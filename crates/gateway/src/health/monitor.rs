@@ -10,7 +10,7 @@ use tokio::time::{self, MissedTickBehavior, interval, interval_at, timeout};
 
 use crate::edge::Edge;
 use crate::health::machine::{CoreTicks, Disk, DiskProbe, n_cores, process_cpu};
-use crate::health::sample::{Database, Sample};
+use crate::health::sample::{Database, HeldLane, Sample};
 use crate::health::totals::{Gauges, Totals};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -105,6 +105,7 @@ fn measured(
         n_subscribers: edge.live.n_subscriptions(),
     };
     sample.database = database(edge);
+    sample.lane = held_lane(edge);
     sample.writing_for = edge.commits.busy.running_for().unwrap_or_default();
     sample.no_room_at = edge.meters.no_room_at();
     sample
@@ -120,4 +121,15 @@ fn database(edge: &Edge) -> Database {
         (ConsumerState::Running, Some(since)) => Database::Silent { since, reason: None },
         (_, None) => Database::Answers,
     }
+}
+
+fn held_lane(edge: &Edge) -> Option<HeldLane> {
+    let standing = edge.batches.as_ref()?.standing();
+    let (reason, is_stopped) = match standing.consumer {
+        ConsumerState::Running => return None,
+        ConsumerState::Waiting { reason } => (reason, false),
+        ConsumerState::Stopped { reason } => (reason, true),
+    };
+    let (n_waiting, waits_s) = (standing.lag_batches, standing.lag_s);
+    Some(HeldLane { is_stopped, reason, n_waiting, waits_s })
 }

@@ -34,6 +34,18 @@ pub(crate) enum Database {
     Stopped { since: Timestamp, reason: String },
 }
 
+/// Why batches stand still.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HeldLane {
+    /// A person has to mend something; else it may pass.
+    pub(crate) is_stopped: bool,
+    pub(crate) reason: String,
+    /// Batches that wait,
+    pub(crate) n_waiting: u64,
+    /// and how long the oldest has done so.
+    pub(crate) waits_s: f64,
+}
+
 /// One second.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
@@ -49,6 +61,8 @@ pub(crate) struct Sample {
     pub(crate) shares: Shares,
     pub(crate) gauges: Gauges,
     pub(crate) database: Database,
+    /// `None` where the lane of batches works, or there is none.
+    pub(crate) lane: Option<HeldLane>,
     /// How long the piece of writing under way has been going on.
     pub(crate) writing_for: Duration,
     /// When an append was last refused because the disk is full.
@@ -84,6 +98,7 @@ impl Sample {
             },
             gauges: Gauges::default(),
             database: Database::default(),
+            lane: None,
             writing_for: Duration::ZERO,
             no_room_at: None,
         }

@@ -36,6 +36,8 @@ const DISK_S_MIN: f64 = 600.0;
 const DISK_PER_BYTE: f64 = 2.0;
 /// or, while nothing gets there, the log and three times as much that the log keeps free for the database.
 const DISK_PER_WAITING_BYTE: f64 = 4.0;
+/// A batch that waits for so long for a lane that does not work waits for too long.
+const BATCH_WAITS_S: f64 = 3.0;
 /// A consumer that is this far behind, or falls behind further, is too slow.
 const LAG_S: f64 = 3.0;
 
@@ -57,10 +59,12 @@ pub(crate) enum Stage {
     Database,
     /// The disk is full, nearly so, or hangs.
     Disk,
+    /// The lane of batches stands still; events go on.
+    Batches,
 }
 
 impl Stage {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Idle,
         Self::Accept,
         Self::Fsync,
@@ -68,6 +72,7 @@ impl Stage {
         Self::Push,
         Self::Database,
         Self::Disk,
+        Self::Batches,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -79,6 +84,7 @@ impl Stage {
             Self::Push => "push",
             Self::Database => "database",
             Self::Disk => "disk",
+            Self::Batches => "batches",
         }
     }
 }
@@ -107,6 +113,7 @@ pub(crate) fn limits(samples: &[Sample], before: Stage) -> Verdict {
         .or_else(|| view.hanging_disk())
         .or_else(|| view.database())
         .or_else(|| view.nearly_full_disk())
+        .or_else(|| view.held_lane())
         .or_else(|| view.busiest(before))
         .unwrap_or_else(|| (Stage::Idle, view.healthy()));
     Verdict { stage, sentence, drain_s: view.drain_s, shares: view.shares, disk_s: view.disk_s }
@@ -231,6 +238,28 @@ impl<'a> View<'a> {
             let words = format!("The disk is nearly full: {} left{time}.", size(left));
             (Stage::Disk, format!("{words} Still accepting. {}", self.behind()))
         })
+    }
+
+    /// A lane that a person has to look at, or whose database has not answered for some time.
+    fn held_lane(&self) -> Option<(Stage, String)> {
+        let lane = self.last.lane.as_ref()?;
+        if !lane.is_stopped && (lane.n_waiting == 0 || lane.waits_s < BATCH_WAITS_S) {
+            return None;
+        }
+        let (n, reason) = (grouped(lane.n_waiting), &lane.reason);
+        let wait = match lane.n_waiting {
+            0 => "None waits".to_owned(),
+            1 => format!("1 waits, for {}", span(lane.waits_s)),
+            _ => format!("{n} wait, the oldest for {}", span(lane.waits_s)),
+        };
+        let call = if lane.is_stopped {
+            " A person has to mend what is named here, or cancel the batch."
+        } else {
+            ""
+        };
+        let words =
+            format!("Batches stand still: {reason}. {wait}; events go on. {}", self.behind());
+        Some((Stage::Batches, format!("{words}{call}")))
     }
 
     /// The stage with the largest share, if that is large enough.

@@ -60,7 +60,7 @@ pub(crate) async fn audit(
     Ok(json(&Answer { audit: lines.into_iter().map(line).collect(), next }))
 }
 
-/// Adds a line about an act that was carried out.
+/// Adds a line about an act that is about to be carried out, and is not where there can be none.
 pub(crate) async fn note(
     edge: &Edge,
     principal: &Principal,
@@ -68,7 +68,26 @@ pub(crate) async fn note(
     object: &str,
     detail: String,
 ) -> Result<(), Problem> {
+    Ok(edge.stores.audit.audit(entry(principal, act, object, detail)).await?)
+}
+
+/// Adds a line about an act that was carried out. Where the database does not take it, the log of the server has it instead: to
+/// refuse what has happened would be untrue, and what stands in the log of batches happens without a database.
+pub(crate) async fn done(
+    edge: &Edge,
+    principal: &Principal,
+    act: &str,
+    object: &str,
+    detail: String,
+) {
+    let entry = entry(principal, act, object, detail);
+    if let Err(error) = edge.stores.audit.audit(entry.clone()).await {
+        let AuditEntry { actor, act, object, detail, .. } = entry;
+        tracing::warn!(%error, actor, act, object, detail, "the audit trail misses an act");
+    }
+}
+
+fn entry(principal: &Principal, act: &str, object: &str, detail: String) -> AuditEntry {
     let (actor, object) = (principal.actor().to_owned(), object.to_owned());
-    let entry = AuditEntry { at: pipeline::now(), actor, act: act.to_owned(), object, detail };
-    Ok(edge.stores.audit.audit(entry).await?)
+    AuditEntry { at: pipeline::now(), actor, act: act.to_owned(), object, detail }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn revalidate(
             && !done.duplicate
         {
             let detail = serde_json::json!({ "as": done.batch.batch.id }).to_string();
-            audit::note(&edge, &by, "batch.revalidate", &id, detail).await?;
+            audit::done(&edge, &by, "batch.revalidate", &id, detail).await;
         }
         Ok::<_, Problem>(done)
     });

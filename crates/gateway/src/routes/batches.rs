@@ -296,7 +296,7 @@ pub(crate) async fn cancel(
             }
             cancelled => cancelled?,
         };
-        audit::note(&edge, &principal, "batch.cancel", &id, "{}".to_owned()).await?;
+        audit::done(&edge, &principal, "batch.cancel", &id, "{}".to_owned()).await;
         Ok(json(&Shown::of(&cancelled)))
     };
     edge.carry_out(act).await

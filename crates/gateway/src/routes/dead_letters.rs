@@ -253,7 +253,7 @@ pub(crate) async fn discard(
     let act = |edge: Arc<Edge>| async move {
         let n = edge.stores.dead_letters.discard(act).await?;
         let detail = serde_json::json!({ "discarded": n, "note": note }).to_string();
-        audit::note(&edge, &principal, "dead_letter.discard", "", detail).await?;
+        audit::done(&edge, &principal, "dead_letter.discard", "", detail).await;
         Ok::<_, Problem>(n)
     };
     let n = edge.carry_out(act).await?;
@@ -273,7 +273,7 @@ pub(crate) async fn restore(
     let act = |edge: Arc<Edge>| async move {
         let n = edge.stores.dead_letters.restore(DeadAct { filter, at, actor, note: None }).await?;
         let detail = serde_json::json!({ "restored": n }).to_string();
-        audit::note(&edge, &principal, "dead_letter.restore", "", detail).await?;
+        audit::done(&edge, &principal, "dead_letter.restore", "", detail).await;
         Ok::<_, Problem>(n)
     };
     let n = edge.carry_out(act).await?;

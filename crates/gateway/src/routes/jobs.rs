@@ -88,7 +88,7 @@ pub(crate) async fn begin(
     let act = |edge: Arc<Edge>| async move {
         let begun = edge.jobs.begin(wish).await?;
         if let Begun::Job(job) = &begun {
-            audit::note(&edge, &principal, name, &job.new.id, detail).await?;
+            audit::done(&edge, &principal, name, &job.new.id, detail).await;
         }
         Ok::<_, Problem>(begun)
     };
@@ -181,7 +181,7 @@ async fn turn(
         };
         let (job, is_changed) = turned.ok_or_else(|| not_found(&id))?;
         if is_changed {
-            audit::note(&edge, &principal, act, &id, "{}".to_owned()).await?;
+            audit::done(&edge, &principal, act, &id, "{}".to_owned()).await;
         } else if job.state != wanted {
             let words = format!("The job {id} is {}.", job.state.as_str());
             return Err(Kind::JobOver.problem(words));

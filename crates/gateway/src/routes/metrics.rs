@@ -137,13 +137,8 @@ fn lag(edge: &Edge, out: &mut Exposition) {
     out.gauge("eyas_log_newest_seq", "Position of the newest event.", log.last);
     let applied = edge.meters.applied();
     out.gauge("eyas_applied_seq", "Everything up to this position is in the database.", applied);
-    let state = match edge.meters.consumer() {
-        ConsumerState::Running => "running",
-        ConsumerState::Waiting { .. } => "waiting",
-        ConsumerState::Stopped { .. } => "stopped",
-    };
-    let all = ["running", "waiting", "stopped"];
-    out.one_of("eyas_consumer_state", "What the consumer does.", "state", &all, state);
+    let (help, state) = ("What the consumer does.", edge.meters.consumer());
+    out.one_of("eyas_consumer_state", help, "state", &STATES, word(&state));
     let is_up = edge.stores.probe.database().is_up;
     out.gauge(
         "eyas_database_up",
@@ -153,6 +148,17 @@ fn lag(edge: &Edge, out: &mut Exposition) {
     let stage = edge.health.glance().verdict.stage.as_str();
     let all = Stage::ALL.map(Stage::as_str);
     out.one_of("eyas_limiting_stage", "What limits the machine.", "stage", &all, stage);
+}
+
+/// What a consumer may do, in words.
+const STATES: [&str; 3] = ["running", "waiting", "stopped"];
+
+fn word(state: &ConsumerState) -> &'static str {
+    match state {
+        ConsumerState::Running => "running",
+        ConsumerState::Waiting { .. } => "waiting",
+        ConsumerState::Stopped { .. } => "stopped",
+    }
 }
 
 /// The lane of batches; nothing where no table takes any.
@@ -181,6 +187,8 @@ fn lane(edge: &Edge, out: &mut Exposition) {
     out.gauge("eyas_batch_lag_seconds", "Age of the oldest of them.", standing.lag_s);
     let help = "Bytes of the files of the batches' log.";
     out.gauge("eyas_batch_log_size_bytes", help, standing.log_bytes);
+    let help = "What the lane of batches does.";
+    out.one_of("eyas_batch_lane_state", help, "state", &STATES, word(&standing.consumer));
 }
 
 fn push_path(edge: &Edge, out: &mut Exposition) {

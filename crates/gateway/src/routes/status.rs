@@ -307,6 +307,7 @@ pub(crate) fn consumer(of: ConsumerState, shows_all: bool) -> Consumer {
 pub(crate) fn sentence(verdict: &Verdict, shows_all: bool) -> String {
     match verdict.stage {
         Stage::Database if !shows_all => "Nothing is stored at the moment.".to_owned(),
+        Stage::Batches if !shows_all => "Batches stand still; events go on.".to_owned(),
         _ => verdict.sentence.clone(),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::Timestamp;
 
-use crate::health::sample::{Database, Sample, Shares};
+use crate::health::sample::{Database, HeldLane, Sample, Shares};
 use crate::health::totals::Gauges;
 use crate::health::verdict::{DISK_WINDOW, Stage, Verdict, limits};
 
@@ -30,6 +30,7 @@ fn quiet() -> Sample {
             ..Gauges::default()
         },
         database: Database::Answers,
+        lane: None,
         writing_for: Duration::ZERO,
         no_room_at: None,
     }
@@ -224,4 +225,27 @@ fn the_disk_fills_at_the_rate_of_the_last_minute() {
     samples.push(Sample { bytes_per_s: 0.0, ..written });
     assert_eq!(limits(&samples, Stage::Idle).disk_s, Some(1_000.0));
     assert_eq!(limits(&[quiet()], Stage::Idle).disk_s, None);
+}
+
+#[test]
+fn a_lane_of_batches_that_stands_still_is_named() {
+    let held = |is_stopped, n_waiting, waits_s| {
+        let reason = "batch b1 for the table \"prices\" stands in the way: no right".to_owned();
+        let lane = HeldLane { is_stopped, reason, n_waiting, waits_s };
+        Sample { lane: Some(lane), ..quiet() }
+    };
+    check(
+        &held(true, 2, 20.0),
+        Stage::Batches,
+        "Batches stand still: batch b1 for the table \"prices\" stands in the way: no right. 2 wait, the oldest for 20 s; events go on. Everything is stored. A person has to mend what is named here, or cancel the batch.",
+    );
+    assert_eq!(steady(&held(true, 0, 0.0)).stage, Stage::Batches, "the next one would wait");
+    assert_eq!(steady(&held(false, 1, 1.0)).stage, Stage::Idle, "that may pass");
+    assert_eq!(steady(&held(false, 1, 4.0)).stage, Stage::Batches);
+    let silent = Database::Silent { since: at(-9), reason: None };
+    let both = Sample { database: silent, ..held(true, 1, 9.0) };
+    assert_eq!(steady(&both).stage, Stage::Database, "what stops events as well comes first");
+    let busy = loaded(|sample| sample.shares.fsync = 0.97);
+    let both = Sample { lane: held(true, 1, 9.0).lane, ..busy };
+    assert_eq!(steady(&both).stage, Stage::Batches);
 }

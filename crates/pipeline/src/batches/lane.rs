@@ -11,6 +11,7 @@
 //! read back from the log and carried out again.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use model::Seq;
@@ -202,7 +203,8 @@ impl Lane {
                 state
             }
         };
-        let (n_rows, apply_us) = (entry.batch.n_rows, begun.elapsed().as_micros() as u64);
+        let n_rows = entry.rows_applied.load(Ordering::Relaxed);
+        let apply_us = begun.elapsed().as_micros() as u64;
         let is_refused = state == BatchState::Rejected && entry.batch.state == BatchState::Applying;
         let refused = is_refused.then_some(entry.batch.id.as_str());
         self.desk.registry.change(|registry| {

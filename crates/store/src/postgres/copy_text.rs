@@ -30,14 +30,14 @@ impl From<tokio_postgres::Error> for CopyError {
 }
 
 /// Streams the rows of a batch into `sql`, a `COPY … FROM STDIN`; `encode` makes a line of each. One block is on its way
-/// while the next is encoded, and no more: the server sets the pace.
+/// while the next is encoded, and no more: the server sets the pace. Answers with the rows that the server has kept of them.
 pub(crate) async fn copy(
     client: &Client,
     sql: &str,
     apply: &ApplyBatch,
     progress: Option<&AtomicU64>,
     encode: impl Fn(&mut Vec<u8>, RowPlace, &[Option<&str>]) + Send,
-) -> Result<(), CopyError> {
+) -> Result<u64, CopyError> {
     let sink: CopyInSink<Bytes> = client.copy_in(sql).await?;
     let mut sink = Box::pin(sink);
     let (mut blocks, mut n_rows) = (apply.rows.blocks(), 0);
@@ -56,8 +56,7 @@ pub(crate) async fn copy(
     if n_rows != apply.batch.n_rows {
         return Err(CopyError::Feed(damaged(apply)));
     }
-    Pin::as_mut(&mut sink).finish().await?;
-    Ok(())
+    Ok(Pin::as_mut(&mut sink).finish().await?)
 }
 
 fn lines(

@@ -20,7 +20,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use tokio_postgres::Transaction;
 
-use crate::batches::{ApplyBatch, Batch, BatchState, BatchVerdict, LaneStep, RowError, TableMode};
+use crate::batches::{
+    ApplyBatch, Batch, BatchState, BatchVerdict, LaneStep, RowError, TableMode, skipped,
+};
 use crate::error::StoreError;
 use crate::postgres::copy_text::{self, CopyError};
 use crate::postgres::failure::failure;
@@ -127,14 +129,19 @@ async fn fill(tx: &Transaction<'_>, apply: &ApplyBatch) -> Result<(), CopyError>
     }
     let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
     let sql = format!("COPY {table} ({}) FROM STDIN", columns.join(", "));
-    copy_text::copy(tx.client(), &sql, apply, Some(&apply.progress), |out, _, values| {
+    let encode = |out: &mut Vec<u8>, _, values: &[Option<&str>]| {
         copy_text::push_line(out, values.iter().copied());
-    })
-    .await?;
+    };
+    let n_kept = copy_text::copy(tx.client(), &sql, apply, Some(&apply.progress), encode).await?;
+    apply.progress.store(n_kept, Ordering::Relaxed);
     // So that a deferred constraint speaks before COMMIT, whose own failure means that its answer was lost.
     tx.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
     // Behind the rows, whose time is the batch's.
-    let batch = Batch { ended_at: Some((apply.clock)()), ..batch.clone() };
+    let batch = Batch {
+        ended_at: Some((apply.clock)()),
+        detail: skipped(batch.n_rows, n_kept),
+        ..batch.clone()
+    };
     batch_rows::insert(tx.client(), &batch).await.map_err(CopyError::Feed)
 }
 

@@ -21,7 +21,9 @@ use futures_util::stream::{self, BoxStream};
 use rusqlite::{Connection, Statement, TransactionBehavior, params_from_iter};
 use tokio::runtime::Handle;
 
-use crate::batches::{ApplyBatch, Batch, BatchState, BatchVerdict, LaneStep, RowError, TableMode};
+use crate::batches::{
+    ApplyBatch, Batch, BatchState, BatchVerdict, LaneStep, RowError, TableMode, skipped,
+};
 use crate::error::StoreError;
 use crate::sqlite::blame::{self, Blame};
 use crate::sqlite::failure::{deferred, failure};
@@ -88,7 +90,7 @@ fn load(
     crash::at("batch.after_lease");
     tx.execute_batch("PRAGMA defer_foreign_keys = ON").map_err(failure)?;
     let kinds = kinds(&tx, apply).map_err(failure)?;
-    let mut blame = Blame::default();
+    let (mut blame, mut n_kept) = (Blame::default(), 0);
     if batch.mode == TableMode::Replace
         && let Err(error) = tx.execute(&format!("DELETE FROM {}", tables::quoted(&batch.table)), [])
     {
@@ -96,14 +98,21 @@ fn load(
         return Ok(Some(blame));
     }
     match tx.prepare(&insert_sql(&batch.table, columns)) {
-        Ok(mut insert) => insert_rows(&tx, &mut insert, &kinds, apply, runtime, &mut blame)?,
+        Ok(mut insert) => {
+            n_kept = insert_rows(&tx, &mut insert, &kinds, apply, runtime, &mut blame)?;
+        }
         Err(error) => blame.add_whole(error)?,
     }
     if blame.is_any() {
         return Ok(Some(blame));
     }
     // Behind the rows, whose time is the batch's.
-    let batch = Batch { ended_at: Some((apply.clock)()), ..batch.clone() };
+    apply.progress.store(n_kept, Ordering::Relaxed);
+    let batch = Batch {
+        ended_at: Some((apply.clock)()),
+        detail: skipped(batch.n_rows, n_kept),
+        ..batch.clone()
+    };
     batch_rows::insert(&tx, &batch).map_err(failure)?;
     crash::at("batch.before_commit");
     // Not by the guard: where a deferred foreign key refuses the commit, the transaction is still there to be looked into.
@@ -117,6 +126,7 @@ fn load(
     Ok(None)
 }
 
+/// How many of the rows the table has kept; what is wrong with others is added to `blame`.
 fn insert_rows(
     conn: &Connection,
     insert: &mut Statement<'_>,
@@ -124,24 +134,30 @@ fn insert_rows(
     apply: &ApplyBatch,
     runtime: &Handle,
     blame: &mut Blame,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let mut feed = Feed::new(apply, runtime);
-    let mut n_rows = 0;
+    let (mut n_rows, mut n_kept) = (0, 0);
     while let Some(block) = feed.next()? {
         let (mut rows, mut values) = (block.rows(), Vec::new());
         while let Some(place) = rows.next_into(&mut values).map_err(|_| damaged(apply))? {
             n_rows += 1;
             let bound = kinds.iter().zip(&values).map(|(&kind, &text)| declared::value(kind, text));
-            let Err(error) = insert.execute(params_from_iter(bound)) else { continue };
+            let error = match insert.execute(params_from_iter(bound)) {
+                Ok(n) => {
+                    n_kept += n as u64;
+                    continue;
+                }
+                Err(error) => error,
+            };
             blame.add_row(place, &apply.columns, &values, error)?;
             // A trigger may have ended the transaction: then nothing more can be tried.
             if blame.is_full() || conn.is_autocommit() {
-                return Ok(());
+                return Ok(n_kept);
             }
         }
         apply.progress.store(n_rows, Ordering::Relaxed);
     }
-    if n_rows == apply.batch.n_rows { Ok(()) } else { Err(damaged(apply)) }
+    if n_rows == apply.batch.n_rows { Ok(n_kept) } else { Err(damaged(apply)) }
 }
 
 /// What each column of the batch takes. One that the table does not have is refused when the insert is prepared.

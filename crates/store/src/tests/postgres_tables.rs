@@ -1,6 +1,7 @@
 //! Tables and batches on PostgreSQL: the suite, and what is PostgreSQL's own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use testbed::{Database, Postgres};
 
@@ -396,4 +397,25 @@ async fn what_our_transactions_tell_the_planner_is_not_about_the_users_tables() 
     store.migrate_tables(vec![tables, migration("0002_days", &sql)]).await.unwrap();
     loaded(&*store, batch("b1", "days", 1), "day", &["2026-11-21"]).await;
     assert_eq!(database.sql("SELECT DISTINCT found FROM told").trim(), "on on on 30s");
+}
+
+#[tokio::test]
+async fn rows_that_a_trigger_skips_are_counted_and_told() {
+    let (store, database) = fresh().await;
+    prepare(&*store).await;
+    database.sql(
+        "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+         CREATE TRIGGER skip BEFORE INSERT ON ports FOR EACH ROW WHEN (NEW.code = 'B') EXECUTE FUNCTION skip();",
+    );
+    for (id, mode) in [("b1", TableMode::Append), ("b2", TableMode::Replace)] {
+        let feed = rows(&["A,a", "B,b", "C,c"]);
+        let batch = Batch { mode, ..batch(id, "ports", 3) };
+        let apply = apply_of(step(&*store).await, batch, "code,name", feed);
+        let n_kept = Arc::clone(&apply.progress);
+        assert_eq!(store.apply_batch(apply).await.unwrap(), BatchVerdict::Committed);
+        assert_eq!(n_kept.load(Ordering::Relaxed), 2, "{id}");
+        let detail = store.batch(id).await.unwrap().unwrap().detail.expect("it says so");
+        assert!(detail.starts_with("the table has kept 2 of the 3 rows"), "{detail}");
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM ports").trim(), "2");
 }

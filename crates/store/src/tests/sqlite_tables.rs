@@ -1,16 +1,19 @@
 //! Tables and batches on SQLite: the suite, and what is SQLite's own.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, Value};
 use tempfile::TempDir;
 
-use crate::batches::{Batch, BatchStore as _, TableMode};
+use crate::batches::{Batch, BatchStore as _, BatchVerdict, TableMode};
 use crate::error::StoreError;
 use crate::sqlite::declared::{kind, value};
 use crate::sqlite::failure::failure;
 use crate::tables::{ColumnKind, TableStore as _};
 use crate::tests::conformance::batch_sample::{
-    TABLES, batch, load, loaded, migration, prepare, refused, step,
+    TABLES, apply_of, batch, load, loaded, migration, prepare, refused, rows, step,
 };
 use crate::tests::conformance::batch_suite::every_batch_promise;
 use crate::tests::conformance::{batches, lane, tables};
@@ -246,4 +249,28 @@ async fn what_a_batch_does_not_fit_rejects_it() {
     let (rejected, errors) = refused(store, batch("b2", "gone", 1), "code,name", &["A,a"]).await;
     assert_eq!(errors, ["0 0  database"]);
     assert!(rejected.detail.unwrap().contains("gone"));
+}
+
+#[tokio::test]
+async fn rows_that_a_trigger_skips_are_counted_and_told() {
+    let (store, dir) = fresh();
+    prepare(&*store).await;
+    beside(&dir)
+        .execute_batch(
+            "CREATE TRIGGER skip BEFORE INSERT ON ports WHEN NEW.code = 'B' BEGIN SELECT RAISE(IGNORE); END",
+        )
+        .unwrap();
+    for (id, mode) in [("b1", TableMode::Append), ("b2", TableMode::Replace)] {
+        let feed = rows(&["A,a", "B,b", "C,c"]);
+        let batch = Batch { mode, ..batch(id, "ports", 3) };
+        let apply = apply_of(step(&*store).await, batch, "code,name", feed);
+        let n_kept = Arc::clone(&apply.progress);
+        assert_eq!(store.apply_batch(apply).await.unwrap(), BatchVerdict::Committed);
+        assert_eq!(n_kept.load(Ordering::Relaxed), 2, "{id}");
+        let detail = store.batch(id).await.unwrap().unwrap().detail.expect("it says so");
+        assert!(detail.starts_with("the table has kept 2 of the 3 rows"), "{detail}");
+    }
+    let n_ports: i64 =
+        beside(&dir).query_row("SELECT count(*) FROM ports", [], |row| row.get(0)).unwrap();
+    assert_eq!(n_ports, 2);
 }

@@ -112,6 +112,7 @@ async fn examine(
         server::port(config, served.as_ref(), holder.map(|note| note.pid)),
         admin,
     ]);
+    findings.extend(served.as_ref().and_then(server::batches));
     if is_free && LogLane::Batches.dir(&config.data_dir).is_dir() {
         findings.push(log::check(config.clone(), LogLane::Batches).await);
     }

@@ -34,6 +34,8 @@ struct Status {
     applied_seq: u64,
     lag: Lag,
     consumer: Consumer,
+    /// Where a table takes batches.
+    batches: Option<LaneStatus>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,6 +46,17 @@ struct Log {
 #[derive(Debug, Deserialize)]
 struct Lag {
     records: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct LaneStatus {
+    lag: LaneLag,
+    consumer: Consumer,
+}
+
+#[derive(Debug, Deserialize)]
+struct LaneLag {
+    batches: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,6 +135,31 @@ pub(crate) fn log(served: &Served) -> Finding {
         ),
         _ => Finding::ok(check, text),
     }
+}
+
+/// What it says of its lane of batches, where it has one.
+pub(crate) fn batches(served: &Served) -> Option<Finding> {
+    let LaneStatus { lag, consumer } = served.status.as_ref().ok()?.batches.as_ref()?;
+    let check = "batches";
+    let text = match lag.batches {
+        0 => "none waits".to_owned(),
+        1 => "1 waits".to_owned(),
+        n => format!("{n} wait"),
+    };
+    let reason = consumer.reason.as_deref().unwrap_or("no reason given");
+    Some(match consumer.state.as_str() {
+        "stopped" => Finding::fail(
+            check,
+            format!("{text}; the lane has stopped: {reason}"),
+            "mend what the reason names, or cancel the batch that it names; events go on",
+        ),
+        "waiting" => Finding::warn(
+            check,
+            format!("{text}; the lane waits: {reason}"),
+            "mend what the reason names; it tries again by itself",
+        ),
+        _ => Finding::ok(check, text),
+    })
 }
 
 /// Is the port ours, free, or somebody else's? `holder` is the process on the data directory, if there is one.

@@ -18,6 +18,7 @@ use crate::commands::import::server::{Batch, Patience, Server, State};
 use crate::commands::import::source::Source;
 use crate::commands::import::upload::{UploadError, upload};
 use crate::exit::CommandError;
+use crate::printable::printable;
 
 /// Most attempts under one key.
 const ATTEMPTS_MAX: u32 = 100;
@@ -172,8 +173,14 @@ async fn decided(
     bar: &Bar,
 ) -> Result<Batch, CommandError> {
     bar.applies(batch.rows);
+    let mut said = None;
     while !batch.state.is_over() {
         bar.applied(batch.state.as_str(), batch.rows_applied);
+        // Why the database does not take it, until somebody mends that.
+        if let Some(why) = batch.detail.take().filter(|why| said.as_ref() != Some(why)) {
+            bar.say(&printable(&why));
+            said = Some(why);
+        }
         tokio::time::sleep(LOOK).await;
         batch = server.batch(patience, &batch.id).await?;
     }
