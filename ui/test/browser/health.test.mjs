@@ -71,6 +71,13 @@ test('behind, limited, waiting: the words follow the server', async () => {
   await page.unrouteAll({ behavior: 'ignoreErrors' });
   await answer({ lag: { records: 5, seconds: 3 } });
   await page.waitForFunction(() => document.querySelector('[data-test=gauge]')?.getAttribute('aria-valuetext') === '3 s, ⚠ behind, 5 events wait');
+  const lane = {
+    log: { bytes: 1e6, bytes_max: 8e9 }, lag: { batches: 2, seconds: 20 }, receiving: 0, queued: 2, applying: null,
+    consumer: { state: 'stopped', reason: 'batch b1 for the table "prices" stands in the way: no right' }, counts: { committed: 0, rejected: 0, cancelled: 0 },
+  };
+  await answer({ limits: { ...real.limits, stage: 'batches', sentence: 'Batches stand still: no right.' }, batches: lane });
+  await says(page, 'sentence', /^ ?✗ Batches stand still: no right\./);
+  await says(page, 'lane', /The lane is stopped: batch b1 for the table "prices" stands in the way/);
   await watched.assertClean();
 });
 

@@ -213,8 +213,15 @@ async fn every_query_is_checked_against_the_database() {
     let said = run_eyas(&check).await;
     assert_eq!(said.code, 78, "{said:?}");
     assert!(said.stderr.contains(":what") && said.stderr.contains("endless.sql"), "{said:?}");
-    // What was published goes on as it was.
+    // What was published goes on as it was. A start refuses what a file says wrong by itself, and takes what only the database
+    // knows better.
     is_healthy(&app).await;
+    let launch = app.terminate().await;
+    let (code, said) = launch.refused().await;
+    assert!(code == 78 && said.contains(":what"), "{code}: {said}");
+    std::fs::write(format!("{dir}/queries/endless.sql"), "SELECT n FROM no_such_table").unwrap();
+    let app = launch.start().await;
+    app.post_stream("raw", "1").await.accepted();
     app.terminate().await;
 }
 

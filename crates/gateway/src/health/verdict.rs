@@ -257,8 +257,7 @@ impl<'a> View<'a> {
         } else {
             ""
         };
-        let words =
-            format!("Batches stand still: {reason}. {wait}; events go on. {}", self.behind());
+        let words = format!("Batches stand still: {reason}. {wait}; events go on.");
         Some((Stage::Batches, format!("{words}{call}")))
     }
 

@@ -237,7 +237,7 @@ fn a_lane_of_batches_that_stands_still_is_named() {
     check(
         &held(true, 2, 20.0),
         Stage::Batches,
-        "Batches stand still: batch b1 for the table \"prices\" stands in the way: no right. 2 wait, the oldest for 20 s; events go on. Everything is stored. A person has to mend what is named here, or cancel the batch.",
+        "Batches stand still: batch b1 for the table \"prices\" stands in the way: no right. 2 wait, the oldest for 20 s; events go on. A person has to mend what is named here, or cancel the batch.",
     );
     assert_eq!(steady(&held(true, 0, 0.0)).stage, Stage::Batches, "the next one would wait");
     assert_eq!(steady(&held(false, 1, 1.0)).stage, Stage::Idle, "that may pass");
