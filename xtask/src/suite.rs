@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI gates on, in one command.
 //!
 //! A step that fails does not hide the others: all run, and the table at the end says which failed. Invariant: every
-//! build here uses the same packages and features, so dependencies are compiled once.
+//! build here uses the same packages, features and targets, so dependencies are compiled once.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ use testbed::Postgres;
 use crate::needs;
 use crate::runner::{Outcome, step};
 use crate::schemathesis::{self, SUITE, SchemathesisArgs};
-use crate::second_pass::without_those_left_out;
+use crate::second_pass::integration_tests;
 use crate::tidy::check;
 
 /// The whole workspace with the code behind features, which would otherwise be checked by nobody. The simulated disk is
@@ -50,7 +50,7 @@ fn steps(root: &Path) -> Vec<Outcome> {
     ];
     outcomes.extend(rust_tests(&cargo));
     // Servers of later drivers (Redis, NATS) are started by the tests that need them; `needs` installs them.
-    let binary = step("binary", cargo(&["build", "--bins"]).args(EVERYTHING));
+    let binary = step("binary", cargo(&["build", "--all-targets"]).args(EVERYTHING));
     let binary_ok = binary.ok;
     outcomes.push(binary);
     let eyas = target(root).join("debug/eyas");
@@ -87,10 +87,10 @@ fn rust_tests(cargo: &impl Fn(&[&str]) -> Command) -> Vec<Outcome> {
         command
     };
     let mut again = tests();
-    again.args(["--test", "it"]).env("EYAS_TEST_STORE", "postgres");
+    again.env("EYAS_TEST_STORE", "postgres");
     vec![
         step("rust tests", &mut tests()),
-        step("on postgres", without_those_left_out(&mut again, is_nextest)),
+        step("on postgres", integration_tests(&mut again, is_nextest)),
     ]
 }
 

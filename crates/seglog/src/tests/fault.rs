@@ -11,7 +11,7 @@ use crate::io::{Disk, File, Io, Lock, Space};
 pub(crate) struct Faults {
     /// fdatasync of a file answers EIO.
     pub(crate) fail_sync: AtomicBool,
-    /// Syncs that were asked for after one had failed.
+    /// Syncs of a file that were asked for after one of it had failed.
     pub(crate) n_syncs_after_failure: AtomicUsize,
     /// Making room answers ENOSPC.
     pub(crate) no_room: AtomicBool,
@@ -22,7 +22,6 @@ pub(crate) struct Faults {
     pub(crate) n_changes_left: AtomicI64,
     /// The next random number, if it shall not be random.
     pub(crate) random: AtomicU64,
-    has_failed: AtomicBool,
     gate: Mutex<bool>,
     gate_opened: Condvar,
 }
@@ -36,7 +35,6 @@ impl Default for Faults {
             free_bytes: AtomicU64::new(u64::MAX),
             n_changes_left: AtomicI64::new(i64::MAX),
             random: AtomicU64::default(),
-            has_failed: AtomicBool::default(),
             gate: Mutex::new(false),
             gate_opened: Condvar::new(),
         }
@@ -54,17 +52,17 @@ impl Faults {
         if self.n_changes_left.fetch_sub(1, Ordering::SeqCst) > 0 { Ok(()) } else { Err(eio()) }
     }
 
-    fn sync(&self) -> io::Result<()> {
+    fn sync(&self, has_failed: &AtomicBool) -> io::Result<()> {
         self.change()?;
         let mut gate = self.gate.lock().unwrap();
         while *gate {
             gate = self.gate_opened.wait(gate).unwrap();
         }
-        if self.has_failed.load(Ordering::SeqCst) {
+        if has_failed.load(Ordering::SeqCst) {
             self.n_syncs_after_failure.fetch_add(1, Ordering::SeqCst);
         }
         if self.fail_sync.load(Ordering::SeqCst) {
-            self.has_failed.store(true, Ordering::SeqCst);
+            has_failed.store(true, Ordering::SeqCst);
             return Err(eio());
         }
         Ok(())
@@ -79,7 +77,8 @@ fn eio() -> io::Error {
 #[derive(Clone, Default)]
 pub(crate) struct FaultDisk(pub(crate) Arc<Faults>);
 
-struct FaultFile(Arc<dyn File>, Arc<Faults>);
+/// A file, what goes wrong, and whether a sync of it has failed: the spare maker has a file of its own to fail with.
+struct FaultFile(Arc<dyn File>, Arc<Faults>, AtomicBool);
 
 impl Io for FaultDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
@@ -92,11 +91,11 @@ impl Io for FaultDisk {
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         self.0.change()?;
-        Ok(Arc::new(FaultFile(Disk.create(path)?, self.0.clone())))
+        Ok(Arc::new(FaultFile(Disk.create(path)?, self.0.clone(), AtomicBool::default())))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        Ok(Arc::new(FaultFile(Disk.open(path)?, self.0.clone())))
+        Ok(Arc::new(FaultFile(Disk.open(path)?, self.0.clone(), AtomicBool::default())))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -154,7 +153,7 @@ impl File for FaultFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.1.sync()?;
+        self.1.sync(&self.2)?;
         self.0.sync_data()
     }
 
