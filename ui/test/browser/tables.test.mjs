@@ -36,7 +36,7 @@ test('the empty screens tell what to do, and hold no fault', async () => {
   await page.goto(`${server.origin}/ui/batches`);
   await says(page, 'curl', new RegExp(`curl .*--data-binary @prices\\.ndjson .*${server.origin}/tables/prices/batches`));
   await page.goto(`${server.origin}/ui/sql`);
-  await says(page, 'query-link', /totals ?GET \/totals · scope read ?0 calls/);
+  await says(page, 'query-link', /totals ?GET \/totals · scope read ?takes codes, day_from ?no call yet/);
   await watched.assertClean();
 });
 
