@@ -1,7 +1,7 @@
 //! Configuration: the file, then the environment, then flags; read once, checked completely, before anything
 //! else happens.
 //!
-//! Every key stands in [`KEYS`] with its environment name; all that is wrong is reported at once.
+//! [`crate::config_layers`] has what was set; here is what it means. All that is wrong is reported at once.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,64 +14,23 @@ use queue::RESERVE_BYTES_MAX;
 use store::{ConfiguredSchema, SqlLimits};
 
 use crate::address::host_of;
-use crate::ages::{self, Ages};
+use crate::ages;
 use crate::cli::Overrides;
+use crate::config_layers::{Layers, Setting};
 use crate::logging::LogFormat;
 use crate::otlp::{self, OtlpOptions};
 use crate::queries_config::{self, ConfiguredQuery};
 use crate::rates::{RateFault, quota};
-use crate::schema_files;
-use crate::secrets::masked;
 use crate::shown::{ConfigError, Shown};
-use crate::spelling::nearest;
 use crate::store_config::{self, StoreConfig, StoreWaits};
-use crate::tables_config::{self, TablesConfig};
+use crate::tables_config::TablesConfig;
 use crate::units;
-
-/// Key, the environment variable that sets it, and what holds when nobody sets it.
-const KEYS: &[(&str, &str, &str)] = &[
-    ("listen", "EYAS_LISTEN", "127.0.0.1:8080"),
-    ("public_url", "EYAS_PUBLIC_URL", "http://<listen>"),
-    ("allowed_hosts", "EYAS_ALLOWED_HOSTS", "127.0.0.1, localhost, [::1]"),
-    ("data_dir", "EYAS_DATA_DIR", "eyas-data"),
-    ("queue.kind", "EYAS_QUEUE_KIND", "embedded"),
-    ("store.url", "EYAS_STORE_URL", "sqlite:eyas.db"),
-    ("store.password", "EYAS_STORE_PASSWORD", ""),
-    ("store.password_file", "EYAS_STORE_PASSWORD_FILE", ""),
-    ("log.keep", "EYAS_LOG_KEEP", "24h"),
-    ("log.keep_bytes", "EYAS_LOG_KEEP_BYTES", "10GiB"),
-    ("log.format", "EYAS_LOG_FORMAT", "text"),
-    ("otlp.endpoint", "EYAS_OTLP_ENDPOINT", ""),
-    ("otlp.ratio", "EYAS_OTLP_RATIO", "0.01"),
-    ("disk.reserve", "EYAS_DISK_RESERVE", "512MiB"),
-    ("drain.delay", "EYAS_DRAIN_DELAY", "0"),
-    ("retention.default", "EYAS_RETENTION_DEFAULT", "forever"),
-    ("limits.rate", "EYAS_LIMITS_RATE", "0"),
-    ("limits.burst", "EYAS_LIMITS_BURST", "0"),
-    ("limits.address_rate", "EYAS_LIMITS_ADDRESS_RATE", "0"),
-    ("limits.address_burst", "EYAS_LIMITS_ADDRESS_BURST", "0"),
-    ("limits.refusals_rate", "EYAS_LIMITS_REFUSALS_RATE", "10"),
-    ("limits.refusals_burst", "EYAS_LIMITS_REFUSALS_BURST", "100"),
-    ("sql.enabled", "EYAS_SQL_ENABLED", "false"),
-    ("sql.timeout", "EYAS_SQL_TIMEOUT", "5s"),
-    ("sql.rows_max", "EYAS_SQL_ROWS_MAX", "1000"),
-    ("store.refused_retry", "EYAS_STORE_REFUSED_RETRY", "30s"),
-    ("store.connect_wait", "EYAS_STORE_CONNECT_WAIT", "30s"),
-    ("batches.log_bytes_max", "EYAS_BATCHES_LOG_BYTES_MAX", "8GiB"),
-];
-
-/// Variables that commands read themselves.
-const OTHER_VARIABLES: &[&str] = &["EYAS_CONFIG", "EYAS_URL", "EYAS_TOKEN", "EYAS_LOG"];
 
 /// Nobody waits longer for a load balancer.
 const DRAIN_DELAY_MAX: Duration = Duration::from_mins(5);
 
 /// Room for the log of the batches.
 const BATCHES_LOG_BYTES_MAX: u64 = 8 << 30;
-
-const OTEL_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-
-const DEFAULT_FILE: &str = "eyas.toml";
 
 /// The settings of one server.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,21 +85,6 @@ pub(crate) struct Survey {
     pub(crate) outcome: Result<Config, ConfigError>,
 }
 
-/// One value and where it came from.
-#[derive(Clone, Debug)]
-struct Setting {
-    values: Vec<String>,
-    source: String,
-    /// What relative paths are relative to.
-    base: PathBuf,
-}
-
-impl Setting {
-    fn text(&self) -> &str {
-        self.values.first().map_or("", String::as_str)
-    }
-}
-
 /// Reads all layers. `variables` is the environment, `here` the current folder.
 pub(crate) fn survey(
     file: Option<&Path>,
@@ -163,126 +107,7 @@ pub(crate) fn survey(
     Survey { shown: layers.show(), outcome: layers.check() }
 }
 
-#[derive(Default)]
-struct Layers {
-    settings: BTreeMap<&'static str, Setting>,
-    schemas: Vec<ConfiguredSchema>,
-    tables: TablesConfig,
-    queries: Vec<ConfiguredQuery>,
-    file: Option<PathBuf>,
-    /// Ages of single streams.
-    ages: Ages,
-    problems: Vec<String>,
-    warnings: Vec<String>,
-}
-
 impl Layers {
-    fn set(&mut self, key: &'static str, values: Vec<String>, source: String, base: &Path) {
-        self.settings.insert(key, Setting { values, source, base: base.to_owned() });
-    }
-
-    fn read_file(&mut self, file: Option<&Path>, here: &Path) {
-        let path = here.join(file.unwrap_or(Path::new(DEFAULT_FILE)));
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => return,
-            Err(error) => return self.problems.push(format!("{}: {error}", path.display())),
-        };
-        match text.parse::<toml::Table>() {
-            Ok(table) => {
-                self.read_table(&table, "", &path);
-                self.file = Some(path);
-            }
-            Err(error) => {
-                let words = error.message();
-                let line =
-                    error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-                self.problems.push(format!("{}:{line}: {words}", path.display()));
-            }
-        }
-    }
-
-    fn read_table(&mut self, table: &toml::Table, prefix: &str, path: &Path) {
-        let base = path.parent().unwrap_or(Path::new("."));
-        for (name, value) in table {
-            let key = format!("{prefix}{name}");
-            let known = KEYS.iter().find(|(known, ..)| *known == key);
-            match (known, value) {
-                (None, value) if key == "schemas" => {
-                    self.schemas = schema_files::read(value, path, &mut self.problems);
-                }
-                (None, value) if key == "tables" => {
-                    self.tables = tables_config::read(value, path, &mut self.problems);
-                }
-                (None, value) if key == "queries" => {
-                    self.queries = queries_config::read(value, path, &mut self.problems);
-                }
-                (None, toml::Value::Table(inner)) if is_section(&key) => {
-                    self.read_table(inner, &format!("{key}."), path);
-                }
-                (None, value) if prefix == ages::SECTION => {
-                    self.problems.extend(self.ages.set(name, value, path).err());
-                }
-                (None, _) => {
-                    let nearest = nearest(&key, KEYS.iter().map(|(known, ..)| *known));
-                    let file = path.display();
-                    self.problems
-                        .push(format!("{file}: unknown key `{key}`; did you mean `{nearest}`?"));
-                }
-                (Some((known, ..)), value) => match texts(value) {
-                    Some(values) => self.set(known, values, path.display().to_string(), base),
-                    None => self.problems.push(format!(
-                        "{}: `{key}` must be a text{}",
-                        path.display(),
-                        if *known == "allowed_hosts" { " or a list of texts" } else { "" }
-                    )),
-                },
-            }
-        }
-    }
-
-    fn read_environment(&mut self, variables: &BTreeMap<String, String>, here: &Path) {
-        // The name that every program with traces knows; ours, which is more exact, goes before it.
-        if let Some(endpoint) = variables.get(OTEL_ENDPOINT).filter(|endpoint| !endpoint.is_empty())
-        {
-            self.set("otlp.endpoint", vec![endpoint.clone()], OTEL_ENDPOINT.to_owned(), here);
-        }
-        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("EYAS_")) {
-            match KEYS.iter().find(|(_, variable, _)| variable == name) {
-                Some((key, ..)) => {
-                    let values = value.split(',').map(|part| part.trim().to_owned()).collect();
-                    let values = if *key == "allowed_hosts" { values } else { vec![value.clone()] };
-                    self.set(key, values, name.clone(), here);
-                }
-                None if OTHER_VARIABLES.contains(&name.as_str()) => {}
-                // Only a warning: Kubernetes, for one, sets variables of its own for every service.
-                None => {
-                    let nearest = nearest(name, KEYS.iter().map(|(_, variable, _)| *variable));
-                    self.warnings
-                        .push(format!("{name} means nothing here; did you mean {nearest}?"));
-                }
-            }
-        }
-    }
-
-    fn show(&self) -> Vec<Shown> {
-        let show = |(key, variable, default): &(&'static str, &'static str, &'static str)| {
-            let (value, source) = match self.settings.get(key) {
-                None => ((*default).to_owned(), "default".to_owned()),
-                Some(setting) if *key == "data_dir" => (
-                    setting.base.join(setting.text()).display().to_string(),
-                    setting.source.clone(),
-                ),
-                Some(setting) => (masked(key, &setting.values.join(", ")), setting.source.clone()),
-            };
-            Shown { key: (*key).to_owned(), value, source, variable }
-        };
-        let file = self.file.as_ref().map_or(String::new(), |file| file.display().to_string());
-        let tables = self.tables.shown().map(|(key, value)| Shown::of_file(key, value, &file));
-        let ages = self.ages.shown().map(|(key, value, file)| Shown::of_file(key, value, file));
-        KEYS.iter().map(show).chain(ages).chain(tables).collect()
-    }
-
     fn check(mut self) -> Result<Config, ConfigError> {
         let listen = self.listen();
         let public_url = self.public_url();
@@ -338,14 +163,6 @@ impl Layers {
         } else {
             Err(ConfigError { problems: self.problems })
         }
-    }
-
-    fn problem(&mut self, key: &str, words: &str) {
-        let (text, source) = match self.settings.get(key) {
-            Some(setting) => (masked(key, setting.text()), setting.source.clone()),
-            None => (String::new(), "default".to_owned()),
-        };
-        self.problems.push(format!("{source}: {key} = {text:?} {words}"));
     }
 
     fn listen(&mut self) -> SocketAddr {
@@ -475,21 +292,5 @@ impl Layers {
             self.problem(key, &words);
         }
         (store.unwrap_or(StoreConfig::Sqlite(String::new())), keep.unwrap_or(None))
-    }
-}
-
-fn is_section(key: &str) -> bool {
-    let prefix = format!("{key}.");
-    KEYS.iter().any(|(known, ..)| known.starts_with(&prefix))
-}
-
-fn texts(value: &toml::Value) -> Option<Vec<String>> {
-    match value {
-        toml::Value::Integer(_) | toml::Value::Boolean(_) => Some(vec![value.to_string()]),
-        toml::Value::String(text) => Some(vec![text.clone()]),
-        toml::Value::Array(values) => {
-            values.iter().map(|value| value.as_str().map(str::to_owned)).collect()
-        }
-        _ => None,
     }
 }

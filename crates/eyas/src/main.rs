@@ -39,6 +39,7 @@ mod cli_schema;
 mod client;
 mod commands;
 mod config;
+mod config_layers;
 mod data_dir;
 mod descriptors;
 mod dial;

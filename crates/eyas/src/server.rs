@@ -107,8 +107,8 @@ impl Server {
         let (stores, facts, log) = stand_on(&config, ground).await?;
         let is_public = !address.ip().is_loopback();
         let trust_store = Arc::clone(&stores.trust);
-        let registry = Registry::known(trust_store, facts.trust, is_public);
-        let sessions = Sessions::known(Arc::clone(&stores.sessions), &facts.sign_ins);
+        let registry = Registry::open(trust_store, facts.trust, is_public);
+        let sessions = Sessions::open(Arc::clone(&stores.sessions), &facts.sign_ins);
         if registry.is_locked_out() {
             return Err(no_token(&config.data_dir, address));
         }
@@ -134,7 +134,7 @@ impl Server {
             tasks.clone(),
             &INTAKE,
         );
-        let schemas = Schemas::known(Arc::clone(&stores.schemas), facts.schemas).await;
+        let schemas = Schemas::open(Arc::clone(&stores.schemas), facts.schemas).await;
         let intake = intake.with_schemas(schemas.map_err(anyhow::Error::from)?);
         let consumer = if is_asked {
             let schemas = intake.schemas();
@@ -147,7 +147,7 @@ impl Server {
             None
         };
         let (store, rules) = (Arc::clone(&stores.retention), config.retention.clone());
-        let retention = Retention::known(store, Arc::clone(&meters), rules, facts.horizons);
+        let retention = Retention::open(store, Arc::clone(&meters), rules, facts.horizons);
         Ok(Self {
             config,
             instance,
@@ -179,6 +179,7 @@ impl Server {
         let stop_rest = CancellationToken::new();
         let (live, tail) = live(&self.queue, &self.stores, &self.meters, &self.retention);
         let (jobs, runner) = jobs(&self.stores, &self.intake, &self.meters, &live);
+        let is_unasked = self.consumer.is_none();
         let mut lane = self.batch_lane.map(|lane| lane.start(&self.tasks));
         let gateway = Arc::new(Gateway::new(GatewayParts {
             intake: self.intake.clone(),
@@ -188,7 +189,7 @@ impl Server {
             sessions: self.sessions,
             jobs,
             batches: lane.as_ref().map(RunningLane::batches),
-            is_unasked: self.consumer.is_none(),
+            is_unasked,
             meters: Arc::clone(&self.meters),
             retention: Arc::clone(&self.retention),
             queries: published(&self.config),
@@ -196,7 +197,6 @@ impl Server {
             data_dir: self.config.data_dir.clone(),
         }));
         let edge = gateway::run(Listeners { network, local }, Arc::clone(&gateway), ending.clone());
-        let is_unasked = self.consumer.is_none();
         let keeper = keeper(&self.config, &self.instance, &gateway, &self.intake, &self.retention);
         let retention = Arc::clone(&self.retention);
         let work = self.consumer.map(|consumer| (consumer, retention, runner, keeper));

@@ -68,18 +68,8 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Reads how far earlier passes came. Nothing is deleted before [`run`](Self::run).
-    pub async fn open(
-        store: Arc<dyn RetentionStore>,
-        meters: Arc<Meters>,
-        rules: RetentionRules,
-    ) -> Result<Arc<Self>, StoreError> {
-        let horizons = store.horizons().await?;
-        Ok(Self::known(store, meters, rules, horizons))
-    }
-
-    /// The same where it is known how far they came.
-    pub fn known(
+    /// `horizons` is how far earlier passes came. Nothing is deleted before [`run`](Self::run).
+    pub fn open(
         store: Arc<dyn RetentionStore>,
         meters: Arc<Meters>,
         rules: RetentionRules,

@@ -47,15 +47,9 @@ pub struct MadeToken {
 }
 
 impl Registry {
-    /// Reads everything. `is_public`: the server can be reached from other machines, so that everybody needs a token,
-    /// even while there is none.
-    pub async fn open(store: Arc<dyn TrustStore>, is_public: bool) -> Result<Self, StoreError> {
-        let trust = store.trust().await?;
-        Ok(Self::known(store, trust, is_public))
-    }
-
-    /// The same where it is known what the store holds, or held.
-    pub fn known(store: Arc<dyn TrustStore>, trust: Trust, is_public: bool) -> Self {
+    /// `trust` is what the store holds, or held. `is_public`: the server can be reached from other machines, so that everybody
+    /// needs a token, even while there is none.
+    pub fn open(store: Arc<dyn TrustStore>, trust: Trust, is_public: bool) -> Self {
         let table = RwLock::new(Arc::new(Table::new(trust, &Table::default())));
         Self { store, is_public, table, epoch: Mutex::default(), saved_uses: Mutex::default() }
     }

@@ -52,14 +52,8 @@ pub(crate) struct SignedIn {
 }
 
 impl Sessions {
-    /// Reads all of them.
-    pub async fn open(store: Arc<dyn SessionStore>) -> Result<Self, StoreError> {
-        let kept = store.sign_ins().await?;
-        Ok(Self::known(store, &kept))
-    }
-
-    /// The same where it is known what the store holds, or held.
-    pub fn known(store: Arc<dyn SessionStore>, kept: &[SignIn]) -> Self {
+    /// `kept` is what the store holds, or held.
+    pub fn open(store: Arc<dyn SessionStore>, kept: &[SignIn]) -> Self {
         let table = kept.iter().map(|one| (one.hash, Entry::of(one))).collect();
         Self { store, table: RwLock::new(table) }
     }

@@ -127,8 +127,10 @@ pub(crate) async fn gateway(
     // Kept for ever, but named.
     let named = ["orders", "secret"].map(|stream| (stream.to_owned(), None));
     let rules = RetentionRules { default: None, streams: named.into() };
-    let opening = Retention::open(Arc::clone(&sqlite) as _, Arc::clone(&meters), rules);
-    let retention = opening.await.unwrap();
+    let stores = Stores::of(&sqlite);
+    let horizons = stores.retention.horizons().await.unwrap();
+    let retention =
+        Retention::open(Arc::clone(&stores.retention), Arc::clone(&meters), rules, horizons);
     let (applied, horizons) = (meters.applied_changes(), retention.horizons());
     let (live, tail) = Live::new(queue, Arc::clone(&store), applied, horizons, LIVE);
     let consumer_options = ConsumerOptions {
@@ -142,14 +144,15 @@ pub(crate) async fn gateway(
     let background = CancellationToken::new();
     tokio::spawn(consumer.run(background.clone(), CancellationToken::new()));
     tokio::spawn(tail.run(background.clone()));
-    let stores = Stores::of(&sqlite);
     let (jobs, runner) = jobs(&stores, &meters, &live);
     tokio::spawn(runner.run(background.clone()));
+    let trust = stores.trust.trust().await.unwrap();
+    let sign_ins = stores.sessions.sign_ins().await.unwrap();
     let parts = GatewayParts {
         intake,
         live,
-        registry: Registry::open(Arc::clone(&sqlite) as _, is_public).await.unwrap(),
-        sessions: Sessions::open(Arc::clone(&sqlite) as _).await.unwrap(),
+        registry: Registry::open(Arc::clone(&stores.trust), trust, is_public),
+        sessions: Sessions::open(Arc::clone(&stores.sessions), &sign_ins),
         stores,
         jobs,
         batches: None,

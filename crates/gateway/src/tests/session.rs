@@ -25,10 +25,15 @@ fn store(dir: &TempDir) -> Arc<dyn SessionStore> {
     SqliteStore::open(options).unwrap()
 }
 
+async fn opened(store: &Arc<dyn SessionStore>) -> Sessions {
+    let kept = store.sign_ins().await.unwrap();
+    Sessions::open(Arc::clone(store) as _, &kept)
+}
+
 #[tokio::test]
 async fn each_use_extends_a_sign_in_up_to_a_week() {
     let dir = tempfile::tempdir().unwrap();
-    let sessions = Sessions::open(store(&dir)).await.unwrap();
+    let sessions = opened(&store(&dir)).await;
     let secret =
         sessions.begin(Invitation::MACHINE, "local (console)", hour(0)).await.unwrap().unwrap();
     let ends = |at| sessions.find(secret.as_bytes(), hour(at)).map(|found| found.expires_at);
@@ -49,7 +54,7 @@ async fn each_use_extends_a_sign_in_up_to_a_week() {
 async fn a_restart_keeps_sign_ins_with_their_latest_use_and_no_secret() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir);
-    let sessions = Sessions::open(Arc::clone(&store)).await.unwrap();
+    let sessions = opened(&store).await;
     let bearer = Bearer::Token("7".to_owned());
     let invitation = Invitation { bearer: bearer.clone(), maker: None };
     let secret = sessions.begin(invitation, "shop", hour(0)).await.unwrap().unwrap();
@@ -58,7 +63,7 @@ async fn a_restart_keeps_sign_ins_with_their_latest_use_and_no_secret() {
     let kept = store.sign_ins().await.unwrap();
     assert!(kept.len() == 1 && !format!("{kept:?}").contains(&secret));
 
-    let next = Sessions::open(Arc::clone(&store)).await.unwrap();
+    let next = opened(&store).await;
     let found = next.find(secret.as_bytes(), hour(20)).unwrap();
     assert_eq!((found.bearer, &*found.actor), (bearer, "shop"));
     next.end(secret.as_bytes(), "shop", hour(20)).await.unwrap();
@@ -70,7 +75,7 @@ async fn a_restart_keeps_sign_ins_with_their_latest_use_and_no_secret() {
 async fn a_sign_in_by_the_code_of_another_ends_with_that_ones_week() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir);
-    let sessions = Sessions::open(Arc::clone(&store)).await.unwrap();
+    let sessions = opened(&store).await;
     let begin = async |maker, at| {
         let invitation = Invitation { bearer: Bearer::Machine, maker };
         sessions.begin(invitation, "local (console)", hour(at)).await.unwrap()

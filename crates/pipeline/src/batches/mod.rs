@@ -17,7 +17,7 @@
 //! | [`upload`] | one body on its way |
 //! | [`parse`] | from the bytes of a body to rows |
 //! | [`receiver`] | from rows to blocks of values, and errors |
-//! | [`members`], [`check`], [`number`], [`calendar`], [`array_text`] | from a row to values as their columns want them |
+//! | [`members`], [`check`], [`number`], [`calendar`], [`array_text`], [`row_json`] | from a row to values as their columns want them |
 //! | [`records`] | the lane's records as bytes |
 //! | [`registry`] | the batches that are not over |
 //! | [`desk`] | where they are written down and decided upon |
@@ -44,6 +44,7 @@ pub(crate) mod records;
 pub(crate) mod recovery;
 pub(crate) mod registry;
 pub(crate) mod revalidation;
+pub(crate) mod row_json;
 pub(crate) mod rules;
 pub(crate) mod told;
 pub(crate) mod upload;

@@ -20,6 +20,7 @@ use crate::batches::members::Members;
 use crate::batches::number::without_zeros;
 use crate::batches::parse::rows::{Record, RowSink};
 use crate::batches::records::Progress;
+use crate::batches::row_json::to_json;
 use crate::batches::rules::TableRules;
 use crate::batches::view::FIRST_ERRORS_MAX;
 
@@ -443,32 +444,6 @@ fn put(out: &mut Vec<u8>, value: Option<&str>) {
     let length = value.map_or(u32::MAX, |text| text.len() as u32);
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(value.unwrap_or_default().as_bytes());
-}
-
-/// A CSV row as the JSON object that it would have been, for a schema.
-fn to_json(columns: &[Column], places: &[usize], values: &[Option<Cow<'_, str>>]) -> String {
-    let mut out = Vec::from(*b"{");
-    for (nth, (&at, value)) in places.iter().zip(values).enumerate() {
-        if nth > 0 {
-            out.push(b',');
-        }
-        model::json::write_string(&mut out, &columns[at].name);
-        out.push(b':');
-        match (value, columns[at].kind) {
-            (None, _) => out.extend_from_slice(b"null"),
-            (
-                Some(text),
-                ColumnKind::Int { .. }
-                | ColumnKind::Float { .. }
-                | ColumnKind::Decimal { .. }
-                | ColumnKind::Bool
-                | ColumnKind::Json,
-            ) => out.extend_from_slice(text.as_bytes()),
-            (Some(text), _) => model::json::write_string(&mut out, text),
-        }
-    }
-    out.push(b'}');
-    String::from_utf8(out).expect("names and values are texts")
 }
 
 /// Writes texts into bytes.

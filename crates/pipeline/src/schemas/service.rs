@@ -99,14 +99,9 @@ impl Default for Schemas {
 }
 
 impl Schemas {
-    /// What the store holds. A text that this program cannot compile (an older one could) is told and judges nothing.
-    pub async fn open(store: Arc<dyn SchemaStore>) -> Result<Arc<Self>, StoreError> {
-        let states = store.schemas().await?;
-        Self::known(store, states).await
-    }
-
-    /// The same where it is known what the store holds, or held.
-    pub async fn known(
+    /// `states` is what the store holds, or held. A text that this program cannot compile (an older one could) is told and judges
+    /// nothing.
+    pub async fn open(
         store: Arc<dyn SchemaStore>,
         states: SchemaStates,
     ) -> Result<Arc<Self>, StoreError> {

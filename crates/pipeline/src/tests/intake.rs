@@ -26,16 +26,21 @@ pub(crate) struct Path {
     pub(crate) dir: tempfile::TempDir,
 }
 
+/// With a database that nobody shares, and short pauses.
+pub(crate) fn tenancy() -> Tenancy {
+    Tenancy {
+        holder: "test".to_owned(),
+        is_shared: false,
+        lease: Duration::from_secs(30),
+        look_every: Duration::from_millis(50),
+        retry_max: Duration::from_millis(200),
+        refused_retry: Duration::from_millis(50),
+    }
+}
+
 pub(crate) fn consumer_options() -> ConsumerOptions {
     ConsumerOptions {
-        tenancy: Tenancy {
-            holder: "test".to_owned(),
-            is_shared: false,
-            lease: Duration::from_secs(30),
-            look_every: Duration::from_millis(50),
-            retry_max: Duration::from_millis(200),
-            refused_retry: Duration::from_millis(50),
-        },
+        tenancy: tenancy(),
         rows_max: 100,
         bytes_max: 1 << 20,
         yield_max: Duration::from_millis(50),

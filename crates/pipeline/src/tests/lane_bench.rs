@@ -19,7 +19,7 @@ use crate::batches::upload::Upload;
 use crate::batches::view::{BatchView, Finished, UploadWish};
 use crate::clock;
 use crate::halt::StartError;
-use crate::lease::Tenancy;
+use crate::tests::intake::tenancy;
 
 const TABLES: &str = "
     CREATE TABLE ports (code VARCHAR(5) PRIMARY KEY, name TEXT NOT NULL);
@@ -48,14 +48,7 @@ pub(crate) struct Running {
 
 pub(crate) fn options() -> LaneOptions {
     LaneOptions {
-        tenancy: Tenancy {
-            holder: "test".to_owned(),
-            is_shared: false,
-            lease: Duration::from_secs(30),
-            look_every: Duration::from_millis(50),
-            retry_max: Duration::from_millis(200),
-            refused_retry: Duration::from_millis(50),
-        },
+        tenancy: tenancy(),
         log_bytes_max: 256 << 20,
         keep: Duration::ZERO,
         keep_refused: Duration::ZERO,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use model::{Seq, StreamName, Timestamp};
 use queue::Queue;
+use store::RetentionStore as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -28,8 +29,8 @@ fn later(by: Duration) -> Timestamp {
 }
 
 async fn open(path: &Path, rules: RetentionRules) -> Arc<Retention> {
-    let store = Arc::clone(&path.store) as _;
-    Retention::open(store, Arc::clone(&path.meters), rules).await.unwrap()
+    let horizons = path.store.horizons().await.unwrap();
+    Retention::open(Arc::clone(&path.store) as _, Arc::clone(&path.meters), rules, horizons)
 }
 
 /// `n` events of each stream, applied; the consumer is said to run.

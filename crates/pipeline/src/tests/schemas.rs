@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use store::{SchemaKey, SchemaMode};
+use store::{SchemaKey, SchemaMode, SchemaStore as _};
 
 use crate::schemas::bad::BadSchema;
 use crate::schemas::compiled::{Compiled, REASONS_MAX};
@@ -338,7 +338,8 @@ fn a_pattern_is_not_asked_about_more_text_than_it_can_be() {
 #[tokio::test]
 async fn a_change_comes_into_force_although_nobody_waits_for_it() {
     let path = Path::new(1 << 20);
-    let schemas = Schemas::open(Arc::clone(&path.store) as _).await.unwrap();
+    let states = path.store.schemas().await.unwrap();
+    let schemas = Schemas::open(Arc::clone(&path.store) as _, states).await.unwrap();
     let key = SchemaKey { stream: "events".to_owned(), category: None, name: None };
     let text = Some("{}".to_owned());
     schemas.put(key.clone(), SchemaMode::Keep, text, false, "tester").await.unwrap();
