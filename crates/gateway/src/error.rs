@@ -346,7 +346,9 @@ impl From<BatchError> for Problem {
             BatchError::Busy => Kind::UploadBusy,
             BatchError::Cancelled => Kind::BatchCancelled,
             BatchError::TableChanged => Kind::TableChanged,
-            BatchError::NotCancellable { .. } => Kind::BatchNotCancellable,
+            BatchError::NotCancellable { .. } | BatchError::CameBefore { .. } => {
+                Kind::BatchNotCancellable
+            }
             BatchError::NotRejected { .. } => Kind::BatchNotRejected,
             BatchError::RowsNotKept(_) => Kind::RowsNotKept,
             BatchError::Full(_) => Kind::BatchLogFull,

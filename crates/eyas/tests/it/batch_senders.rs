@@ -224,9 +224,12 @@ impl BatchSender {
             let sent = self.http.try_send(Method::DELETE, &path, &[], "");
             let answer = timeout(DEADLINE, sent).await;
             if let Ok(Ok(answer)) = &answer {
-                let state = answer.json()["batch"]["state"].clone();
+                let batch = &answer.json()["batch"];
+                let (state, came_before) = (batch["state"].clone(), batch["same_as"].is_string());
                 match answer.status {
                     200 => break,
+                    // As the batch that has no answer.
+                    409 if came_before => return,
                     409 if state == "cancelled" && is_unsure => break,
                     // Too late.
                     409 if state != "cancelled" => return,

@@ -290,7 +290,7 @@ pub(crate) async fn cancel(
     let Some(batches) = edge.batches.clone() else { return Err(missing(&id)) };
     let act = |edge: Arc<Edge>| async move {
         let cancelled = match batches.cancel(&id, principal.actor()).await {
-            Err(error @ BatchError::NotCancellable { .. }) => {
+            Err(error @ (BatchError::NotCancellable { .. } | BatchError::CameBefore { .. })) => {
                 let view = seen(&edge, &principal, &id).await?;
                 return Err(about(error.into(), &view));
             }

@@ -21,7 +21,7 @@ const LIVE_MAX: usize = 10_000;
 /// Most of one application that are being received or paused: nobody takes all places by beginning and going away.
 const OPEN_MAX: usize = 100;
 /// Longest wait for the database when a key is looked up; past it the lane's consumer decides.
-const LOOKUP_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const LOOKUP_WAIT: Duration = Duration::from_secs(2);
 
 impl Desk {
     /// Begins a batch, or finds the one that has its key.
@@ -143,6 +143,40 @@ impl Desk {
             Ok(Err(error)) => Err(error.into()),
         }
     }
+
+    /// The batch that had the key of another before it, where the desk could not ask the database when that was begun.
+    pub(crate) async fn first_of_key(&self, batch: &Batch) -> Result<Option<Batch>, StoreError> {
+        let Some(key) = &batch.key else { return Ok(None) };
+        let found = self.store.batch_with_key(batch.application.as_deref(), &batch.table, key);
+        Ok(found.await?.filter(|first| {
+            first.id != batch.id
+                && first.state != BatchState::Cancelled
+                && !leaves_key(first, batch.revalidates.as_deref())
+        }))
+    }
+
+    /// A batch that is over before it was applied, as it is to stand; and, if one was cancelled whose rows came before under its
+    /// key, the first with them: of that one, cancelling changes nothing.
+    pub(crate) async fn beside_first(
+        &self,
+        mut batch: Batch,
+    ) -> Result<(Batch, Option<Batch>), StoreError> {
+        if batch.state != BatchState::Cancelled || batch.received_at.is_none() {
+            return Ok((batch, None));
+        }
+        let first = self.first_of_key(&batch).await?.filter(|first| first.hash == batch.hash);
+        if let Some(first) = &first {
+            let why = batch.detail.take().unwrap_or_default();
+            batch.detail = Some(format!("{why}; {}", came_before(first)));
+            (batch.key, batch.same_as) = (None, Some(first.id.clone()));
+        }
+        Ok((batch, first))
+    }
+}
+
+/// Why a batch is not applied.
+pub(crate) fn came_before(first: &Batch) -> String {
+    format!("the same rows came before, as batch {}", first.id)
 }
 
 /// Whether a batch leaves its key to one that is to have the rows of another again (`to` names that): one that was rejected does.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::Timestamp;
-use store::{BatchQuery, BatchState, RowError};
+use store::{Batch, BatchQuery, BatchState, RowError, StoreError};
 use tokio::time;
 
 use crate::batches::desk::Desk;
+use crate::batches::entrance::LOOKUP_WAIT;
 use crate::batches::error::BatchError;
 use crate::batches::registry::{Entry, State};
 use crate::batches::rules::TableRules;
@@ -18,6 +19,10 @@ use crate::meters::ConsumerState;
 
 /// Longest wait for a rejection to stand in the database, where all of its errors are.
 const SETTLE_WAIT: Duration = Duration::from_secs(5);
+
+/// Of a batch that was cancelled.
+const UNASKED: &str =
+    "whether the same rows came before under its key shows once the database answers again";
 
 /// Begins, shows and cancels batches. Cheap to clone.
 #[derive(Clone)]
@@ -68,9 +73,31 @@ impl Batches {
         self.desk.revalidate(id, by, now).await
     }
 
-    /// Ends a batch before it is applied, and durably so.
+    /// Ends a batch before it is applied, and durably so. While the database cannot be asked whether the same rows came before under
+    /// its key, the view's `detail` says so.
+    ///
+    /// # Errors
+    /// [`BatchError::CameBefore`] where they did: those stay.
     pub async fn cancel(&self, id: &str, by: &str) -> Result<BatchView, BatchError> {
-        self.desk.cancel(id, format!("cancelled by {by}"), |_| true).await
+        let mut view = self.desk.cancel(id, format!("cancelled by {by}"), |_| true).await?;
+        let asked = self.desk.beside_first(view.batch.clone());
+        match time::timeout(LOOKUP_WAIT, asked).await {
+            Ok(Ok((_, None))) => Ok(view),
+            Ok(Ok((batch, Some(Batch { id: first, state, .. })))) => {
+                self.desk.registry.change(|registry| {
+                    if let Some(entry) = registry.entries.get_mut(id) {
+                        entry.batch = batch;
+                    }
+                });
+                Err(BatchError::CameBefore { id: first, state })
+            }
+            Err(_) | Ok(Err(StoreError::Unavailable(_))) => {
+                let why = view.batch.detail.take().unwrap_or_default();
+                view.batch.detail = Some(format!("{why}; {UNASKED}"));
+                Ok(view)
+            }
+            Ok(Err(error)) => Err(error.into()),
+        }
     }
 
     /// One batch.
@@ -205,7 +232,7 @@ impl Desk {
                 }
                 Ok(errors)
             }
-            Err(_) => Err(BatchError::Store(store::StoreError::Unavailable(
+            Err(_) => Err(BatchError::Store(StoreError::Unavailable(
                 "the rejection is not in the database yet".to_owned(),
             ))),
         }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::batches::desk::{Desk, LaneOptions};
-use crate::batches::entrance::leaves_key;
+use crate::batches::entrance::came_before;
 use crate::batches::error::BatchError;
 use crate::batches::face::Batches;
 use crate::batches::feed::Parts;
@@ -199,7 +199,8 @@ impl Lane {
         let state = match entry.batch.state {
             BatchState::Applying => self.apply(step, entry, stop).await?,
             state => {
-                self.settle(step, entry, entry.batch.clone()).await?;
+                let (batch, _) = self.desk.beside_first(entry.batch.clone()).await.map_err(halt)?;
+                self.settle(step, entry, batch).await?;
                 state
             }
         };
@@ -262,16 +263,12 @@ impl Lane {
 
     /// The end of a batch whose key another one had first: the desk could not ask the database when it was begun.
     async fn repetition(&self, batch: &Batch) -> Result<Option<Batch>, Halt> {
-        let Some(key) = &batch.key else { return Ok(None) };
-        let found = self.desk.store.batch_with_key(batch.application.as_deref(), &batch.table, key);
-        let Some(first) = found.await.map_err(halt)? else { return Ok(None) };
-        let is_over = first.state == BatchState::Cancelled;
-        if first.id == batch.id || is_over || leaves_key(&first, batch.revalidates.as_deref()) {
+        let Some(first) = self.desk.first_of_key(batch).await.map_err(halt)? else {
             return Ok(None);
-        }
+        };
         let is_same = first.hash == batch.hash;
         let (state, detail) = if is_same {
-            (BatchState::Cancelled, format!("the same rows came before, as batch {}", first.id))
+            (BatchState::Cancelled, came_before(&first))
         } else {
             let detail = format!("its key names batch {}, whose rows are others", first.id);
             (BatchState::Rejected, detail)

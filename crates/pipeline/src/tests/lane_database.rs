@@ -9,6 +9,7 @@ use store::BatchState;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::batches::error::BatchError;
 use crate::batches::lane::Lane;
 use crate::batches::rules::RowFormat;
 use crate::halt::StartError;
@@ -132,6 +133,38 @@ async fn a_database_that_lost_batches_gets_them_again_from_the_kept_log() {
     let view = batches.ended(&two.batch.batch.id, WAIT).await.unwrap().unwrap();
     assert_eq!(view.batch.state, BatchState::Committed);
     assert_eq!(bench.ports(), ["CNSGH", "NLRTM", "Z"]);
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn whoever_cancels_what_came_before_learns_that_the_first_stays() {
+    let bench = Bench::new().await;
+    let (batches, lane) = bench.open(options()).await;
+    let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
+    let running = tokio::spawn(lane.run(shutdown.clone(), stop.clone()));
+    let one = send(&batches, keyed("ports", "k"), TWO_PORTS).await.unwrap().batch.batch.id;
+    batches.ended(&one, WAIT).await.unwrap();
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    let (batches, lane) = bench.open(options()).await;
+    // As if nobody could be asked who has the key.
+    let db = database(&bench);
+    db.execute("UPDATE eyas_batches SET idempotency_key = NULL", []).unwrap();
+    let two = send(&batches, keyed("ports", "k"), TWO_PORTS).await.unwrap().batch.batch.id;
+    assert_ne!(two, one);
+    db.execute("UPDATE eyas_batches SET idempotency_key = 'k'", []).unwrap();
+    let res = batches.cancel(&two, "a person").await;
+    assert!(
+        matches!(&res, Err(BatchError::CameBefore { id, state: BatchState::Committed }) if *id == one),
+        "{res:?}"
+    );
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(lane.run(shutdown.clone(), stop));
+    until("it is in the database", || batches.standing().lag_batches == 0).await;
+    let over = batches.batch(&two).await.unwrap().unwrap().batch;
+    assert_eq!((over.state, over.same_as), (BatchState::Cancelled, Some(one)));
+    assert_eq!(over.detail.unwrap().matches("came before").count(), 1);
     shutdown.cancel();
     running.await.unwrap().unwrap();
 }

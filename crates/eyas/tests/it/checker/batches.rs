@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | that is good and was accepted at least once | no row, or all rows, and never none again | all rows, committed as the one batch that the answers named |
 //! | that is good and was cancelled | no row | no row, cancelled |
+//! | that is good and was cancelled, and is the same as one before whose answer was lost | as that one | as that one |
 //! | of which a row is wrong | no row | no row, rejected |
 //! | whose body never came to its end | no row | no row |
 //!
@@ -82,8 +83,10 @@ pub(crate) enum Broken {
 /// Everything that is wrong; nothing when all promises were kept.
 pub(crate) fn check(history: &BatchHistory) -> Vec<Broken> {
     let mut wrong = Vec::new();
+    let batches: Vec<Sent> =
+        history.sent.iter().map(|one| as_it_was(one, &history.listed)).collect();
     let sent: HashMap<&str, &Sent> =
-        history.sent.iter().map(|batch| (batch.name.as_str(), batch)).collect();
+        batches.iter().map(|batch| (batch.name.as_str(), batch)).collect();
     let mut seen: HashMap<&str, u64> = HashMap::new();
     for look in &history.looks {
         for name in &look.asked {
@@ -97,7 +100,7 @@ pub(crate) fn check(history: &BatchHistory) -> Vec<Broken> {
             }
         }
     }
-    for batch in &history.sent {
+    for batch in &batches {
         let n_rows = history.table.get(&batch.name).copied().unwrap_or(0);
         wrong.extend(judge(batch, n_rows));
         if batch.wanted == Wanted::Committed && n_rows == 0 {
@@ -108,6 +111,14 @@ pub(crate) fn check(history: &BatchHistory) -> Vec<Broken> {
     let unknown = history.table.keys().filter(|name| !sent.contains_key(name.as_str()));
     wrong.extend(unknown.map(|name| Broken::Invented { name: name.clone() }));
     wrong
+}
+
+/// Cancelling the same rows a second time ends that second batch, and not the first: so the list says.
+fn as_it_was(batch: &Sent, listed: &[Listed]) -> Sent {
+    let is_second = |one: &Listed| batch.ids.contains(&one.id) && one.same_as.is_some();
+    let was_first_kept = batch.wanted == Wanted::Cancelled && listed.iter().any(is_second);
+    let wanted = if was_first_kept { Wanted::Committed } else { batch.wanted };
+    Sent { wanted, ..batch.clone() }
 }
 
 fn judge(batch: &Sent, n_rows: u64) -> Option<Broken> {
@@ -221,6 +232,20 @@ mod tests {
         assert_eq!(check(&history), []);
         history.listed[4].same_as = Some("id-b".to_owned());
         assert!(matches!(&check(&history)[..], [Broken::Ids { .. }]));
+    }
+
+    #[test]
+    fn cancelling_one_that_came_again_in_an_outage_leaves_the_first() {
+        let mut history = true_history();
+        history.sent[2].ids = vec!["again".to_owned()];
+        "committed".clone_into(&mut history.listed[3].state);
+        keep(&mut history, "c", 10);
+        let (name, state) = ("c".to_owned(), "cancelled".to_owned());
+        let same_as = Some("id-c".to_owned());
+        history.listed.push(Listed { id: "again".to_owned(), name, state, same_as });
+        assert_eq!(check(&history), []);
+        history.listed[4].same_as = None;
+        assert!(matches!(&check(&history)[..], [Broken::Unwanted { .. }]));
     }
 
     #[test]
