@@ -8,7 +8,7 @@ use store::{Batch, BatchQuery, BatchState, RowError, StoreError};
 use tokio::time;
 
 use crate::batches::desk::Desk;
-use crate::batches::entrance::LOOKUP_WAIT;
+use crate::batches::entrance::{Beside, LOOKUP_WAIT, with_more};
 use crate::batches::error::BatchError;
 use crate::batches::registry::{Entry, State};
 use crate::batches::rules::TableRules;
@@ -82,8 +82,8 @@ impl Batches {
         let mut view = self.desk.cancel(id, format!("cancelled by {by}"), |_| true).await?;
         let asked = self.desk.beside_first(view.batch.clone());
         match time::timeout(LOOKUP_WAIT, asked).await {
-            Ok(Ok((_, None))) => Ok(view),
-            Ok(Ok((batch, Some(Batch { id: first, state, .. })))) => {
+            Ok(Ok(Beside { same: None, .. })) => Ok(view),
+            Ok(Ok(Beside { batch, same: Some(Batch { id: first, state, .. }) })) => {
                 self.desk.registry.change(|registry| {
                     if let Some(entry) = registry.entries.get_mut(id) {
                         entry.batch = batch;
@@ -92,8 +92,7 @@ impl Batches {
                 Err(BatchError::CameBefore { id: first, state })
             }
             Err(_) | Ok(Err(StoreError::Unavailable(_))) => {
-                let why = view.batch.detail.take().unwrap_or_default();
-                view.batch.detail = Some(format!("{why}; {UNASKED}"));
+                view.batch = with_more(view.batch, UNASKED);
                 Ok(view)
             }
             Ok(Err(error)) => Err(error.into()),
