@@ -157,7 +157,7 @@ impl Desk {
 
     /// A batch that was rejected or cancelled before it was applied, as it is to stand: beside the first that has its key, if there is
     /// one. The key then stays with that.
-    pub(crate) async fn beside_first(&self, batch: Batch) -> Result<Beside, StoreError> {
+    pub(crate) async fn beside_first(&self, batch: Batch) -> Result<Batch, StoreError> {
         // What is not whole is compared with nothing, and a cancelled one gives its key back anyway.
         let first = match batch.received_at {
             Some(_) => self.first_of_key(&batch).await?,
@@ -165,24 +165,15 @@ impl Desk {
         };
         Ok(match first {
             Some(first) if first.hash == batch.hash => {
-                let (detail, same_as) = (came_before(&first), Some(first.id.clone()));
-                let batch = Batch { key: None, same_as, ..with_more(batch, &detail) };
-                Beside { batch, same: Some(first) }
+                let batch = with_more(batch, &came_before(&first));
+                Batch { key: None, same_as: Some(first.id), ..batch }
             }
             Some(first) if batch.state == BatchState::Rejected => {
-                let batch = Batch { key: None, ..with_more(batch, &other_rows(&first)) };
-                Beside { batch, same: None }
+                Batch { key: None, ..with_more(batch, &other_rows(&first)) }
             }
-            _ => Beside { batch, same: None },
+            _ => batch,
         })
     }
-}
-
-/// A batch beside the first that has its key.
-pub(crate) struct Beside {
-    pub(crate) batch: Batch,
-    /// The first, if that has the same rows.
-    pub(crate) same: Option<Batch>,
 }
 
 /// Says more about why a batch stands as it does.

@@ -199,8 +199,8 @@ impl Lane {
         let state = match entry.batch.state {
             BatchState::Applying => self.apply(step, entry, stop).await?,
             state => {
-                let beside = self.desk.beside_first(entry.batch.clone()).await.map_err(halt)?;
-                self.settle(step, entry, beside.batch).await?;
+                let batch = self.desk.beside_first(entry.batch.clone()).await.map_err(halt)?;
+                self.settle(step, entry, batch).await?;
                 state
             }
         };
