@@ -66,7 +66,7 @@ const shortMs = (ms) => (ms === null ? 'unknown' : `${ms < 100 ? Math.round(ms *
 
 /** What became of a query since the start, and what went wrong of it; the latter is empty where nothing did. @param {Query} query @returns {[string, string]} */
 export function figuresOf({ calls, mean_ms, p99_ms, refused, failed }) {
-  const answered = calls === 0 ? 'no call yet' : `${calls} ${calls === 1 ? 'call' : 'calls'}, mean ${shortMs(mean_ms)}, 99 % within ${shortMs(p99_ms)}`;
+  const answered = calls === 0 ? (refused + failed > 0 ? 'none answered' : 'no call yet') : `${calls} ${calls === 1 ? 'call' : 'calls'}, mean ${shortMs(mean_ms)}, 99 % within ${shortMs(p99_ms)}`;
   const wrong = [...(refused > 0 ? [`${refused} refused`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
   return [answered, wrong.join(', ')];
 }

@@ -27,6 +27,7 @@ test('the console’s address keeps the values, whatever the parameters are call
 
 test('what became of a query is said in a line, and what went wrong apart', () => {
   assert.deepEqual(figuresOf(QUERY), ['no call yet', '']);
+  assert.deepEqual(figuresOf({ ...QUERY, failed: 3 }), ['none answered', '3 failed']);
   assert.deepEqual(figuresOf({ ...QUERY, calls: 1, mean_ms: 0.04, p99_ms: 12.34, failed: 2 }), ['1 call, mean 0 ms, 99 % within 12.3 ms', '2 failed']);
   assert.deepEqual(figuresOf({ ...QUERY, calls: 1200, mean_ms: 99.96, p99_ms: 1234.5, refused: 3, failed: 1 }), ['1200 calls, mean 100 ms, 99 % within 1235 ms', '3 refused, 1 failed']);
 });
