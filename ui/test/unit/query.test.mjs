@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { adHocOf, answerOf, askPath, barsOf, chartOf, defaultsOf, figuresOf, missing, planPath, queryHref, shownCell, snippets, valuesOf } from '../../lib/query.js';
+import { adHocOf, answerOf, askPath, barsOf, chartOf, csvOf, defaultsOf, figuresOf, missing, planPath, queryHref, shownCell, snippets, sqlCurl, valuesOf } from '../../lib/query.js';
 import { parseRoute } from '../../lib/route.js';
 
 /** @param {string} name @param {string} type @param {object} [more] */
@@ -82,4 +82,13 @@ test('examples are quoted for their language, with the token by name', () => {
   assert.match(js ?? '', /fetch\("http:\/\/h\/rates\?x=it's", \{/);
   assert.match(python ?? '', /Request\("http:\/\/h\/rates\?x=it's", headers=\{'Authorization': f'Bearer \{TOKEN\}'\}\)/);
   assert.ok(snippets('http://h/', false).every(([, code]) => !code.includes('TOKEN')));
+});
+
+test('an answer is CSV: null is empty, digits stay, and no text is a formula', () => {
+  const rows = [['null', '""', '"null"'], ['12345678901234567890.10', '"-5"', '-5'], ['"=1+1"', '"a,\\"b\\""', '"x\\ny"'], ['true', '{"a":[1.0]}', '" x"']];
+  assert.equal(csvOf({ columns: ['a', '@b', 'c'], rows }), ["a,'@b,c", ',,null', "12345678901234567890.10,'-5,-5", '\'=1+1,"a,""b""","x\ny"', 'true,"{""a"":[1.0]}"," x"', ''].join('\r\n'));
+});
+
+test('a statement of one’s own goes to a shell as it is', () => {
+  assert.equal(sqlCurl('http://h', "select 'a'", true), 'curl -H "Authorization: Bearer $TOKEN" -H \'Content-Type: application/json\' \\\n  --data-binary \'{"sql":"select \'\\\'\'a\'\\\'\'"}\' \\\n  \'http://h/sql\'');
 });

@@ -10,7 +10,7 @@ use crate::events::{
     Applied, Apply, Claim, Compared, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery,
     SessionPage, SessionQuery, Stored,
 };
-use crate::postgres::call::{READ_MAX, WRITE_MAX, call};
+use crate::postgres::call::{READ_MAX, WRITE_MAX, call, read};
 use crate::postgres::failure::failure;
 use crate::postgres::lease::{EVENTS_LEASE, expect_applied};
 use crate::postgres::store::PostgresStore;
@@ -50,10 +50,7 @@ impl EventStore for PostgresStore {
     }
 
     async fn page(&self, query: PageQuery, extent: Extent) -> Result<Page, StoreError> {
-        call(&self.pool, READ_MAX, async |client| {
-            page::read_page(&client.snapshot().await?, &query, extent).await
-        })
-        .await
+        read(&self.pool, async |tx| page::read_page(tx, &query, extent).await).await
     }
 
     async fn history(
@@ -62,10 +59,9 @@ impl EventStore for PostgresStore {
         bytes_max: usize,
         applied: Seq,
     ) -> Result<Page<Stored>, StoreError> {
-        call(&self.pool, READ_MAX, async |client| {
-            let tx = client.snapshot().await?;
-            expect_applied(&tx, applied).await?;
-            history::history(&tx, &query, bytes_max).await
+        read(&self.pool, async |tx| {
+            expect_applied(tx, applied).await?;
+            history::history(tx, &query, bytes_max).await
         })
         .await
     }
@@ -76,11 +72,7 @@ impl EventStore for PostgresStore {
         application: Option<&str>,
         stream: Option<&str>,
     ) -> Result<Vec<Stored>, StoreError> {
-        call(&self.pool, READ_MAX, async |client| {
-            let tx = client.snapshot().await?;
-            lookup::get(tx.client(), id, application, stream).await
-        })
-        .await
+        read(&self.pool, async |tx| lookup::get(tx.client(), id, application, stream).await).await
     }
 
     async fn session(
@@ -88,10 +80,7 @@ impl EventStore for PostgresStore {
         query: SessionQuery,
         extent: Extent,
     ) -> Result<SessionPage, StoreError> {
-        call(&self.pool, READ_MAX, async |client| {
-            session::session(&client.snapshot().await?, &query, extent).await
-        })
-        .await
+        read(&self.pool, async |tx| session::session(tx, &query, extent).await).await
     }
 
     // The write path waits for these two: one statement each, without a transaction around it.

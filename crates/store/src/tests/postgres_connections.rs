@@ -12,12 +12,20 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::audit::AuditStore as _;
 use crate::control::ControlStore as _;
 use crate::database::DatabaseProbe as _;
+use crate::dead_letters::{DeadLetterStore as _, Replay, Replayed};
 use crate::error::StoreError;
 use crate::events::{Compared, EventStore as _, Extent, IdKey, Order, PageQuery};
+use crate::explore::{Effort, ExploreStore as _};
+use crate::jobs::{JobState, JobStore as _, JobTurn};
 use crate::postgres::gate::Gate;
 use crate::postgres::store::{PostgresOptions, PostgresStore};
+use crate::sessions::SessionStore as _;
+use crate::tables::TableStore as _;
+use crate::tests::conformance::audit::entry;
+use crate::trust::{TrustAct, TrustStore as _};
 
 /// As long as the write path waits for a look-up.
 const LOOKUP_WAIT: Duration = Duration::from_millis(20);
@@ -201,4 +209,36 @@ async fn a_page_whose_reader_is_gone_is_cancelled_and_its_connection_closed() {
     .await;
     // The only connection is free for others while the table is still locked.
     store.instance().await.unwrap();
+}
+
+/// One thread: what is left to settle when a call returns cannot have been settled yet.
+#[tokio::test]
+async fn whoever_is_done_gives_the_connection_back_and_nobody_looks_after_it() {
+    let database = Postgres::shared().create_database();
+    let store = open(database.url()).await;
+    let done = |what: &str| assert_eq!(store.pool.n_settling(), 0, "{what}");
+    let effort = Effort { rows_max: 10, time_max: PATIENCE };
+    store.facets(Filter::default(), effort).await.unwrap();
+    done("facets");
+    assert!(store.describe_tables(vec!["no_such".to_owned()]).await.is_err());
+    done("tables that are not there");
+    store.audit(entry(1)).await.unwrap();
+    done("a line of audit");
+    assert_eq!(store.audited(None, 10).await.unwrap().len(), 1);
+    done("the lines");
+    assert_eq!(store.trust().await.unwrap().version, 0);
+    done("trust");
+    let (id, at) = ("no-such".to_owned(), entry(2).at);
+    let refused = store.change_trust(TrustAct::Revoke { id, at }, entry(2)).await;
+    assert_eq!(refused.unwrap_err().to_string(), "there is no such thing");
+    done("an act that is refused");
+    store.sign_out_all(entry(3)).await.unwrap();
+    done("a sign-out");
+    let turn = JobTurn { from: &[JobState::Running], to: JobState::Paused, at, detail: None };
+    assert_eq!(store.turn_job("no-such", turn).await.unwrap(), None);
+    done("the turn of a job");
+    let replay =
+        Replay { seqs: vec![Seq::ZERO.next()], at, job: String::new(), actor: String::new() };
+    assert!(matches!(store.replay(replay).await.unwrap()[..], [Replayed::Skipped]));
+    done("a replay");
 }
