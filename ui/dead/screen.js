@@ -38,7 +38,8 @@ function All({ filter, after }) {
   const { value, failure, again } = usePolled(`/dead-letters?${filterQuery(filter)}`, GROUPS_MS, 'The dead letters could not be read.');
   const n = value?.groups.reduce((sum, group) => sum + group.count, 0) ?? 0;
   useEffect(() => {
-    if (value !== null) nOpen.value = value.counts.open;
+    // Those of one group are not all that are open.
+    if (value !== null && filter.labels.length === 0) nOpen.value = value.counts.open;
   }, [value]);
   return html`<main class="page" data-test="dead">
     <div class="page-head"><h1 tabindex="-1">Dead letters</h1></div>
