@@ -43,7 +43,7 @@ function All({ filter, after }) {
   }, [value]);
   return html`<main class="page" data-test="dead">
     <div class="page-head"><h1 tabindex="-1">Dead letters</h1></div>
-    <${LookOnly} />
+    ${failure?.status !== 403 && html`<${LookOnly} />`}
     <nav class="states" aria-label="States">${STATES.map((state) => html`<a href=${deadHref({ ...filter, state })} aria-current=${state === filter.state ? 'page' : undefined} data-test=${`tab-${state}`}
       >${WORDS.get(state)}${value !== null && html` <span class="nav-count">${count(value.counts[state])}</span>`}</a>`)}</nav>
     <${Jobs} onEnd=${again} />
