@@ -79,6 +79,7 @@ pub(crate) enum Kind {
     TooManyConnections,
     TooManyExports,
     TooManyQueries,
+    TooManyReads,
     RateLimited,
     TooManyDryRuns,
     BadCode,
@@ -133,7 +134,7 @@ impl Kind {
         Self::Overloaded, Self::LogFull, Self::DiskFull, Self::ShuttingDown,
         Self::OutcomeUnknown, Self::DatabaseUnavailable, Self::BacklogTooLong,
         Self::TooManySubscribers, Self::TooManyConnections, Self::TooManyExports, Self::TooManyQueries,
-        Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
+        Self::TooManyReads, Self::SchemaFromConfig, Self::BadSchema, Self::TooManySchemas, Self::TooManyDryRuns,
         Self::RateLimited, Self::BadCode, Self::NotNeeded, Self::Csrf, Self::JobRunning, Self::JobOver,
         Self::QueryTimeout, Self::ResultTooLarge, Self::SqlRefused, Self::SqlFailed, Self::SqlDisabled, Self::QueryBroken,
         Self::NoSuchQuery, Self::NoSuchTable, Self::BadUpload, Self::IdempotencyConflict, Self::BatchInProgress,
@@ -238,6 +239,7 @@ impl Kind {
             Self::TooManyConnections => (503, "too_many_connections", "keep connections open and use them again, or connect again later"),
             Self::TooManyExports => (503, "too_many_exports", "ask again when one of the exports under way has ended, or read pages; no client has more of them at a time than are left for others"),
             Self::TooManyQueries => (503, "too_many_queries", "ask again in a second, and not more at a time than is left for others"),
+            Self::TooManyReads => (503, "too_many_reads", "ask again in a second, and not more at a time than is left for others"),
             Self::TooManyDryRuns => (503, "too_many_dry_runs", "try the schema again in a second"),
         }
     }
@@ -290,6 +292,7 @@ impl Kind {
             | Self::TooManyConnections
             | Self::TooManyExports
             | Self::TooManyQueries
+            | Self::TooManyReads
             | Self::TooManyDryRuns => {
                 facts.retry_after_s = Some(1);
             }

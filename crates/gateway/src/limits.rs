@@ -25,6 +25,8 @@ pub struct Limits {
     pub connections_per_loopback_max: usize,
     /// Most live subscriptions; further ones are answered 503.
     pub subscriptions_max: usize,
+    /// Longest wait of a read for a place. Each read before it is bounded.
+    pub read_wait_max: Duration,
     /// How often somebody may ask.
     pub rates: Rates,
     /// How long a client may take.
@@ -87,6 +89,7 @@ impl Default for Limits {
             connections_per_address_max: 1_000,
             connections_per_loopback_max: 20_000,
             subscriptions_max: 20_000,
+            read_wait_max: Duration::from_secs(5),
             rates: Rates::default(),
             patience: Patience::default(),
         }

@@ -10,6 +10,7 @@ use crate::auth::principal::Need;
 use crate::queries::describe;
 use crate::queries::published::Queries;
 use crate::rate::limiter::is_free;
+use crate::reads;
 use crate::router;
 
 const FRAME: &str = include_str!("openapi.json");
@@ -33,6 +34,7 @@ pub(crate) fn document(version: &str, public_url: &str, queries: &Queries) -> By
         add(&mut whole, parse(part));
     }
     limit(&mut whole);
+    crowd(&mut whole);
     ask_for_tokens(&mut whole);
     if let Some(paths) = whole["paths"].as_object_mut() {
         describe::add(paths, queries.all());
@@ -50,6 +52,18 @@ fn limit(whole: &mut Value) {
     for (_, operation) in operations {
         let response = json!({ "$ref": "#/components/responses/RateLimited" });
         operation["responses"]["429"] = response;
+    }
+}
+
+/// Every read may find no place, always in the same words.
+fn crowd(whole: &mut Value) {
+    let Some(paths) = whole["paths"].as_object_mut() else { return };
+    for (_, methods) in paths.iter_mut().filter(|(path, _)| reads::is_read(path)) {
+        if let Some(Value::String(words)) = methods.pointer_mut("/get/responses/503/description") {
+            words.push_str(
+                " `too_many_reads`: the same, and not more at a time than is left for others.",
+            );
+        }
     }
 }
 

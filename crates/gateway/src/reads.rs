@@ -3,8 +3,6 @@
 //!
 //! Invariant: a place is held until the answer begins, never while a client takes its time with it.
 
-use std::time::Duration;
-
 use hyper::Method;
 use pipeline::Share;
 
@@ -16,8 +14,6 @@ use crate::problem::Problem;
 /// Requests that read at once, shared among those who ask: one alone keeps the four readers of SQLite busy, and half of the
 /// eight connections to PostgreSQL.
 pub(crate) const READS_MAX: usize = 8;
-/// Longest wait for a place. Each read before it is bounded.
-const WAIT_MAX: Duration = Duration::from_secs(5);
 /// First segments of the paths that read.
 const READING: [&str; 6] = ["events", "streams", "sessions", "dead-letters", "invalid", "batches"];
 
@@ -27,13 +23,17 @@ pub(crate) async fn place(
     holder: &Holder,
     (method, path): (&Method, &str),
 ) -> Result<Option<Share>, Problem> {
-    let first = path.split('/').nth(1).unwrap_or_default();
-    if !matches!(*method, Method::GET | Method::HEAD) || !READING.contains(&first) {
+    if !matches!(*method, Method::GET | Method::HEAD) || !is_read(path) {
         return Ok(None);
     }
-    let place = edge.reads.take_within(holder.as_str(), WAIT_MAX).await;
+    let place = edge.reads.take_within(holder.as_str(), edge.options.limits.read_wait_max).await;
     place.map(Some).map_err(|crowded| {
         let words = "The database has no place for one more read";
-        Kind::DatabaseUnavailable.problem(format!("{words}: {crowded}."))
+        Kind::TooManyReads.problem(format!("{words}: {crowded}."))
     })
+}
+
+/// Whether a look at the path needs a place.
+pub(crate) fn is_read(path: &str) -> bool {
+    READING.contains(&path.split('/').nth(1).unwrap_or_default())
 }

@@ -1,10 +1,12 @@
 //! The description and the router say the same, and so do its codes and ours.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::error::Kind;
+use crate::limits::Limits;
 use crate::openapi::document;
 use crate::queries::published::Queries;
 use crate::router::routes;
@@ -102,6 +104,30 @@ async fn every_operation_refuses_parameters_that_it_does_not_describe() {
         assert_eq!(answer.json()["code"], "unknown_parameter", "{method} {path}");
         assert!(operation["responses"]["400"].is_object(), "{method} {path}");
     }
+}
+
+/// The database is well: a dead one would be `database_unavailable`.
+#[tokio::test]
+async fn who_finds_no_place_to_read_is_told_whose_crowd_it_is_wherever_the_description_says() {
+    let limits = Limits { read_wait_max: Duration::ZERO, ..Limits::default() };
+    let app = App::with(limits).await;
+    let mine = std::iter::from_fn(|| app.edge.reads.take("address 127.0.0.1", 1).ok());
+    let mine: Vec<_> = mine.collect();
+    for (path, _, operation) in operations().iter().filter(|(_, method, _)| method == "GET") {
+        let real = path.replace("{id}", "no-such").replace("{stream}", "a").replace("{seq}", "1");
+        let answer = app.send(&format!("GET {real}"), "Accept: text/none\r\n", b"").await;
+        let words = operation["responses"]["503"]["description"].as_str().unwrap_or_default();
+        let is_refused = answer.text().contains("\"code\":\"too_many_reads\"");
+        assert_eq!(is_refused, words.contains("`too_many_reads`"), "{path}: {}", answer.text());
+        if is_refused {
+            assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{path}");
+            let detail = answer.json()["detail"].to_string();
+            assert!(detail.contains("address 127.0.0.1 has 4 of the 8 places"), "{detail}");
+        }
+    }
+    assert_eq!(app.get("/healthz").await.status, 200);
+    drop(mine);
+    assert_eq!(app.get("/events").await.status, 200);
 }
 
 #[test]

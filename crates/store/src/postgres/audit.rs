@@ -7,18 +7,15 @@ use tokio_postgres::{Error, Row, Transaction};
 
 use crate::audit::{AuditEntry, AuditStore, Audited};
 use crate::error::StoreError;
+use crate::postgres::call::{select, write};
 use crate::postgres::failure::failure;
 use crate::postgres::nul::without_nul;
-use crate::postgres::select::select;
 use crate::postgres::store::PostgresStore;
 
 #[async_trait]
 impl AuditStore for PostgresStore {
     async fn audit(&self, entry: AuditEntry) -> Result<(), StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        add(&tx, &entry).await.map_err(failure)?;
-        tx.commit().await.map_err(failure)
+        write(&self.pool, async |tx| add(tx, &entry).await.map_err(failure)).await
     }
 
     async fn audited(&self, before: Option<u64>, limit: usize) -> Result<Vec<Audited>, StoreError> {

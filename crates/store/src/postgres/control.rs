@@ -9,8 +9,8 @@ use tokio_postgres::{Error, Transaction};
 
 use crate::control::{ControlStore, History, HistoryMark, HistoryPoint, HistorySave};
 use crate::error::StoreError;
+use crate::postgres::call::{self, select};
 use crate::postgres::failure::failure;
-use crate::postgres::select::select;
 use crate::postgres::store::PostgresStore;
 
 #[async_trait]
@@ -22,16 +22,11 @@ impl ControlStore for PostgresStore {
     }
 
     async fn metric_history(&self) -> Result<History, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.snapshot().await?;
-        read(&tx).await.map_err(failure)
+        call::read(&self.pool, async |tx| read(tx).await.map_err(failure)).await
     }
 
     async fn save_metric_history(&self, save: HistorySave) -> Result<(), StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        write(&tx, &save).await.map_err(failure)?;
-        tx.commit().await.map_err(failure)
+        call::write(&self.pool, async |tx| write(tx, &save).await.map_err(failure)).await
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use async_trait::async_trait;
 use model::{Seq, Timestamp};
 use tokio_postgres::types::Type;
-use tokio_postgres::{Error, Row};
+use tokio_postgres::{Error, Row, Transaction};
 
 use crate::dead_letters::{
     DEAD_GROUPS_MAX, DeadAct, DeadCounts, DeadFilter, DeadGroup, DeadLetter, DeadLetterStore,
@@ -16,10 +16,10 @@ use crate::dead_letters::{
 };
 use crate::error::StoreError;
 use crate::events::{GET_EVENTS_MAX, Page, Stored};
+use crate::postgres::call::{select, write};
 use crate::postgres::failure::failure;
 use crate::postgres::filter::Condition;
 use crate::postgres::nul::without_nul;
-use crate::postgres::select::select;
 use crate::postgres::store::PostgresStore;
 use crate::postgres::turn::take_turn;
 use crate::postgres::{replay, rows};
@@ -196,11 +196,11 @@ impl PostgresStore {
         );
         let mut n_turned = 0;
         loop {
-            let mut client = self.pool.get().await?;
-            let tx = client.begin().await?;
-            take_turn(&tx).await?;
-            let n = tx.execute_typed(&sql, &condition.values()).await.map_err(failure)?;
-            tx.commit().await.map_err(failure)?;
+            let turn = async |tx: &Transaction<'_>| {
+                take_turn(tx).await?;
+                tx.execute_typed(&sql, &condition.values()).await.map_err(failure)
+            };
+            let n = write(&self.pool, turn).await?;
             n_turned += n;
             if n < ACT_ROWS_MAX as u64 {
                 return Ok(n_turned);

@@ -7,10 +7,10 @@ use model::{ContentHash, LogId, Seq};
 
 use crate::error::StoreError;
 use crate::events::{
-    Applied, Apply, Claim, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery, SessionPage,
-    SessionQuery, Stored,
+    Applied, Apply, Claim, Compared, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery,
+    SessionPage, SessionQuery, Stored,
 };
-use crate::postgres::call::{READ_MAX, WRITE_MAX, call};
+use crate::postgres::call::{READ_MAX, WRITE_MAX, call, read};
 use crate::postgres::failure::failure;
 use crate::postgres::lease::{EVENTS_LEASE, expect_applied};
 use crate::postgres::store::PostgresStore;
@@ -50,10 +50,7 @@ impl EventStore for PostgresStore {
     }
 
     async fn page(&self, query: PageQuery, extent: Extent) -> Result<Page, StoreError> {
-        call(&self.pool, READ_MAX, async |client| {
-            page::read_page(&client.snapshot().await?, &query, extent).await
-        })
-        .await
+        read(&self.pool, async |tx| page::read_page(tx, &query, extent).await).await
     }
 
     async fn history(
@@ -62,10 +59,9 @@ impl EventStore for PostgresStore {
         bytes_max: usize,
         applied: Seq,
     ) -> Result<Page<Stored>, StoreError> {
-        call(&self.pool, READ_MAX, async |client| {
-            let tx = client.snapshot().await?;
-            expect_applied(&tx, applied).await?;
-            history::history(&tx, &query, bytes_max).await
+        read(&self.pool, async |tx| {
+            expect_applied(tx, applied).await?;
+            history::history(tx, &query, bytes_max).await
         })
         .await
     }
@@ -76,11 +72,7 @@ impl EventStore for PostgresStore {
         application: Option<&str>,
         stream: Option<&str>,
     ) -> Result<Vec<Stored>, StoreError> {
-        call(&self.pool, READ_MAX, async |client| {
-            let tx = client.snapshot().await?;
-            lookup::get(tx.client(), id, application, stream).await
-        })
-        .await
+        read(&self.pool, async |tx| lookup::get(tx.client(), id, application, stream).await).await
     }
 
     async fn session(
@@ -88,13 +80,10 @@ impl EventStore for PostgresStore {
         query: SessionQuery,
         extent: Extent,
     ) -> Result<SessionPage, StoreError> {
-        call(&self.pool, READ_MAX, async |client| {
-            session::session(&client.snapshot().await?, &query, extent).await
-        })
-        .await
+        read(&self.pool, async |tx| session::session(tx, &query, extent).await).await
     }
 
-    // The write path waits for these three: one statement each, without a transaction around it.
+    // The write path waits for these two: one statement each, without a transaction around it.
     async fn find(&self, keys: Vec<IdKey>) -> Result<Vec<Option<(Seq, ContentHash)>>, StoreError> {
         let pool = self.lookups.clone();
         let work = async move {
@@ -112,11 +101,21 @@ impl EventStore for PostgresStore {
     }
 
     async fn fates(&self, seqs: Vec<Seq>) -> Result<Vec<Option<Fate>>, StoreError> {
-        let pool = self.lookups.clone();
-        let work = async move {
-            call(&pool, READ_MAX, async |client| lookup::fates(client, &seqs).await).await
-        };
-        self.asking.answer(work).await
+        call(&self.pool, READ_MAX, async |client| {
+            let tx = client.snapshot().await?;
+            lookup::fates(tx.client(), &seqs).await
+        })
+        .await
+    }
+
+    async fn compare(&self, events: Vec<(Seq, IdKey)>) -> Result<Vec<Compared>, StoreError> {
+        let (seqs, keys): (Vec<Seq>, Vec<IdKey>) = events.into_iter().unzip();
+        call(&self.writers, READ_MAX, async |client| {
+            let tx = client.snapshot().await?;
+            let fates = lookup::fates(tx.client(), &seqs).await?;
+            Ok(Compared::of(fates, lookup::find(tx.client(), &keys).await?))
+        })
+        .await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

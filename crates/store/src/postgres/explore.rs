@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use model::{Clock, Filter, Timestamp};
-use tokio_postgres::{Error, Row};
+use tokio_postgres::{Error, Row, Transaction};
 
 use crate::error::StoreError;
 use crate::events::{Extent, Listed, Order, PageQuery};
 use crate::explore::{Effort, Examined, ExploreStore, Facets, Moment};
 use crate::label_counts::Label;
+use crate::postgres::call::read;
 use crate::postgres::failure::failure;
 use crate::postgres::page;
 use crate::postgres::store::PostgresStore;
@@ -42,19 +43,19 @@ impl PostgresStore {
         let (mut after, mut n_rows, mut slice) = (None, 0, SLICE_ROWS.0);
         loop {
             let rows_max = slice.min(usize::try_from(effort.rows_max - n_rows).unwrap_or(slice));
-            let mut client = self.pool.get().await?;
-            let tx = client.snapshot().await?;
-            let slice_begun = Instant::now();
             let wanted = Walk { filter, order: Order::Desc, after, columns: T::COLUMNS, rows_max };
             let mut take = |row: &Row| tally.take(row).map(|()| true).map_err(failure);
-            let walked = walk(&tx, &wanted, &mut take).await?;
+            let run = async |tx: &Transaction<'_>| {
+                let begun = Instant::now();
+                Ok((walk(tx, &wanted, &mut take).await?, begun.elapsed()))
+            };
+            let (walked, took) = read(&self.pool, run).await?;
             n_rows += walked.n_read as u64;
             let is_complete = walked.next.is_none();
             if is_complete || n_rows >= effort.rows_max || begun.elapsed() >= effort.time_max {
                 return Ok((tally, Examined { n_rows, is_complete }));
             }
             after = walked.next;
-            let took = slice_begun.elapsed();
             slice = if took < SLICE_TIME { SLICE_ROWS.1.min(slice * 2) } else { SLICE_ROWS.0 };
         }
     }
@@ -98,10 +99,7 @@ impl ExploreStore for PostgresStore {
     }
 
     async fn named(&self, query: PageQuery, extent: Extent) -> Result<Vec<Listed>, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.snapshot().await?;
-        let named = page::named(&tx, &query, extent).await?;
-        Ok(named)
+        read(&self.pool, async |tx| page::named(tx, &query, extent).await).await
     }
 }
 

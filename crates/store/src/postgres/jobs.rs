@@ -7,9 +7,9 @@ use tokio_postgres::{Error, Row, Transaction};
 
 use crate::error::StoreError;
 use crate::jobs::{Begun, JOBS_KEPT_MAX, Job, JobProgress, JobState, JobStore, JobTurn, NewJob};
+use crate::postgres::call::{select, write};
 use crate::postgres::failure::failure;
 use crate::postgres::nul::without_nul;
-use crate::postgres::select::select;
 use crate::postgres::store::PostgresStore;
 
 const COLUMNS: &str = "id, kind, spec, state, created_at_us, created_by, ended_at_us, total, position, \
@@ -21,17 +21,8 @@ const BEGIN_TRIES_MAX: usize = 10;
 impl JobStore for PostgresStore {
     async fn begin_job(&self, job: NewJob) -> Result<Begun, StoreError> {
         for _ in 0..BEGIN_TRIES_MAX {
-            let mut client = self.pool.get().await?;
-            let tx = client.begin().await?;
-            if let Some(busy) = unfinished(&tx, &job.kind).await? {
-                return Ok(Begun::Busy(busy));
-            }
-            // Somebody else may have begun one since, and ended it again before this looks for it: once more.
-            if insert(&tx, &job).await.map_err(failure)? {
-                tx.commit().await.map_err(failure)?;
-                let (state, progress) = (JobState::Running, JobProgress::default());
-                let job = Job { new: job, state, ended_at: None, progress, detail: None };
-                return Ok(Begun::Job(job));
+            if let Some(begun) = write(&self.pool, async |tx| begin(tx, &job).await).await? {
+                return Ok(begun);
             }
         }
         Err(StoreError::Unavailable(format!("many jobs of the kind {} begin at once", job.kind)))
@@ -57,8 +48,6 @@ impl JobStore for PostgresStore {
 
     async fn advance_job(&self, id: &str, progress: JobProgress) -> Result<(), StoreError> {
         let JobProgress { position, ok, failed, skipped } = progress;
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
         let sql =
             "UPDATE eyas.jobs SET position = $1, ok = $2, failed = $3, skipped = $4 WHERE id = $5";
         let values = [
@@ -68,33 +57,12 @@ impl JobStore for PostgresStore {
             (&(skipped as i64) as _, Type::INT8),
             (&without_nul(id) as _, Type::TEXT),
         ];
-        tx.execute_typed(sql, &values).await.map_err(failure)?;
-        tx.commit().await.map_err(failure)
+        write(&self.pool, async |tx| tx.execute_typed(sql, &values).await.map_err(failure)).await?;
+        Ok(())
     }
 
     async fn turn_job(&self, id: &str, turn: JobTurn) -> Result<Option<(Job, bool)>, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        let sql = format!("SELECT {COLUMNS} FROM eyas.jobs WHERE id = $1 FOR UPDATE");
-        let found =
-            tx.query_typed_opt(&sql, &[(&without_nul(id), Type::TEXT)]).await.map_err(failure)?;
-        let job = match found.as_ref().map(read).transpose()? {
-            Some(job) if turn.from.contains(&job.state) => job,
-            other => {
-                return Ok(other.map(|job| (job, false)));
-            }
-        };
-        let ended_at = turn.to.is_over().then_some(turn.at);
-        let sql = "UPDATE eyas.jobs SET state = $1, ended_at_us = $2, detail = $3 WHERE id = $4";
-        let values = [
-            (&turn.to.as_str() as _, Type::TEXT),
-            (&ended_at.map(Timestamp::micros) as _, Type::INT8),
-            (&turn.detail as _, Type::TEXT),
-            (&without_nul(id) as _, Type::TEXT),
-        ];
-        tx.execute_typed(sql, &values).await.map_err(failure)?;
-        tx.commit().await.map_err(failure)?;
-        Ok(Some((Job { state: turn.to, ended_at, detail: turn.detail, ..job }, true)))
+        write(&self.pool, async |tx| self::turn(tx, id, turn).await).await
     }
 }
 
@@ -104,6 +72,42 @@ impl PostgresStore {
         let rows = select(&self.pool, sql, &[(&limit, Type::INT8)]).await?;
         rows.iter().map(read).collect()
     }
+}
+
+/// `None`: somebody else has begun one since, and ended it again before this looked for it. Once more.
+async fn begin(tx: &Transaction<'_>, job: &NewJob) -> Result<Option<Begun>, StoreError> {
+    if let Some(busy) = unfinished(tx, &job.kind).await? {
+        return Ok(Some(Begun::Busy(busy)));
+    }
+    let is_new = insert(tx, job).await.map_err(failure)?;
+    let (new, state, progress) = (job.clone(), JobState::Running, JobProgress::default());
+    let job = Job { new, state, ended_at: None, progress, detail: None };
+    Ok(is_new.then_some(Begun::Job(job)))
+}
+
+/// The job after its turn, or before it, and whether it took it.
+async fn turn(
+    tx: &Transaction<'_>,
+    id: &str,
+    turn: JobTurn,
+) -> Result<Option<(Job, bool)>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM eyas.jobs WHERE id = $1 FOR UPDATE");
+    let found =
+        tx.query_typed_opt(&sql, &[(&without_nul(id), Type::TEXT)]).await.map_err(failure)?;
+    let job = match found.as_ref().map(read).transpose()? {
+        Some(job) if turn.from.contains(&job.state) => job,
+        other => return Ok(other.map(|job| (job, false))),
+    };
+    let ended_at = turn.to.is_over().then_some(turn.at);
+    let sql = "UPDATE eyas.jobs SET state = $1, ended_at_us = $2, detail = $3 WHERE id = $4";
+    let values = [
+        (&turn.to.as_str() as _, Type::TEXT),
+        (&ended_at.map(Timestamp::micros) as _, Type::INT8),
+        (&turn.detail as _, Type::TEXT),
+        (&without_nul(id) as _, Type::TEXT),
+    ];
+    tx.execute_typed(sql, &values).await.map_err(failure)?;
+    Ok(Some((Job { state: turn.to, ended_at, detail: turn.detail, ..job }, true)))
 }
 
 async fn unfinished(tx: &Transaction<'_>, kind: &str) -> Result<Option<Job>, StoreError> {

@@ -9,7 +9,7 @@
 //! | [`migrations`] | the schema `eyas`, step by step |
 //! | [`gate`] | whether the server is asked at all, and how it stands |
 //! | [`events`] | `EventStore`: which call runs where |
-//! | [`call`] | a call within a bound of its own |
+//! | [`call`] | a call within a bound of its own: a question, a transaction |
 //! | [`asking`] | look-ups whose caller may not wait for the answer |
 //! | [`lease`], [`turn`] | who consumes, and who else may write events |
 //! | [`apply`] | the consumer's transaction |
@@ -36,7 +36,6 @@
 //! | [`dead_letters`] | `DeadLetterStore`: reads, discard and restore |
 //! | [`replay`] | dead letters become rows |
 //! | [`verdicts`] | `VerdictStore` |
-//! | [`select`] | one question, in a transaction of its own |
 //! | [`nul`] | U+0000, which no text can hold |
 //! | [`control`] | `ControlStore` |
 //! | [`audit`] | `AuditStore` |
@@ -80,7 +79,6 @@ mod replay;
 pub(crate) mod retention;
 pub(crate) mod rows;
 mod schemas;
-mod select;
 pub(crate) mod session;
 mod sessions;
 pub(crate) mod sql;

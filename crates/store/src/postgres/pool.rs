@@ -136,6 +136,12 @@ impl Pool {
         self.lent.close();
     }
 
+    /// Connections that were dropped and are looked after.
+    #[cfg(test)]
+    pub(crate) fn n_settling(&self) -> usize {
+        self.settling.len()
+    }
+
     fn named(&self, why: &str) -> String {
         format!("PostgreSQL at {}: {why}", self.shown)
     }

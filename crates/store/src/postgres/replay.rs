@@ -12,9 +12,10 @@ use tokio_postgres::{Error, Transaction};
 use crate::dead_letters::{DeadState, ID_CONFLICT, REFUSED, Replay, Replayed};
 use crate::error::StoreError;
 use crate::events::Stored;
+use crate::postgres::call::{WRITE_MAX, call};
 use crate::postgres::failure::{failure, refusal};
 use crate::postgres::insert::{Tried, try_one};
-use crate::postgres::pool::Pool;
+use crate::postgres::pool::{Client, Pool};
 use crate::postgres::rows;
 use crate::postgres::turn::take_turn;
 use crate::postgres::windows::note_times;
@@ -57,7 +58,8 @@ pub(crate) async fn replay(pool: &Pool, replay: &Replay) -> Result<Vec<Replayed>
     // Parts that are still to do, the first on top, and the words against each that is alone and cannot be committed.
     let mut parts = vec![(&replay.seqs[..], None::<String>)];
     while let Some((seqs, doom)) = parts.pop() {
-        match run(pool, replay, seqs, doom.as_deref()).await? {
+        let try_them = async |client: &mut Client| run(client, replay, seqs, doom.as_deref()).await;
+        match call(pool, WRITE_MAX, try_them).await? {
             Ran::Committed(part) => outcomes.extend(part),
             Ran::Unkept(reason) => match seqs {
                 [_] if doom.is_none() => parts.push((seqs, Some(reason))),
@@ -74,12 +76,11 @@ pub(crate) async fn replay(pool: &Pool, replay: &Replay) -> Result<Vec<Replayed>
 }
 
 async fn run(
-    pool: &Pool,
+    client: &mut Client,
     replay: &Replay,
     seqs: &[Seq],
     doom: Option<&str>,
 ) -> Result<Ran, StoreError> {
-    let mut client = pool.get().await?;
     let tx = client.begin().await?;
     take_turn(&tx).await?;
     let mut letters = letters(&tx, seqs).await?;

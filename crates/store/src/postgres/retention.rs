@@ -6,10 +6,10 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Transaction};
 
 use crate::error::StoreError;
+use crate::postgres::call::{select, write};
 use crate::postgres::failure::failure;
 use crate::postgres::nul::without_nul;
 use crate::postgres::rows;
-use crate::postgres::select::select;
 use crate::postgres::store::PostgresStore;
 use crate::postgres::turn::take_turn;
 use crate::postgres::windows::forget_times;
@@ -58,12 +58,11 @@ impl RetentionStore for PostgresStore {
     }
 
     async fn forget(&self, forget: Forget, through: Seq) -> Result<u64, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        take_turn(&tx).await?;
-        let n_rows = delete(&tx, &forget, through).await.map_err(failure)?;
-        tx.commit().await.map_err(failure)?;
-        Ok(n_rows)
+        let delete = async |tx: &Transaction<'_>| {
+            take_turn(tx).await?;
+            delete(tx, &forget, through).await.map_err(failure)
+        };
+        write(&self.pool, delete).await
     }
 }
 

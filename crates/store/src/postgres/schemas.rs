@@ -11,6 +11,7 @@ use tokio_postgres::{Error, Row, Transaction};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 use crate::postgres::audit;
+use crate::postgres::call::{read, try_write};
 use crate::postgres::failure::failure;
 use crate::postgres::nul::without_nul;
 use crate::postgres::store::PostgresStore;
@@ -27,35 +28,28 @@ const OF_KEY: &str = "stream = $1 AND category = $2 AND name = $3";
 #[async_trait]
 impl SchemaStore for PostgresStore {
     async fn schemas(&self) -> Result<SchemaStates, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.snapshot().await?;
-        states(&tx).await.map_err(failure)
+        read(&self.pool, async |tx| states(tx).await.map_err(failure)).await
     }
 
     async fn schema_versions(
         &self,
         key: &SchemaKey,
     ) -> Result<Option<Vec<SchemaVersion>>, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.snapshot().await?;
-        versions(&tx, key).await.map_err(failure)
+        read(&self.pool, async |tx| versions(tx, key).await.map_err(failure)).await
     }
 
     async fn change_schema(
         &self,
         change: SchemaChange,
     ) -> Result<Result<SchemaStates, SchemaRefusal>, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        let run = async || -> Result<_, Error> {
+        let run = async |tx: &Transaction<'_>| -> Result<_, Error> {
             tx.query_typed(TAKE_TURN, &[]).await?;
-            if let Err(refusal) = self::change(&tx, &change, SchemaSource::Api).await? {
+            if let Err(refusal) = self::change(tx, &change, SchemaSource::Api).await? {
                 return Ok(Err(refusal));
             }
-            states(&tx).await.map(Ok)
+            states(tx).await.map(Ok)
         };
-        let res = run().await.map_err(failure)?;
-        end(tx, res).await
+        try_write(&self.pool, async |tx| run(tx).await.map_err(failure)).await
     }
 
     async fn configure_schemas(
@@ -64,22 +58,9 @@ impl SchemaStore for PostgresStore {
         at: Timestamp,
         by: &str,
     ) -> Result<Result<SchemaStates, SchemaRefusal>, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        let res = configure(&tx, configured, at, by).await.map_err(failure)?;
-        end(tx, res).await
+        let run = async |tx: &Transaction<'_>| configure(tx, configured, at, by).await;
+        try_write(&self.pool, async |tx| run(tx).await.map_err(failure)).await
     }
-}
-
-/// A refusal leaves nothing behind: what is not committed is rolled back.
-async fn end<T>(
-    tx: Transaction<'_>,
-    res: Result<T, SchemaRefusal>,
-) -> Result<Result<T, SchemaRefusal>, StoreError> {
-    if res.is_ok() {
-        tx.commit().await.map_err(failure)?;
-    }
-    Ok(res)
 }
 
 async fn configure(

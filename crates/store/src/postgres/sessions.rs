@@ -8,8 +8,8 @@ use tokio_postgres::{Error, Row, Transaction};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 use crate::postgres::audit;
+use crate::postgres::call::{select, write};
 use crate::postgres::failure::failure;
-use crate::postgres::select::select;
 use crate::postgres::store::PostgresStore;
 use crate::postgres::turn::TRUST_TURN;
 use crate::sessions::{
@@ -26,32 +26,21 @@ impl SessionStore for PostgresStore {
     }
 
     async fn sign_in(&self, new: SignIn, audit: AuditEntry) -> Result<Vec<SecretHash>, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        let forgotten = begin(&tx, &new, &audit).await.map_err(failure)?;
-        tx.commit().await.map_err(failure)?;
+        let begin = async |tx: &Transaction<'_>| begin(tx, &new, &audit).await.map_err(failure);
+        let forgotten = write(&self.pool, begin).await?;
         forgotten.iter().map(|row| hash(row, 0)).collect()
     }
 
     async fn extend_sign_ins(&self, ends: Vec<(SecretHash, Timestamp)>) -> Result<(), StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        extend(&tx, &ends).await.map_err(failure)?;
-        tx.commit().await.map_err(failure)
+        write(&self.pool, async |tx| extend(tx, &ends).await.map_err(failure)).await
     }
 
     async fn sign_out_all(&self, audit: AuditEntry) -> Result<(), StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        end_all(&tx, &audit).await.map_err(failure)?;
-        tx.commit().await.map_err(failure)
+        write(&self.pool, async |tx| end_all(tx, &audit).await.map_err(failure)).await
     }
 
     async fn sign_out(&self, hash: SecretHash, audit: AuditEntry) -> Result<(), StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        end(&tx, &hash, &audit).await.map_err(failure)?;
-        tx.commit().await.map_err(failure)
+        write(&self.pool, async |tx| end(tx, &hash, &audit).await.map_err(failure)).await
     }
 }
 

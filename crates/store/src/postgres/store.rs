@@ -10,11 +10,12 @@ use crate::error::StoreError;
 use crate::events::Lease;
 use crate::postgres::address::Address;
 use crate::postgres::asking::Asking;
+use crate::postgres::call::{READ_MAX, call};
 use crate::postgres::failure::failure;
 use crate::postgres::gate::Gate;
 use crate::postgres::lease::{BATCHES_LEASE, EVENTS_LEASE, LeaseRow};
 use crate::postgres::migrations;
-use crate::postgres::pool::Pool;
+use crate::postgres::pool::{Client, Pool};
 use crate::postgres::sql::PostgresSql;
 use crate::sql::{SqlAsk, SqlColumn, SqlError, SqlReader, SqlRows};
 use crate::statement::Statement;
@@ -143,9 +144,10 @@ impl PostgresStore {
     ) -> Result<Option<Lease>, StoreError> {
         let store = Self::reaching(&options)?;
         check_server(&store.pool).await?;
-        let client = store.pool.get().await?;
-        let found =
-            if lease.exists(&client).await? { Some(lease.read(&client).await?) } else { None };
+        let found = call(&store.pool, READ_MAX, async |client| {
+            Ok(if lease.exists(client).await? { Some(lease.read(client).await?) } else { None })
+        });
+        let found = found.await?;
         store.close_pools();
         Ok(found)
     }
@@ -195,10 +197,10 @@ const VERSION_MIN: i32 = 130_000;
 
 /// Whether we can work with it: its version.
 async fn check_server(pool: &Pool) -> Result<String, StoreError> {
-    let client = pool.get().await?;
     let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), \
         current_setting('server_encoding')";
-    let row = client.query_typed_one(sql, &[]).await.map_err(failure)?;
+    let ask = async |client: &mut Client| client.query_typed_one(sql, &[]).await.map_err(failure);
+    let row = call(pool, READ_MAX, ask).await?;
     let number: i32 = row.try_get(0).map_err(failure)?;
     let (version, encoding): (String, String) =
         (row.try_get(1).map_err(failure)?, row.try_get(2).map_err(failure)?);

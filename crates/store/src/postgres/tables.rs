@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, Transaction};
 
 use crate::error::StoreError;
+use crate::postgres::call::read;
 use crate::postgres::failure::failure;
 use crate::postgres::store::PostgresStore;
 use crate::postgres::user_migrations;
@@ -48,13 +49,14 @@ impl TableStore for PostgresStore {
     }
 
     async fn describe_tables(&self, names: Vec<String>) -> Result<Vec<Table>, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.snapshot().await?;
-        let mut tables = Vec::new();
-        for name in names {
-            tables.push(describe(tx.client(), name).await?);
-        }
-        Ok(tables)
+        let describe = async |tx: &Transaction<'_>| {
+            let mut tables = Vec::new();
+            for name in names {
+                tables.push(describe(tx.client(), name).await?);
+            }
+            Ok(tables)
+        };
+        read(&self.pool, describe).await
     }
 }
 

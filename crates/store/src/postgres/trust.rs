@@ -9,6 +9,7 @@ use tokio_postgres::{Error, Row, Transaction};
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
 use crate::postgres::audit;
+use crate::postgres::call;
 use crate::postgres::failure::failure;
 use crate::postgres::nul::without_nul;
 use crate::postgres::sessions::hash;
@@ -19,35 +20,38 @@ use crate::trust::{
     Trust, TrustAct, TrustError, TrustStore,
 };
 
-/// Nobody else acts until the end of the transaction.
 #[async_trait]
 impl TrustStore for PostgresStore {
     async fn trust(&self) -> Result<Trust, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.snapshot().await?;
-        read(&tx).await
+        call::read(&self.pool, async |tx| read(tx).await).await
     }
 
     async fn change_trust(&self, act: TrustAct, audit: AuditEntry) -> Result<Trust, TrustError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        tx.query_typed(TRUST_TURN, &[]).await.map_err(failure)?;
-        if carry_out(&tx, &act, audit.at).await? {
-            let sql = "UPDATE eyas.trust SET version = version + 1";
-            tx.execute_typed(sql, &[]).await.map_err(failure)?;
-            audit::add(&tx, &audit).await.map_err(failure)?;
-        }
-        let trust = read(&tx).await?;
-        tx.commit().await.map_err(failure)?;
-        Ok(trust)
+        let change = async |tx: &Transaction<'_>| match change(tx, &act, &audit).await {
+            Err(TrustError::Store(error)) => Err(error),
+            other => Ok(other),
+        };
+        call::try_write(&self.pool, change).await?
     }
 
     async fn save_token_uses(&self, uses: Vec<(String, Timestamp)>) -> Result<(), StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        save_uses(&tx, &uses).await.map_err(failure)?;
-        tx.commit().await.map_err(failure)
+        call::write(&self.pool, async |tx| save_uses(tx, &uses).await.map_err(failure)).await
     }
+}
+
+/// One act, its line, and everything as it is then.
+async fn change(
+    tx: &Transaction<'_>,
+    act: &TrustAct,
+    audit: &AuditEntry,
+) -> Result<Trust, TrustError> {
+    tx.query_typed(TRUST_TURN, &[]).await.map_err(failure)?;
+    if carry_out(tx, act, audit.at).await? {
+        let sql = "UPDATE eyas.trust SET version = version + 1";
+        tx.execute_typed(sql, &[]).await.map_err(failure)?;
+        audit::add(tx, audit).await.map_err(failure)?;
+    }
+    Ok(read(tx).await?)
 }
 
 /// In a transaction that holds the turn, or whose statements all see one state.

@@ -9,8 +9,8 @@ use tokio_postgres::{Error, Transaction};
 
 use crate::error::StoreError;
 use crate::events::{Extent, Order, PageQuery, Stored};
+use crate::postgres::call::{WRITE_MAX, call, read, select};
 use crate::postgres::failure::{failure, refusal};
-use crate::postgres::select::select;
 use crate::postgres::store::PostgresStore;
 use crate::postgres::turn::take_turn;
 use crate::postgres::{page, rows};
@@ -37,8 +37,8 @@ impl VerdictStore for PostgresStore {
         let mut after = Some(after);
         while after.is_some_and(|after| after < through) {
             let query = PageQuery { filter: filter.clone(), after, order: Order::Asc, limit };
-            let mut client = self.pool.get().await?;
-            let page = page::read_page(&client.snapshot().await?, &query, LENGTHS).await?;
+            let page = async |tx: &Transaction<'_>| page::read_page(tx, &query, LENGTHS).await;
+            let page = read(&self.pool, page).await?;
             let mut n_bytes = 0;
             let slice = page.events.iter().take_while(|listed| {
                 let has_room = listed.seq <= through && n_bytes < data_bytes_max;
@@ -64,24 +64,26 @@ impl VerdictStore for PostgresStore {
     }
 
     async fn rejudge(&self, rejudge: Rejudge) -> Result<Vec<Option<bool>>, StoreError> {
-        let mut client = self.pool.get().await?;
-        let tx = client.begin().await?;
-        take_turn(&tx).await?;
-        let before = told_before(&tx, &rejudge.job).await?;
-        if !before.is_empty() && rejudge.seqs.iter().all(|seq| before.contains_key(seq)) {
-            return Ok(rejudge.seqs.iter().map(|seq| before[seq]).collect());
-        }
-        let changed = change(&tx, &rejudge.verdicts).await?;
-        let answers: Vec<_> = rejudge.seqs.iter().map(|seq| changed.get(seq).copied()).collect();
-        // A slice in which nothing changes is found again as it is.
-        if changed.is_empty() {
-        } else {
-            note(&tx, &rejudge, &answers).await.map_err(failure)?;
-            crash::at("revalidate.before_commit");
-            tx.commit().await.map_err(failure)?;
-            crash::at("revalidate.after_commit");
-        }
-        Ok(answers)
+        call(&self.pool, WRITE_MAX, async |client| {
+            let tx = client.begin().await?;
+            take_turn(&tx).await?;
+            let before = told_before(&tx, &rejudge.job).await?;
+            if !before.is_empty() && rejudge.seqs.iter().all(|seq| before.contains_key(seq)) {
+                return Ok(rejudge.seqs.iter().map(|seq| before[seq]).collect());
+            }
+            let changed = change(&tx, &rejudge.verdicts).await?;
+            let answers: Vec<_> =
+                rejudge.seqs.iter().map(|seq| changed.get(seq).copied()).collect();
+            // A slice in which nothing changes is found again as it is.
+            if !changed.is_empty() {
+                note(&tx, &rejudge, &answers).await.map_err(failure)?;
+                crash::at("revalidate.before_commit");
+                tx.commit().await.map_err(failure)?;
+                crash::at("revalidate.after_commit");
+            }
+            Ok(answers)
+        })
+        .await
     }
 }
 

@@ -4,19 +4,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use model::Filter;
+use futures_util::FutureExt as _;
+use model::{Filter, Seq};
 use testbed::{Database, Postgres};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::audit::AuditStore as _;
 use crate::control::ControlStore as _;
 use crate::database::DatabaseProbe as _;
+use crate::dead_letters::{DeadLetterStore as _, Replay, Replayed};
 use crate::error::StoreError;
-use crate::events::{EventStore as _, Extent, IdKey, Order, PageQuery};
+use crate::events::{Compared, EventStore as _, Extent, IdKey, Order, PageQuery};
+use crate::explore::{Effort, ExploreStore as _};
+use crate::jobs::{JobState, JobStore as _, JobTurn};
 use crate::postgres::gate::Gate;
 use crate::postgres::store::{PostgresOptions, PostgresStore};
+use crate::sessions::SessionStore as _;
+use crate::tables::TableStore as _;
+use crate::tests::conformance::audit::entry;
+use crate::trust::{TrustAct, TrustStore as _};
 
 /// As long as the write path waits for a look-up.
 const LOOKUP_WAIT: Duration = Duration::from_millis(20);
@@ -160,6 +169,25 @@ async fn look_ups_do_not_pile_up_behind_a_lock() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn look_ups_that_nobody_waits_for_hold_up_nobody_but_look_ups() {
+    let database = Postgres::shared().create_database();
+    let store = open(database.url()).await;
+    let (answer, answered) = watch::channel(());
+    for _ in 0..2 {
+        let mut answered = answered.clone();
+        let work = async move { answered.changed().await.map_err(|_| unreachable!()) };
+        assert!(store.asking.answer(work).now_or_never().is_none(), "it is asked, and left alone");
+    }
+    eventually("look-ups are refused", async || store.find(keys()).await.is_err()).await;
+    let nothing = Compared { fate: None, found: None };
+    let events = keys().into_iter().map(|key| (Seq::ZERO, key)).collect();
+    assert_eq!(store.compare(events).await.unwrap(), [nothing], "the consumer can start");
+    assert_eq!(store.fates(vec![Seq::ZERO]).await.unwrap(), [None], "who waits for a fate is told");
+    answer.send_replace(());
+    eventually("there are answers again", async || store.find(keys()).await.is_ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_whose_reader_is_gone_is_cancelled_and_its_connection_closed() {
     let database = Postgres::shared().create_database();
     let store = open(database.url()).await;
@@ -181,4 +209,36 @@ async fn a_page_whose_reader_is_gone_is_cancelled_and_its_connection_closed() {
     .await;
     // The only connection is free for others while the table is still locked.
     store.instance().await.unwrap();
+}
+
+/// One thread: what is left to settle when a call returns cannot have been settled yet.
+#[tokio::test]
+async fn whoever_is_done_gives_the_connection_back_and_nobody_looks_after_it() {
+    let database = Postgres::shared().create_database();
+    let store = open(database.url()).await;
+    let done = |what: &str| assert_eq!(store.pool.n_settling(), 0, "{what}");
+    let effort = Effort { rows_max: 10, time_max: PATIENCE };
+    store.facets(Filter::default(), effort).await.unwrap();
+    done("facets");
+    assert!(store.describe_tables(vec!["no_such".to_owned()]).await.is_err());
+    done("tables that are not there");
+    store.audit(entry(1)).await.unwrap();
+    done("a line of audit");
+    assert_eq!(store.audited(None, 10).await.unwrap().len(), 1);
+    done("the lines");
+    assert_eq!(store.trust().await.unwrap().version, 0);
+    done("trust");
+    let (id, at) = ("no-such".to_owned(), entry(2).at);
+    let refused = store.change_trust(TrustAct::Revoke { id, at }, entry(2)).await;
+    assert_eq!(refused.unwrap_err().to_string(), "there is no such thing");
+    done("an act that is refused");
+    store.sign_out_all(entry(3)).await.unwrap();
+    done("a sign-out");
+    let turn = JobTurn { from: &[JobState::Running], to: JobState::Paused, at, detail: None };
+    assert_eq!(store.turn_job("no-such", turn).await.unwrap(), None);
+    done("the turn of a job");
+    let replay =
+        Replay { seqs: vec![Seq::ZERO.next()], at, job: String::new(), actor: String::new() };
+    assert!(matches!(store.replay(replay).await.unwrap()[..], [Replayed::Skipped]));
+    done("a replay");
 }
