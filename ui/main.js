@@ -5,6 +5,7 @@ import { effect, html, render, signal, untracked } from './vendor/preact.js';
 
 import { isLost, isOut, session, startSession } from './frame/auth.js';
 import { countDeadLetters } from './frame/dead-count.js';
+import { listenToDrops } from './frame/dropped.js';
 import { Failure, failureOf } from './frame/failure.js';
 import { Header } from './frame/header.js';
 import { Help } from './frame/help.js';
@@ -101,6 +102,7 @@ if (root !== null) {
   render(html`<${App} />`, root);
   listenToKeys();
   listenToNavigation();
+  listenToDrops();
   startSession();
   countDeadLetters();
   effect(() => {

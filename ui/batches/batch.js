@@ -4,11 +4,12 @@ import { html, useEffect, useState } from '../vendor/preact.js';
 
 import { bytes, reading } from '../lib/amount.js';
 import { request, send } from '../lib/api.js';
-import { BATCH_STATES, isCancellable, isOver, outcome, phases, progressOf, rowsText, speed } from '../lib/batch.js';
+import { BATCH_STATES, isCancellable, isOver, outcome, pace, phases, progressOf, rowsText, speed } from '../lib/batch.js';
 import { batchHref, pathPart } from '../lib/route.js';
 import { delta } from '../lib/time.js';
 import { second } from '../frame/clock.js';
 import { download } from '../frame/download.js';
+import { useDropped } from '../frame/dropped.js';
 import { Failure, failureOf } from '../frame/failure.js';
 import { go } from '../frame/navigate.js';
 import { Ask, Maybe, Table } from '../frame/parts.js';
@@ -85,12 +86,17 @@ function Whole({ batch, path }) {
       ${batch.detail !== null && html`<p class="batch-detail"><${Untrusted} text=${batch.detail} layout /></p>`}
       ${batch.state === 'rejected' && html`<p class="batch-detail muted" data-test="rows-kept">${batch.rows_kept ? 'Its rows are kept for a day: once the cause is mended, re-validate them.' : 'Its rows are not kept: correct them, and send them again.'}</p>`}
     </div>
-    ${progressOf(batch).share !== null && html`<${Progress} batch=${batch} />`}
+    ${progressOf(batch).share !== null && html`<div><${Progress} batch=${batch} /><p class="muted" data-test="pace">${applyingPace(batch)}</p></div>`}
     ${isOurs ? html`<${Uploading} tables=${[]} />` : batch.state === 'receiving' && batch.upload_offset !== null && html`<${GoOn} batch=${batch} />`}
     ${batch.errors > 0 && html`<${BatchErrors} batch=${batch} path=${path} />`}
     <${Table} caption="How long it took" test="phases" head=${['Phase', 'Time', 'Speed']}
       rows=${phases(batch, nowMs()).map(({ what, ms, rows, isRunning }) => [what, `${delta(ms)}${isRunning ? ' so far' : ''}`, rows === 0 ? html`<span class="none">–</span>` : `${reading(speed(rows, ms), 'count')} rows/s`])} />
     <${Facts} batch=${batch} />`;
+}
+
+/** @param {Batch} batch */
+function applyingPace({ rows_applied: done, rows: total, started_at: startedAt }) {
+  return pace({ from: 0, done, total, ms: startedAt === null ? 0 : nowMs() - Date.parse(startedAt) }, (perS) => `${reading(perS, 'count')} rows/s`);
 }
 
 /** An upload that was broken off goes on where the server has its end. @param {{ batch: Batch }} props */
@@ -99,8 +105,9 @@ function GoOn({ batch }) {
     const file = files?.[0];
     if (file !== undefined && !isBusy()) goOn(file, batch);
   };
+  useDropped(take);
   return html`<section class="card upload" aria-label="Continue the upload" data-test="go-on">
-    <p>${bytes(batch.upload_offset ?? 0)} of the file are here. If nobody sends it any more, choose the same file, and only the rest is sent.</p>
+    <p>${bytes(batch.upload_offset ?? 0)} of the file are here. If nobody sends it any more, choose the same file or drop it here, and only the rest is sent.</p>
     <p class="actions"><${FileButton} label="Continue with the file…" onFile=${take} /></p>
   </section>`;
 }
@@ -121,8 +128,9 @@ function BatchErrors({ batch, path }) {
   }, [attempt, batch.state]);
   return html`<section aria-label="Errors">
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${() => setAttempt(attempt + 1)} />`}
-    ${errors !== null && html`<${Errors} errors=${errors} nErrors=${nErrors} isCut=${batch.started_at !== null && nErrors === ERRORS} />
-      <p class="actions"><button onClick=${() => download(`${path}/errors`, 'application/x-ndjson', 'eyas-batch-errors.ndjson')} data-test="all-errors">Download all errors (NDJSON)</button></p>`}
+    ${errors !== null && html`
+      <p class="actions"><button onClick=${() => download(`${path}/errors`, 'application/x-ndjson', 'eyas-batch-errors.ndjson')} data-test="all-errors">Download all errors (NDJSON)</button></p>
+      <${Errors} errors=${errors} nErrors=${nErrors} isCut=${batch.started_at !== null && nErrors === ERRORS} />`}
   </section>`;
 }
 

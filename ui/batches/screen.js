@@ -9,6 +9,7 @@ import { batchHref } from '../lib/route.js';
 import { delta } from '../lib/time.js';
 import { session } from '../frame/auth.js';
 import { second } from '../frame/clock.js';
+import { useDropped } from '../frame/dropped.js';
 import { Failure } from '../frame/failure.js';
 import { go, route } from '../frame/navigate.js';
 import { Maybe, Table } from '../frame/parts.js';
@@ -47,11 +48,8 @@ function All() {
   useEffect(() => setEveryMs(isMoving ? MOVING_MS : STILL_MS), [isMoving]);
   const known = tables.value?.tables ?? [];
   const isFiltered = ['table', 'state', 'application', 'after'].some((name) => query.has(name));
-  const drop = (/** @type {DragEvent} */ event) => {
-    event.preventDefault();
-    if (known.length > 0) choose(event.dataTransfer?.files, known);
-  };
-  return html`<main class="page" data-test="batches" onDragOver=${(/** @type {DragEvent} */ event) => event.preventDefault()} onDrop=${drop}>
+  useDropped(known.length > 0 ? (files) => choose(files, known) : null);
+  return html`<main class="page" data-test="batches">
     <div class="page-head"><h1 tabindex="-1">Batches</h1></div>
     ${tables.failure !== null && html`<${Failure} facts=${tables.failure} onRetry=${tables.again} />`}
     ${tables.value !== null && (known.length === 0 ? html`<${NoTables} />` : html`<${Uploading} tables=${known} />`)}

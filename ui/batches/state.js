@@ -22,7 +22,7 @@ export function SameAs({ id }) {
 export function StateText({ batch: { state, same_as: same } }) {
   if (same != null) return html`<span data-test="batch-state"><span aria-hidden="true">=</span> <${SameAs} id=${same} /></span>`;
   const [className, glyph] = BATCH_STATES.get(state) ?? ['', '?'];
-  return html`<span class=${className} data-test="batch-state"><span aria-hidden="true">${glyph}</span> ${state}</span>`;
+  return html`<span class=${`short ${className}`} data-test="batch-state"><span aria-hidden="true">${glyph}</span> ${state}</span>`;
 }
 
 /** @param {{ batch: Batch }} props */

@@ -1,9 +1,11 @@
 // One file on its way into a table: chosen by hand or dropped, checked, sent, paused, and what came of it.
 
-import { html, useRef } from '../vendor/preact.js';
+import { html, useLayoutEffect, useRef } from '../vendor/preact.js';
 
 import { bytes } from '../lib/amount.js';
-import { FORMATS, isPacked, rowsText } from '../lib/batch.js';
+import { FORMATS, isPacked, pace, rowsText } from '../lib/batch.js';
+import { second } from '../frame/clock.js';
+import { save } from '../frame/download.js';
 import { Bar, Field, Table } from '../frame/parts.js';
 import { count, Untrusted } from '../frame/text.js';
 import { change, check, choose, forget, pause, start, upload } from './uploading.js';
@@ -15,7 +17,14 @@ import { change, check, choose, forget, pause, start, upload } from './uploading
 /** @param {{ tables: TableOf[] }} props */
 export function Uploading({ tables }) {
   const now = upload.value;
-  return html`<section class="card upload" aria-label="Upload" data-test="upload">
+  /** @type {{ current: HTMLElement | null }} */
+  const box = useRef(null);
+  // Its buttons come and go with each step; whoever pressed one stays here, and on none that does something else.
+  const isHere = box.current?.contains(document.activeElement) ?? false;
+  useLayoutEffect(() => {
+    if (isHere && !box.current?.contains(document.activeElement)) box.current?.focus({ preventScroll: true });
+  });
+  return html`<section class="card upload" aria-label="Upload" tabindex="-1" ref=${box} data-test="upload">
     ${now === null
       ? html`<p class="actions"><${FileButton} label="Choose a file…" isPrimary onFile=${(/** @type {FileList | null} */ files) => choose(files, tables)} />
           <span class="muted">or drop one here: NDJSON, a JSON array or CSV, any size. All of its rows are stored, or none.</span></p>`
@@ -75,7 +84,8 @@ function Columns({ table: { columns, mode, schema } }) {
 
 /** Beyond the choice. @param {{ now: Upload }} props */
 function Going({ now }) {
-  const { phase, file, verdict, trouble } = now;
+  const { phase, file, verdict, trouble, since } = now;
+  void second.value;
   const isChecking = phase === 'checking';
   const share = file.size > 0 ? now.bytes / file.size : 1;
   if (phase === 'checked' && verdict !== null) return html`<${Checked} verdict=${verdict} />`;
@@ -85,6 +95,7 @@ function Going({ now }) {
   }
   return html`
     <${Bar} label=${isChecking ? 'Sent to be checked' : 'Sent'} share=${share} text=${`${bytes(Math.min(now.bytes, file.size))} of ${bytes(file.size)}`} />
+    ${since !== null && phase !== 'paused' && html`<p class="muted" data-test="pace">${pace({ from: since.bytes, done: now.bytes, total: file.size, ms: Date.now() - since.ms }, (perS) => `${bytes(perS)}/s`)}</p>`}
     <p data-test="upload-state">${phase === 'paused' ? '❚❚ Paused: nothing of it is in the table yet.' : isChecking ? 'Checking: nothing is stored.' : trouble === '' ? 'Sending: keep this page open.' : html`<span class="warn">⚠ <${Untrusted} text=${trouble} /> Trying again…</span>`}</p>
     <p class="actions">
       ${phase === 'sending' && html`<button onClick=${pause} data-test="pause-upload">Pause</button>`}
@@ -99,14 +110,17 @@ function Checked({ verdict: { rows, n_errors: nErrors, errors } }) {
     change({ isDry: false });
     start();
   };
+  const keep = () => save(errors.map((error) => `${JSON.stringify(error)}\n`).join(''), 'application/x-ndjson', 'eyas-dry-run-errors.ndjson');
   return html`
     ${nErrors === 0
       ? html`<p class="ok" data-test="verdict">✓ ${rowsText(rows)} checked, and none is wrong. Nothing was stored yet.</p>`
-      : html`<p class="bad" role="alert" data-test="verdict">✗ ${count(nErrors)} ${nErrors === 1 ? 'error' : 'errors'} in ${rowsText(rows)}. Nothing was stored.</p><${Errors} errors=${errors} nErrors=${nErrors} />`}
+      : html`<p class="bad" role="alert" data-test="verdict">✗ ${count(nErrors)} ${nErrors === 1 ? 'error' : 'errors'} in ${rowsText(rows)}. Nothing was stored.</p>`}
     <p class="actions">
       ${nErrors === 0 && html`<button class="primary" onClick=${again} data-test="for-real">Upload for real</button>`}
       <button onClick=${forget}>${nErrors === 0 ? 'Remove' : 'Choose another file'}</button>
-    </p>`;
+      ${nErrors > 0 && html`<button onClick=${keep} data-test="save-errors">Save ${errors.length < nErrors ? 'these' : 'the'} ${errors.length === 1 ? 'error' : `${count(errors.length)} errors`} (NDJSON)</button>`}
+    </p>
+    ${nErrors > 0 && html`<${Errors} errors=${errors} nErrors=${nErrors} />`}`;
 }
 
 /** Rows that are wrong, the first of them; `isCut`: nobody has looked for more. @param {{ errors: RowError[], nErrors: number, isCut?: boolean }} props */

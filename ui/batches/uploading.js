@@ -24,6 +24,7 @@ import { say } from '../frame/say.js';
  * @property {string | null} id the batch, once there is one
  * @property {'chosen' | 'checking' | 'checked' | 'sending' | 'paused' | 'failed'} phase
  * @property {number} bytes that have left
+ * @property {{ ms: number, bytes: number } | null} since when it has gone on without trouble, and from where
  * @property {string} trouble what it waits for, in words
  * @property {Verdict | null} verdict
  */
@@ -35,6 +36,12 @@ let stop = new AbortController();
 /** @param {Partial<Upload>} change */
 export function change(change) {
   if (upload.value !== null) upload.value = { ...upload.value, ...change };
+}
+
+/** @param {number} bytes that have left @param {string} [trouble] */
+function moved(bytes, trouble = '') {
+  const since = upload.value?.since ?? null;
+  change({ bytes, trouble, since: trouble !== '' ? null : since ?? { ms: Date.now(), bytes } });
 }
 
 /** Whether a file is on its way. */
@@ -57,7 +64,7 @@ export function choose(files, tables) {
   if (Number(files?.length) > 1) say('One file is one batch: the first one was taken.');
   upload.value = {
     file, table: tableFor(file.name, tables), type: formatOf(file.name), label: labelOf(file.name), isDry: true, key: newKey(),
-    id: null, phase: 'chosen', bytes: 0, trouble: '', verdict: null,
+    id: null, phase: 'chosen', bytes: 0, since: null, trouble: '', verdict: null,
   };
 }
 
@@ -71,7 +78,7 @@ function addressOf({ table, label }, isDry) {
 async function busy(phase, run) {
   stop = new AbortController();
   const mine = stop;
-  change({ phase, bytes: 0, trouble: '', verdict: null });
+  change({ phase, bytes: 0, since: null, trouble: '', verdict: null });
   try {
     await run(mine.signal);
   } catch (error) {
@@ -83,7 +90,7 @@ async function busy(phase, run) {
 export function check() {
   return busy('checking', async (stop) => {
     const now = /** @type {Upload} */ (upload.value);
-    const answer = await transfer({ method: 'POST', path: addressOf(now, true), headers: { 'content-type': now.type }, body: now.file, stop, onSent: (bytes) => change({ bytes }) });
+    const answer = await transfer({ method: 'POST', path: addressOf(now, true), headers: { 'content-type': now.type }, body: now.file, stop, onSent: moved });
     if (answer.status !== 200) throw answer.refusal();
     change({ phase: 'checked', verdict: JSON.parse(answer.text) });
     say('The file is checked.', { isVisible: false });
@@ -97,7 +104,11 @@ export function start() {
     const id = await sendFile({
       file: now.file, path: addressOf(now, false), headers: { 'content-type': now.type, 'idempotency-key': now.key }, id: now.id, transfer, stop,
       wait: (ms) => new Promise((done) => setTimeout(done, ms)),
-      tell: ({ id, bytes, trouble }) => stop.aborted || change({ id, bytes, trouble }),
+      tell: ({ id, bytes, trouble }) => {
+        if (stop.aborted) return;
+        change({ id });
+        moved(bytes, trouble);
+      },
     });
     if (stop.aborted) return;
     upload.value = null;
@@ -110,7 +121,7 @@ export function start() {
 
 /** Goes on with a batch that was begun elsewhere, or before this page was. @param {File} file @param {import('../lib/batch.js').Batch} batch */
 export function goOn(file, { id, table, label }) {
-  upload.value = { file, table, type: formatOf(file.name), label: label ?? '', isDry: false, key: '', id, phase: 'sending', bytes: 0, trouble: '', verdict: null };
+  upload.value = { file, table, type: formatOf(file.name), label: label ?? '', isDry: false, key: '', id, phase: 'sending', bytes: 0, since: null, trouble: '', verdict: null };
   return start();
 }
 

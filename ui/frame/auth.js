@@ -67,7 +67,12 @@ export async function signIn(proof) {
 
 export async function signOut() {
   await send('DELETE', '/session');
-  // All that was read goes with it.
+  // All that was read goes with it, and what was being written.
+  try {
+    sessionStorage.clear();
+  } catch {
+    // Where storage is forbidden, nothing was kept.
+  }
   location.assign('/ui/');
 }
 

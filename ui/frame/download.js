@@ -5,7 +5,7 @@ import { bytes } from '../lib/amount.js';
 import { requestFile, words } from '../lib/api.js';
 import { say } from './say.js';
 
-/** @typedef {'eyas-event.json' | 'eyas-data.json' | 'eyas-session.ndjson' | 'eyas-session.csv' | 'eyas-events.ndjson' | 'eyas-events.csv' | 'eyas-batch-errors.ndjson' | 'eyas-query.ndjson'} FileName */
+/** @typedef {'eyas-event.json' | 'eyas-data.json' | 'eyas-session.ndjson' | 'eyas-session.csv' | 'eyas-events.ndjson' | 'eyas-events.csv' | 'eyas-batch-errors.ndjson' | 'eyas-query.ndjson' | 'eyas-query.csv' | 'eyas-dry-run-errors.ndjson'} FileName */
 
 /**
  * @param {string} text

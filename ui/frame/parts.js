@@ -66,7 +66,8 @@ export function LookOnly() {
 }
 
 /**
- * @param {{ caption: any, head: string[], rows: any[][], test: string }} props the first cell names its row
+ * @param {{ caption: any, head: string[], rows: any[][], test: string }} props the first cell names its row; one that is a string, an
+ *   amount with its unit, stays in one line
  */
 export function Table({ caption, head, rows, test }) {
   return html`<table class="table" data-test=${test}>
@@ -74,7 +75,7 @@ export function Table({ caption, head, rows, test }) {
     <thead><tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
     <tbody>
       ${rows.map((cells) => html`<tr data-test=${`${test}-row`}>
-        ${cells.map((cell, at) => (at === 0 ? html`<th scope="row">${cell}</th>` : html`<td data-label=${head[at]}><div>${cell}</div></td>`))}
+        ${cells.map((cell, at) => (at === 0 ? html`<th scope="row">${cell}</th>` : html`<td data-label=${head[at]}><div class=${typeof cell === 'string' ? 'short' : undefined}>${cell}</div></td>`))}
       </tr>`)}
     </tbody>
   </table>`;

@@ -131,6 +131,9 @@ export async function send(method, path, body) {
 /** What an error says. @param {unknown} error */
 export const words = (error) => (error instanceof Error ? error.message : String(error));
 
+/** The server's hints are phrases; here they stand behind a sentence. @param {string} text */
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+
 /**
  * @param {string} text the body, `application/problem+json` if all is well
  * @param {string} otherwise
@@ -139,7 +142,7 @@ export const words = (error) => (error instanceof Error ? error.message : String
 function problemOf(text, otherwise) {
   try {
     const problem = JSON.parse(text);
-    const words = [problem.detail ?? problem.title, problem.hint].filter((word) => typeof word === 'string');
+    const words = [problem.detail ?? problem.title, typeof problem.hint === 'string' ? sentence(problem.hint) : null].filter((word) => typeof word === 'string');
     const streams = Array.isArray(problem.streams) ? problem.streams.map(String) : [];
     return { detail: words.length > 0 ? words.join(' ') : otherwise, streams, code: String(problem.code ?? '') };
   } catch {

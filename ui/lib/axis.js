@@ -1,6 +1,5 @@
 // Where the lines of a chart's axes stand, and what is written at them. Pure.
 
-import { about } from './amount.js';
 import { parts } from './time.js';
 
 /** Widths of a step on the time axis, in seconds. */
@@ -37,7 +36,7 @@ export function timeTicks(fromS, toS, nMax, mode) {
   /** @type {Tick[]} */
   const ticks = [];
   if (mode === 'relative') {
-    for (let s = toS; s >= fromS; s -= stepS) ticks.push({ s, text: s === toS ? 'now' : `−${about(toS - s)}` });
+    for (let s = toS; s >= fromS; s -= stepS) ticks.push({ s, text: s === toS ? 'now' : `−${ago(toS - s)}` });
     return ticks.reverse();
   }
   // The zone is asked for at each line, so that they stay at full hours when the clocks are changed.
@@ -48,6 +47,12 @@ export function timeTicks(fromS, toS, nMax, mode) {
     if (s > toS) return ticks;
     if (s >= fromS) ticks.push({ s, text: clockText(s, stepS, mode) });
   }
+}
+
+/** "30 s", "4.5 min", "2 h": steps of half a unit are told apart. @param {number} s */
+function ago(s) {
+  const [size, unit] = s < 60 ? [1, 's'] : s < 3600 ? [60, 'min'] : s < 2 * DAY_S ? [3600, 'h'] : [DAY_S, 'd'];
+  return `${Math.round((s / Number(size)) * 10) / 10} ${unit}`;
 }
 
 /** "14:05", "14:05:10" where lines are seconds apart, "18 Nov" at midnight. @param {number} s @param {number} stepS @param {'local' | 'utc'} mode */

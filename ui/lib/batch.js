@@ -1,6 +1,6 @@
 // Batches as people read them: states, progress, phases, and the files that become one. Pure.
 
-import { count } from './amount.js';
+import { about, count } from './amount.js';
 
 /** @typedef {'receiving' | 'queued' | 'applying' | 'committed' | 'rejected' | 'cancelled'} BatchState */
 /**
@@ -101,6 +101,22 @@ export function speedOf(batch, nowMs) {
 /** Rows a second; null where that says nothing. @param {number} rows @param {number} ms */
 export function speed(rows, ms) {
   return rows === 0 || ms <= 0 ? null : (rows / ms) * 1000;
+}
+
+/** Before that, a speed is chance. */
+const PACE_MS_MIN = 1000;
+
+/**
+ * "42 % · 1.2 MB/s · about 17 s left": how far something is, how fast, and for how long still.
+ * @param {{ from: number, done: number, total: number, ms: number }} so `from` where it stood `ms` ago
+ * @param {(perS: number) => string} speedText
+ */
+export function pace({ from, done, total, ms }, speedText) {
+  const percent = `${total > 0 ? Math.floor(Math.min(1, done / total) * 100) : 100} %`;
+  if (ms < PACE_MS_MIN || done <= from || done >= total) return percent;
+  const perS = ((done - from) / ms) * 1000;
+  const leftS = (total - done) / perS;
+  return `${percent} · ${speedText(perS)} · ${leftS < 1 ? '' : 'about '}${about(leftS)} left`;
 }
 
 /** @type {[string, string, RegExp][]} Media type, what people call it, endings of its files. */

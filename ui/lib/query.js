@@ -66,7 +66,7 @@ const shortMs = (ms) => (ms === null ? 'unknown' : `${ms < 100 ? Math.round(ms *
 
 /** What became of a query since the start, and what went wrong of it; the latter is empty where nothing did. @param {Query} query @returns {[string, string]} */
 export function figuresOf({ calls, mean_ms, p99_ms, refused, failed }) {
-  const answered = calls === 0 ? 'no call yet' : `${calls} ${calls === 1 ? 'call' : 'calls'}, mean ${shortMs(mean_ms)}, 99 % within ${shortMs(p99_ms)}`;
+  const answered = calls === 0 ? (refused + failed > 0 ? 'none answered' : 'no call yet') : `${calls} ${calls === 1 ? 'call' : 'calls'}, mean ${shortMs(mean_ms)}, 99 % within ${shortMs(p99_ms)}`;
   const wrong = [...(refused > 0 ? [`${refused} refused`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
   return [answered, wrong.join(', ')];
 }
@@ -121,6 +121,21 @@ export function adHocOf(text) {
   return answer;
 }
 
+/** A text that a spreadsheet would run begins with one of these; a quote in front keeps it a text, as in the server's own exports. */
+const FORMULA = /^[=+\-@'\t\r]/;
+
+/** @param {string} text @param {boolean} isText */
+function csvCell(text, isText) {
+  const safe = isText && FORMULA.test(text) ? `'${text}` : text;
+  return /[",\r\n]|^ | $/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** An answer as CSV, a line of names first; null is empty, and numbers keep their digits. @param {Answer} answer */
+export function csvOf({ columns, rows }) {
+  const lines = rows.map((cells) => cells.map((cell) => (cell === 'null' ? '' : csvCell(shownCell(cell), cell.startsWith('"')))));
+  return [columns.map((name) => csvCell(name, true)), ...lines].map((cells) => `${cells.join(',')}\r\n`).join('');
+}
+
 /** A cell as people read it: a string without its quotes, all else as written. @param {string} cell */
 export const shownCell = (cell) => (cell.startsWith('"') ? stringValue(cell) : cell);
 
@@ -169,6 +184,11 @@ export function barsOf({ columns, rows }) {
 
 /** @param {string} text */
 const single = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** A statement of one's own, asked from elsewhere. @param {string} origin @param {string} sql @param {boolean} needsToken */
+export function sqlCurl(origin, sql, needsToken) {
+  return `curl ${needsToken ? '-H "Authorization: Bearer $TOKEN" ' : ''}-H 'Content-Type: application/json' \\\n  --data-binary ${single(JSON.stringify({ sql }))} \\\n  ${single(`${origin}/sql`)}`;
+}
 
 /** The same question from elsewhere. @param {string} url @param {boolean} needsToken @returns {[string, string][]} language, code */
 export function snippets(url, needsToken) {

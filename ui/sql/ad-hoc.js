@@ -1,17 +1,18 @@
 // SQL of one's own, for administrators: read-only, a few seconds and a thousand rows at most. Off unless the
 // configuration says otherwise; then a card tells how to turn it on.
 
-import { html, useRef, useState } from '../vendor/preact.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../vendor/preact.js';
 
 import { ApiError, request } from '../lib/api.js';
-import { adHocOf, shownCell } from '../lib/query.js';
-import { may } from '../frame/auth.js';
+import { adHocOf, shownCell, sqlCurl } from '../lib/query.js';
+import { may, session } from '../frame/auth.js';
 import { Failure, failureOf } from '../frame/failure.js';
 import { go, route } from '../frame/navigate.js';
 import { Act, LookOnly } from '../frame/parts.js';
 import { copy } from '../frame/say.js';
 import { Untrusted } from '../frame/text.js';
 import { AnswerBox } from './answer.js';
+import { keep, named, opened } from './draft.js';
 import { PlanBox } from './plan.js';
 
 /** What an address can hold everywhere. */
@@ -24,31 +25,49 @@ const CONFIG = '[sql]\nenabled = true';
 let isOffAtServer = false;
 
 export function AdHoc() {
-  const [sql, setSql] = useState(route.peek().query.get('sql') ?? '');
+  const address = route.value.query;
+  const [sql, setSql] = useState(() => opened(address));
   const [answered, setAnswered] = useState(/** @type {Answered | null} */ (null));
   const [failure, setFailure] = useState(/** @type {import('../frame/failure.js').FailureFacts | null} */ (null));
   const [refused, setRefused] = useState('');
   const [isOff, setIsOff] = useState(isOffAtServer);
-  const [isBusy, setIsBusy] = useState(false);
+  /** What ends the statement that runs. */
+  const [running, setRunning] = useState(/** @type {AbortController | null} */ (null));
   /** @type {{ current: HTMLFormElement | null }} */
   const form = useRef(null);
+  const write = (/** @type {string} */ text) => {
+    setSql(text);
+    keep(text, route.peek().query);
+  };
+  // Back and forward, and a link on this page, bring another statement.
+  const isFirst = useRef(true);
+  useLayoutEffect(() => {
+    if (!isFirst.current && address.has('sql')) write(named(address));
+    isFirst.current = false;
+  }, [named(address)]);
+  // Nobody waits for it any more.
+  useEffect(() => () => running?.abort(), [running]);
   const run = async (isPlan = false) => {
-    if (sql.trim() === '' || isBusy) return;
-    setIsBusy(true);
+    if (sql.trim() === '' || running !== null) return;
+    const stop = new AbortController();
+    setRunning(stop);
     setRefused('');
     setFailure(null);
-    if (sql.length <= ADDRESS_CHARS_MAX) go(`/ui/sql?${new URLSearchParams({ sql })}`, { replace: true });
+    remember(sql);
     try {
-      const text = await request('/sql', { method: 'POST', headers: { 'content-type': 'application/json', 'x-requested-by': 'console' }, body: JSON.stringify(isPlan ? { sql, plan: true } : { sql }) });
+      const text = await request('/sql', { method: 'POST', signal: stop.signal, headers: { 'content-type': 'application/json', 'x-requested-by': 'console' }, body: JSON.stringify(isPlan ? { sql, plan: true } : { sql }) });
       setAnswered({ answer: adHocOf(text), text, isPlan });
     } catch (error) {
-      isOffAtServer = error instanceof ApiError && error.code === 'sql_disabled';
-      setIsOff(isOffAtServer);
       setAnswered(null);
-      if (error instanceof ApiError && error.status === 422) setRefused(error.message);
-      else if (!isOffAtServer) setFailure(failureOf('The statement was not run.', error));
+      if (stop.signal.aborted) setRefused('It was stopped.');
+      else {
+        isOffAtServer = error instanceof ApiError && error.code === 'sql_disabled';
+        setIsOff(isOffAtServer);
+        if (error instanceof ApiError && error.status === 422) setRefused(error.message);
+        else if (!isOffAtServer) setFailure(failureOf('The statement was not run.', error));
+      }
     }
-    setIsBusy(false);
+    setRunning(null);
   };
   if (isOff) return html`<${Off} onAgain=${() => setIsOff(false)} />`;
   const onKey = (/** @type {KeyboardEvent} */ event) => {
@@ -60,22 +79,36 @@ export function AdHoc() {
     event.preventDefault();
     run();
   };
+  const halt = () => {
+    running?.abort();
+    form.current?.querySelector('textarea')?.focus();
+  };
+  const isEmpty = sql.trim() === '';
   return html`<section class="sql-main" aria-label="SQL of your own" data-test="ad-hoc">
     <h2>SQL of your own</h2>
     <${LookOnly} />
     <form ref=${form} onSubmit=${submit}>
       <label class="field"><span>One statement that reads</span>
-        <textarea class="sql-text" value=${sql} disabled=${!may('admin')} onInput=${(/** @type {Event} */ event) => setSql(/** @type {HTMLTextAreaElement} */ (event.currentTarget).value)} onKeyDown=${onKey}
+        <textarea class="sql-text" value=${sql} disabled=${!may('admin')} onInput=${(/** @type {Event} */ event) => write(/** @type {HTMLTextAreaElement} */ (event.currentTarget).value)} onKeyDown=${onKey}
           spellcheck=${false} autocapitalize="off" placeholder="select category, count(*) from eyas.events group by category" data-test="sql"></textarea>
         <small class="muted">Read-only, 5 s and 1,000 rows unless configured otherwise. Ctrl+Enter runs it.</small></label>
-      <p class="actions sql-run"><${Act} class="primary" type="submit" disabled=${sql.trim() === ''} data-test="run-sql">${isBusy ? 'Running…' : 'Run'}<//>
-        <${Act} disabled=${sql.trim() === ''} title="How the database would run it, without running it" onClick=${() => run(true)} data-test="plan-sql">Plan<//></p>
+      <p class="actions sql-run"><${Act} class="primary" type="submit" disabled=${isEmpty} data-test="run-sql">${running === null ? 'Run' : 'Running…'}<//>
+        ${running !== null && html`<button type="button" onClick=${halt} data-test="stop-sql">Stop</button>`}
+        <${Act} disabled=${isEmpty} title="How the database would run it, without running it" onClick=${() => run(true)} data-test="plan-sql">Plan<//>
+        <button type="button" disabled=${isEmpty} onClick=${() => copy(sqlCurl(location.origin, sql, session.value?.required ?? false), 'The curl command')} data-test="sql-curl">Copy as curl</button></p>
     </form>
     ${refused !== '' && html`<p class="words" role="alert" data-test="refused"><b>✗ Not run.</b> <${Untrusted} text=${refused} layout /></p>`}
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${() => run()} />`}
     ${answered !== null && answered.isPlan && html`<${PlanBox} lines=${answered.answer.rows.map(([line = '']) => shownCell(line))} />`}
-    ${answered !== null && !answered.isPlan && html`<${AnswerBox} answer=${answered.answer} text=${answered.text} ms=${answered.answer.ms} truncated=${answered.answer.truncated} />`}
+    ${answered !== null && !answered.isPlan && html`<${AnswerBox} answer=${answered.answer} text=${answered.text} ms=${answered.answer.ms} truncated=${answered.answer.truncated} hasFile />`}
   </section>`;
+}
+
+/** A statement that runs gets an address, so that one can go back to it; one that is too long for that has the screen's. @param {string} sql */
+function remember(sql) {
+  const isShort = sql.length <= ADDRESS_CHARS_MAX;
+  if (sql !== named(route.peek().query)) go(isShort ? `/ui/sql?${new URLSearchParams({ sql })}` : '/ui/sql');
+  keep(sql, route.peek().query);
 }
 
 /** @param {{ onAgain: () => void }} props */

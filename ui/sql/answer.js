@@ -2,7 +2,8 @@
 
 import { html, useEffect, useMemo, useState } from '../vendor/preact.js';
 
-import { barsOf, chartOf, isNumber, shownCell } from '../lib/query.js';
+import { barsOf, chartOf, csvOf, isNumber, shownCell } from '../lib/query.js';
+import { save } from '../frame/download.js';
 import { copy, say } from '../frame/say.js';
 import { Plot } from '../frame/plot.js';
 import { timeMode } from '../frame/settings.js';
@@ -15,8 +16,8 @@ const COLOURS = ['accent', 'ok', 'warn', 'bad'];
 
 /** @typedef {import('../lib/query.js').Answer} Answer */
 
-/** @param {{ answer: Answer, text: string, ms: number, truncated?: boolean }} props `text` is the answer as it came */
-export function AnswerBox({ answer, text, ms, truncated = false }) {
+/** @param {{ answer: Answer, text: string, ms: number, truncated?: boolean, hasFile?: boolean }} props `text` is the answer as it came; `hasFile` where no address gives it as one */
+export function AnswerBox({ answer, text, ms, truncated = false, hasFile = false }) {
   const [view, setView] = useState('Table');
   const chart = useMemo(() => chartOf(answer), [answer]);
   const bars = useMemo(() => barsOf(answer), [answer]);
@@ -30,6 +31,7 @@ export function AnswerBox({ answer, text, ms, truncated = false }) {
       <span data-test="answer-facts">${rows} · ${Math.round(ms * 10) / 10} ms${truncated && html` · <span class="warn">⚠ cut: there are more</span>`}</span>
       <span class="actions" role="group" aria-label="Shown as">${views.map((name) => html`<button aria-pressed=${String(name === shown)} onClick=${() => setView(name)} data-test=${`as-${name.toLowerCase()}`}>${name}</button>`)}</span>
       <button onClick=${() => copy(text, 'The answer')}>Copy</button>
+      ${hasFile && html`<button onClick=${() => save(csvOf(answer), 'text/csv', 'eyas-query.csv')} data-test="save-csv">Save CSV</button>`}
     </p>
     ${shown === 'JSON' ? html`<div class="answer" tabindex="0" role="region" aria-label="The answer as JSON"><pre data-test="answer-text"><${Untrusted} text=${text} charsMax=${CHARS} layout /></pre></div>`
       : shown === 'Chart' && chart !== null ? html`<${Lines} chart=${chart} />`

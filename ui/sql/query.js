@@ -29,26 +29,27 @@ export function QueryPage({ query }) {
   const [attempt, setAttempt] = useState(0);
   const [answered, setAnswered] = useState(/** @type {Answered | null} */ (null));
   const [failure, setFailure] = useState(/** @type {import('../frame/failure.js').FailureFacts | null} */ (null));
-  const [isBusy, setIsBusy] = useState(false);
+  /** What ends the run that is awaited. */
+  const [running, setRunning] = useState(/** @type {AbortController | null} */ (null));
   const [plan, setPlan] = useState(/** @type {Planned | null} */ (null));
   const wanted = planPath(query, values);
   // Back and forward bring other values, before anybody can type over them.
   useLayoutEffect(() => setValues(given), [asked]);
   useEffect(() => {
-    if (!isRun) return;
+    if (!isRun) return setRunning(null);
     const stop = new AbortController();
     const fromMs = performance.now();
-    setIsBusy(true);
+    setRunning(stop);
     request(asked, { signal: stop.signal, headers: { accept: 'application/json' } }).then(
       (text) => {
         setAnswered({ answer: answerOf(text), text, ms: performance.now() - fromMs });
         setFailure(null);
-        setIsBusy(false);
+        setRunning(null);
       },
       (error) => {
         if (stop.signal.aborted) return;
         setFailure(failureOf('The query gave no answer.', error));
-        setIsBusy(false);
+        setRunning(null);
       },
     );
     return () => stop.abort();
@@ -56,6 +57,10 @@ export function QueryPage({ query }) {
   const run = () => {
     if (isRun && askPath(query, values) === asked) setAttempt(attempt + 1);
     else go(queryHref(query.name, values, true));
+  };
+  const halt = () => {
+    running?.abort();
+    setRunning(null);
   };
   const tellPlan = async () => {
     try {
@@ -71,7 +76,7 @@ export function QueryPage({ query }) {
     <h2><${Untrusted} text=${query.name} charsMax=${120} /></h2>
     ${query.description !== null && query.description !== '' && html`<p><${Untrusted} text=${query.description} charsMax=${2000} layout /></p>`}
     <p class="muted">GET <code><${Untrusted} text=${query.path} /></code> · ${accessOf(query)} · ${query.cache_s === null ? 'asked anew each time' : `may be kept for ${count(query.cache_s)} s`}</p>
-    <${Form} query=${query} values=${values} onChange=${setValues} onRun=${run} onPlan=${tellPlan} isBusy=${isBusy} />
+    <${Form} query=${query} values=${values} onChange=${setValues} onRun=${run} onPlan=${tellPlan} onStop=${running === null ? null : halt} />
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${() => setAttempt(attempt + 1)} />`}
     ${plan !== null && plan.of === wanted && html`<${PlanBox} ...${plan} />`}
     ${answered !== null && html`<${AnswerBox} ...${answered} />`}
@@ -83,8 +88,8 @@ export function QueryPage({ query }) {
 /** @param {Query} query */
 export const accessOf = (query) => (query.public ? 'public' : `scope ${query.scope ?? 'read'}`);
 
-/** @param {{ query: Query, values: Values, onChange: (values: Values) => void, onRun: () => void, onPlan: () => void, isBusy: boolean }} props */
-function Form({ query, values, onChange, onRun, onPlan, isBusy }) {
+/** @param {{ query: Query, values: Values, onChange: (values: Values) => void, onRun: () => void, onPlan: () => void, onStop: (() => void) | null }} props `onStop` while it runs */
+function Form({ query, values, onChange, onRun, onPlan, onStop }) {
   /** @type {{ current: HTMLFormElement | null }} */
   const form = useRef(null);
   const submit = (/** @type {SubmitEvent} */ event) => {
@@ -96,13 +101,19 @@ function Form({ query, values, onChange, onRun, onPlan, isBusy }) {
     event.preventDefault();
     form.current?.requestSubmit();
   };
+  const halt = () => {
+    onStop?.();
+    // The button that had the focus is gone.
+    form.current?.querySelector('button')?.focus();
+  };
   const set = (/** @type {import('../lib/query.js').Param} */ { name, type }, /** @type {string} */ text) => {
     const texts = isList(type) ? text.split('\n') : [text];
     onChange(new Map(values).set(name, texts.filter((each) => each.trim() !== '')));
   };
   return html`<form ref=${form} onSubmit=${submit} onKeyDown=${onKey} data-test="query-form">
     <div class="sql-fields">${query.params.map((param) => html`<${ParamField} key=${param.name} param=${param} texts=${values.get(param.name) ?? []} onText=${(/** @type {string} */ text) => set(param, text)} />`)}</div>
-    <p class="actions"><button class="primary" title="Ctrl+Enter" data-test="run">${isBusy ? 'Running…' : 'Run'}</button>
+    <p class="actions"><button class="primary" title="Ctrl+Enter" data-test="run">${onStop === null ? 'Run' : 'Running…'}</button>
+      ${onStop !== null && html`<button type="button" onClick=${halt} data-test="stop">Stop</button>`}
       ${may('admin') && html`<button type="button" title="How the database would run it, without running it" onClick=${() => form.current?.reportValidity() && onPlan()} data-test="tell-plan">Plan</button>`}</p>
   </form>`;
 }

@@ -10,7 +10,7 @@
 
 use model::{Event, Seq};
 use queue::Queue;
-use store::{EventStore, Fate, IdKey, StoreError};
+use store::{Compared, EventStore, Fate, IdKey, StoreError};
 
 /// So many of the newest applied records are compared: some have no row (a repetition, a dead letter, one that retention
 /// has deleted).
@@ -27,7 +27,7 @@ pub(crate) async fn find(
     let bounds = queue.bounds();
     let from = Seq::new(applied.get().saturating_sub(COMPARED_MAX - 1)).unwrap_or(Seq::ZERO);
     let mut reader = queue.reader(from.max(bounds.first));
-    let mut differing = Vec::new();
+    let mut events = Vec::new();
     while reader.position() <= applied.min(bounds.last) {
         let read = reader.next(READ_BYTES).await;
         let read = read.map_err(|error| StoreError::Unavailable(error.to_string()))?;
@@ -39,33 +39,20 @@ pub(crate) async fn find(
                 stream: event.stream().to_owned(),
                 id: event.id().to_owned(),
             };
-            differing.push((record.seq, key));
+            events.push((record.seq, key));
         }
     }
-    // Two questions make a comparison, and retention may delete between them: but no row twice.
-    for _ in 0..2 {
-        differing = differing_of(store, differing).await?;
-    }
-    Ok(differing.first().map(|(seq, _)| words("", *seq, applied)))
-}
-
-/// Those of the log's events in whose place the database has another one.
-async fn differing_of(
-    store: &dyn EventStore,
-    events: Vec<(Seq, IdKey)>,
-) -> Result<Vec<(Seq, IdKey)>, StoreError> {
     if events.is_empty() {
-        return Ok(events);
+        return Ok(None);
     }
-    let (seqs, keys): (Vec<Seq>, Vec<IdKey>) = events.iter().cloned().unzip();
-    let fates = store.fates(seqs).await?;
-    let found = store.find(keys).await?;
-    let differs = |(event, (fate, found)): ((Seq, IdKey), (Option<Fate>, Option<Seq>))| {
-        let has_row = matches!(fate, Some(Fate::Stored | Fate::Invalid));
-        (has_row && found != Some(event.0)).then_some(event)
+    let seqs: Vec<Seq> = events.iter().map(|(seq, _)| *seq).collect();
+    let compared = store.compare(events).await?;
+    let differs = |(seq, compared): &(Seq, Compared)| {
+        let has_row = matches!(compared.fate, Some(Fate::Stored | Fate::Invalid));
+        has_row && compared.found != Some(*seq)
     };
-    let found = found.into_iter().map(|found| found.map(|(seq, _)| seq));
-    Ok(events.into_iter().zip(fates.into_iter().zip(found)).filter_map(differs).collect())
+    let first = seqs.into_iter().zip(compared).find(differs);
+    Ok(first.map(|(seq, _)| words("", seq, applied)))
 }
 
 /// `of` names the log's lane, with a space behind it.

@@ -138,7 +138,7 @@ pub struct Batch {
     pub n_errors: u64,
     /// Why it stands so, where that needs words: the database's own where it refused.
     pub detail: Option<String>,
-    /// Of one that is cancelled: the batch that brought the same rows under the same key before.
+    /// Of one that is cancelled or rejected: the batch that brought the same rows under the same key before.
     pub same_as: Option<String>,
     /// The rejected batch whose kept rows it has: checked anew, and applied again.
     pub revalidates: Option<String>,

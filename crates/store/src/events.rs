@@ -236,6 +236,26 @@ pub enum Fate {
     Dead,
 }
 
+/// What the database has of one event of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// What stands at the event's position.
+    pub fate: Option<Fate>,
+    /// Where the database has the event's key.
+    pub found: Option<Seq>,
+}
+
+impl Compared {
+    /// Of the answers to both questions, event by event.
+    pub(crate) fn of(
+        fates: Vec<Option<Fate>>,
+        found: Vec<Option<(Seq, ContentHash)>>,
+    ) -> Vec<Self> {
+        let found = found.into_iter().map(|found| found.map(|(seq, _)| seq));
+        fates.into_iter().zip(found).map(|(fate, found)| Self { fate, found }).collect()
+    }
+}
+
 /// Most events that [`EventStore::get`] answers with. Streams cost nothing to name, so one id can stand in many.
 pub const GET_EVENTS_MAX: usize = 100;
 
@@ -307,6 +327,11 @@ pub trait EventStore: Send + Sync {
 
     /// For each position, what stands there; `None` where nothing does.
     async fn fates(&self, seqs: Vec<Seq>) -> Result<Vec<Option<Fate>>, StoreError>;
+
+    /// For each event of a log, what stands at its position, and the position that [`find`](Self::find) has for its key; all
+    /// of one moment. It is the consumer's question before it takes the lease, and runs where the consumer's own work does:
+    /// however many read or look up ids meanwhile, it does not wait for them, nor is it refused in their place.
+    async fn compare(&self, events: Vec<(Seq, IdKey)>) -> Result<Vec<Compared>, StoreError>;
 
     /// Finishes what runs and lets go of the database.
     async fn close(&self) -> Result<(), StoreError>;

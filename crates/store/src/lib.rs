@@ -55,8 +55,8 @@ pub use dead_letters::{
 };
 pub use error::StoreError;
 pub use events::{
-    Applied, Apply, Claim, EventStore, Extent, Fate, GET_EVENTS_MAX, IdKey, Lease, Listed, Order,
-    Page, PageQuery, SessionPage, SessionPosition, SessionQuery, Stored,
+    Applied, Apply, Claim, Compared, EventStore, Extent, Fate, GET_EVENTS_MAX, IdKey, Lease,
+    Listed, Order, Page, PageQuery, SessionPage, SessionPosition, SessionQuery, Stored,
 };
 pub use explore::{Effort, Examined, ExploreStore, FACET_VALUES_MAX, FacetValue, Facets, Moment};
 pub use invalid::{InvalidGroup, InvalidGroups, InvalidSample, invalid_groups};

@@ -369,12 +369,15 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a comment begins here; then to behind it. PostgreSQL's nest.
+    /// Whether a comment begins here; then to behind it. PostgreSQL's nest, and one of a line ends with a carriage return, too.
     fn comment(&mut self, byte: u8) -> Result<bool, StatementError> {
         let begin = self.at;
         match (byte, self.peek(1)) {
             (b'-', Some(b'-')) => {
-                while self.peek(0).is_some_and(|byte| byte != b'\n') {
+                let is_end = |byte: u8| {
+                    byte == b'\n' || (byte == b'\r' && self.dialect == Dialect::Postgres)
+                };
+                while self.peek(0).is_some_and(|byte| !is_end(byte)) {
                     self.at += 1;
                 }
             }

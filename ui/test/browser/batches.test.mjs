@@ -2,9 +2,10 @@
 // parts, paused and gone on with.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { chord, eachTestHasAServerAndAPage, says, server, watched } from './support.mjs';
+import { chord, eachTestHasAServerAndAPage, says, server, visit, watched } from './support.mjs';
 import { answers, batchOf, tell } from './told.mjs';
 
 eachTestHasAServerAndAPage();
@@ -233,6 +234,64 @@ test('a file that is dropped is chosen, and an upload that was broken off goes o
   });
   await page.setInputFiles('[data-test=file]', file('other.ndjson', '{"a":1}\n'));
   await says(page, 'upload-fault', /This is not the file/);
+  await watched.assertClean();
+});
+
+/** Drops a file on an element, as a browser tells it. @param {import('playwright-core').Page} page @param {string} selector @param {'dragover' | 'drop'} what */
+const dropOn = (page, selector, what) => page.evaluate(([on, type]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File(['{"a":1}\n'], 'prices.ndjson'));
+  const event = new DragEvent(String(type), { bubbles: true, cancelable: true, dataTransfer: transfer });
+  document.querySelector(String(on))?.dispatchEvent(event);
+  return [event.defaultPrevented, document.documentElement.classList.contains('dropping')];
+}, [selector, what]);
+
+test('a file that is dropped beside its place does not take the place of the console', async () => {
+  const { page } = watched;
+  await tell(page, answers('prices', 1));
+  await page.goto(`${server.origin}/ui/batches`);
+  await page.waitForSelector('[data-test=choose-file]');
+  assert.deepEqual(await dropOn(page, 'header', 'dragover'), [true, true]);
+  assert.deepEqual(await dropOn(page, 'header', 'drop'), [true, false]);
+  await says(page, 'columns', /needed/);
+  await page.click('text=Remove');
+  await visit(page, '/ui/health');
+  await page.waitForSelector('[data-test=health]');
+  assert.deepEqual(await dropOn(page, 'main', 'dragover'), [true, false]);
+  assert.deepEqual(await dropOn(page, 'main', 'drop'), [true, false]);
+  // Where an upload was broken off, the rest of the file goes on.
+  await page.route('**/batches/b0', (route) => {
+    if (route.request().method() === 'HEAD') return route.fulfill({ status: 204, headers: { 'upload-offset': '1000000', 'upload-complete': '?0' } });
+    return route.fallback();
+  });
+  await visit(page, '/ui/batches/b0');
+  await says(page, 'go-on', /or drop it here/);
+  await dropOn(page, 'header', 'drop');
+  await says(page, 'upload-fault', /This is not the file/);
+  await visit(page, '/ui/batches/b2');
+  await says(page, 'pace', /^64 % · [\d.]+ rows\/s · about \d+ (min|h|d) left$/);
+  await watched.assertClean();
+});
+
+test('by the keyboard alone a check keeps its place, and its errors are a file', async () => {
+  const { page } = watched;
+  const told = answers('prices', 2);
+  await tell(page, told);
+  const { errors } = /** @type {{ errors: object[] }} */ (told.get('/batches/b4/errors'));
+  await page.route('**/tables/prices/batches*', (route) => route.fulfill({ json: { dry_run: true, table: 'prices', rows: 300, n_errors: 250, errors } }));
+  await page.goto(`${server.origin}/ui/batches`);
+  await page.waitForSelector('[data-test=choose-file]');
+  await page.setInputFiles('[data-test=file]', file('prices.ndjson', '{"a":1}\n'));
+  await page.focus('[data-test=go]');
+  await page.keyboard.press('Enter');
+  await says(page, 'verdict', /250 errors in 300 rows/);
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-test')), 'upload');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Save these 2 errors (NDJSON)');
+  const [saved] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('Enter')]);
+  assert.equal(saved.suggestedFilename(), 'eyas-dry-run-errors.ndjson');
+  assert.deepEqual((await readFile(await saved.path(), 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line)), errors);
   await watched.assertClean();
 });
 

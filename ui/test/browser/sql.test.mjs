@@ -1,9 +1,10 @@
 // SQL: published queries with their parameters in the address, answers as they were written, and SQL of one's own.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { eachTestHasAServerAndAPage, says, server, watched } from './support.mjs';
+import { eachTestHasAServerAndAPage, says, server, visit, watched } from './support.mjs';
 import { answers, tell } from './told.mjs';
 
 eachTestHasAServerAndAPage({
@@ -175,5 +176,61 @@ test('administrators see how the database would run it, for what stands in the f
   await page.goto(`${server.origin}/ui/sql/rates`);
   await page.waitForSelector('[data-test=run]');
   assert.equal(await page.locator('[data-test=tell-plan]').count(), 0);
+  await watched.assertClean();
+});
+
+test('a statement that is being written survives a reload and another screen; one that ran has an address to go back to', async () => {
+  const { page } = watched;
+  await page.goto(`${server.origin}/ui/sql`);
+  await page.fill('[data-test=sql]', 'select 1 as a');
+  await page.reload();
+  await page.waitForFunction(() => /** @type {HTMLTextAreaElement | null} */ (document.querySelector('[data-test=sql]'))?.value === 'select 1 as a');
+  await page.focus('[data-test=sql]');
+  await page.keyboard.press('Control+Enter');
+  await says(page, 'answer-row', '1');
+  await page.fill('[data-test=sql]', "select null as none, '' as empty, '=1' as formula, 9007199254740993 as big");
+  await page.keyboard.press('Control+Enter');
+  await page.waitForFunction(() => document.querySelectorAll('[data-test=answer-row] td').length === 4);
+  const [saved] = await Promise.all([page.waitForEvent('download'), page.click('[data-test=save-csv]')]);
+  assert.equal(saved.suggestedFilename(), 'eyas-query.csv');
+  assert.equal(await readFile(await saved.path(), 'utf8'), "none,empty,formula,big\r\n,,'=1,9007199254740993\r\n");
+  await page.goBack();
+  await page.waitForFunction(() => /** @type {HTMLTextAreaElement | null} */ (document.querySelector('[data-test=sql]'))?.value === 'select 1 as a');
+  await page.fill('[data-test=sql]', 'select 2 -- not run yet');
+  await visit(page, '/ui/health');
+  await page.waitForSelector('[data-test=health]');
+  await visit(page, '/ui/sql');
+  await page.waitForSelector('[data-test=sql]');
+  assert.equal(await page.inputValue('[data-test=sql]'), 'select 2 -- not run yet');
+  // An address that names a statement is what somebody wants to see.
+  await visit(page, '/ui/sql?sql=select+3');
+  await page.waitForFunction(() => /** @type {HTMLTextAreaElement | null} */ (document.querySelector('[data-test=sql]'))?.value === 'select 3');
+  await page.fill('[data-test=sql]', `select '${'x'.repeat(3000)}'`);
+  await page.keyboard.press('Control+Enter');
+  await page.waitForFunction(() => location.search === '');
+  await watched.assertClean();
+});
+
+test('what runs too long is stopped by a person, and the keyboard stays where it was', async () => {
+  const { page } = watched;
+  await tell(page, answers('rates', 1));
+  // Never answered; the page gives up.
+  for (const path of ['/sql', '/rates']) await page.route((url) => url.pathname === path, () => {});
+  await page.goto(`${server.origin}/ui/sql`);
+  await page.fill('[data-test=sql]', 'select 1');
+  await page.keyboard.press('Control+Enter');
+  await says(page, 'run-sql', 'Running…');
+  await page.focus('[data-test=stop-sql]');
+  await page.keyboard.press('Enter');
+  await says(page, 'refused', /It was stopped/);
+  await says(page, 'run-sql', 'Run');
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-test')), 'sql');
+  await visit(page, '/ui/sql/rates?p.day=2016-01-01&run=1');
+  await says(page, 'run', 'Running…');
+  await page.focus('[data-test=stop]');
+  await page.keyboard.press('Enter');
+  await says(page, 'run', 'Run');
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-test')), 'run');
+  assert.equal(await page.locator('[data-test=failed]').count(), 0);
   await watched.assertClean();
 });

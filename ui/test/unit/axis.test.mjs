@@ -35,6 +35,12 @@ test('lines stay at full hours when the clocks are changed', () => {
 
 test('relative moments count back from now', () => {
   assert.deepEqual(timeTicks(0, 300, 5, 'relative').map(({ text }) => text), ['−5 min', '−4 min', '−3 min', '−2 min', '−1 min', 'now']);
+  const halves = timeTicks(0, 300, 10, 'relative').map(({ text }) => text);
+  assert.deepEqual(halves, ['−5 min', '−4.5 min', '−4 min', '−3.5 min', '−3 min', '−2.5 min', '−2 min', '−1.5 min', '−1 min', '−30 s', 'now']);
+  for (const spanS of [3600, 21_600, 86_400, 604_800, 2_592_000]) {
+    const texts = timeTicks(0, spanS, 13, 'relative').map(({ text }) => text);
+    assert.equal(new Set(texts).size, texts.length, texts.join());
+  }
 });
 
 test('a range of no length, of years, or without room ends', () => {

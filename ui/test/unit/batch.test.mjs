@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { formatOf, isCancellable, isOver, isPacked, labelOf, lastedMs, outcome, phases, progressOf, speed, speedOf, tableFor } from '../../lib/batch.js';
+import { formatOf, isCancellable, isOver, isPacked, labelOf, lastedMs, outcome, pace, phases, progressOf, speed, speedOf, tableFor } from '../../lib/batch.js';
 
 /** @param {Partial<import('../../lib/batch.js').Batch>} [more] @returns {import('../../lib/batch.js').Batch} */
 const batch = (more) => ({
@@ -63,4 +63,15 @@ test('a file’s name tells its form and its table', () => {
   assert.equal(tableFor('x.csv', []), '');
   assert.equal(labelOf('🦅'.repeat(100)), '🦅'.repeat(60));
   assert.equal(labelOf('\uD800x\n\u0085'), '\uFFFDx  ');
+});
+
+test('what goes on tells its percent at once, and speed and time left as soon as they mean something', () => {
+  const told = (/** @type {Partial<Parameters<typeof pace>[0]>} */ more) => pace({ from: 0, done: 400, total: 1000, ms: 2000, ...more }, (perS) => `${perS}/s`);
+  assert.equal(told({}), '40 % · 200/s · about 3 s left');
+  assert.equal(told({ from: 200 }), '40 % · 100/s · about 6 s left');
+  assert.equal(told({ done: 999 }), '99 % · 499.5/s · less than 1 s left');
+  assert.equal(told({ ms: 999 }), '40 %');
+  assert.equal(told({ from: 400 }), '40 %');
+  assert.equal(told({ done: 1001 }), '100 %');
+  assert.equal(told({ done: 0, total: 0 }), '100 %');
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { adHocOf, answerOf, askPath, barsOf, chartOf, defaultsOf, figuresOf, missing, planPath, queryHref, shownCell, snippets, valuesOf } from '../../lib/query.js';
+import { adHocOf, answerOf, askPath, barsOf, chartOf, csvOf, defaultsOf, figuresOf, missing, planPath, queryHref, shownCell, snippets, sqlCurl, valuesOf } from '../../lib/query.js';
 import { parseRoute } from '../../lib/route.js';
 
 /** @param {string} name @param {string} type @param {object} [more] */
@@ -27,6 +27,7 @@ test('the console’s address keeps the values, whatever the parameters are call
 
 test('what became of a query is said in a line, and what went wrong apart', () => {
   assert.deepEqual(figuresOf(QUERY), ['no call yet', '']);
+  assert.deepEqual(figuresOf({ ...QUERY, failed: 3 }), ['none answered', '3 failed']);
   assert.deepEqual(figuresOf({ ...QUERY, calls: 1, mean_ms: 0.04, p99_ms: 12.34, failed: 2 }), ['1 call, mean 0 ms, 99 % within 12.3 ms', '2 failed']);
   assert.deepEqual(figuresOf({ ...QUERY, calls: 1200, mean_ms: 99.96, p99_ms: 1234.5, refused: 3, failed: 1 }), ['1200 calls, mean 100 ms, 99 % within 1235 ms', '3 refused, 1 failed']);
 });
@@ -81,4 +82,13 @@ test('examples are quoted for their language, with the token by name', () => {
   assert.match(js ?? '', /fetch\("http:\/\/h\/rates\?x=it's", \{/);
   assert.match(python ?? '', /Request\("http:\/\/h\/rates\?x=it's", headers=\{'Authorization': f'Bearer \{TOKEN\}'\}\)/);
   assert.ok(snippets('http://h/', false).every(([, code]) => !code.includes('TOKEN')));
+});
+
+test('an answer is CSV: null is empty, digits stay, and no text is a formula', () => {
+  const rows = [['null', '""', '"null"'], ['12345678901234567890.10', '"-5"', '-5'], ['"=1+1"', '"a,\\"b\\""', '"x\\ny"'], ['true', '{"a":[1.0]}', '" x"']];
+  assert.equal(csvOf({ columns: ['a', '@b', 'c'], rows }), ["a,'@b,c", ',,null', "12345678901234567890.10,'-5,-5", '\'=1+1,"a,""b""","x\ny"', 'true,"{""a"":[1.0]}"," x"', ''].join('\r\n'));
+});
+
+test('a statement of one’s own goes to a shell as it is', () => {
+  assert.equal(sqlCurl('http://h', "select 'a'", true), 'curl -H "Authorization: Bearer $TOKEN" -H \'Content-Type: application/json\' \\\n  --data-binary \'{"sql":"select \'\\\'\'a\'\\\'\'"}\' \\\n  \'http://h/sql\'');
 });

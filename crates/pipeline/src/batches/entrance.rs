@@ -155,28 +155,42 @@ impl Desk {
         }))
     }
 
-    /// A batch that is over before it was applied, as it is to stand; and, if one was cancelled whose rows came before under its
-    /// key, the first with them: of that one, cancelling changes nothing.
-    pub(crate) async fn beside_first(
-        &self,
-        mut batch: Batch,
-    ) -> Result<(Batch, Option<Batch>), StoreError> {
-        if batch.state != BatchState::Cancelled || batch.received_at.is_none() {
-            return Ok((batch, None));
-        }
-        let first = self.first_of_key(&batch).await?.filter(|first| first.hash == batch.hash);
-        if let Some(first) = &first {
-            let why = batch.detail.take().unwrap_or_default();
-            batch.detail = Some(format!("{why}; {}", came_before(first)));
-            (batch.key, batch.same_as) = (None, Some(first.id.clone()));
-        }
-        Ok((batch, first))
+    /// A batch that was rejected or cancelled before it was applied, as it is to stand: beside the first that has its key, if there is
+    /// one. The key then stays with that.
+    pub(crate) async fn beside_first(&self, batch: Batch) -> Result<Batch, StoreError> {
+        // What is not whole is compared with nothing, and a cancelled one gives its key back anyway.
+        let first = match batch.received_at {
+            Some(_) => self.first_of_key(&batch).await?,
+            None => None,
+        };
+        Ok(match first {
+            Some(first) if first.hash == batch.hash => {
+                let batch = with_more(batch, &came_before(&first));
+                Batch { key: None, same_as: Some(first.id), ..batch }
+            }
+            Some(first) if batch.state == BatchState::Rejected => {
+                Batch { key: None, ..with_more(batch, &other_rows(&first)) }
+            }
+            _ => batch,
+        })
     }
 }
 
-/// Why a batch is not applied.
+/// Says more about why a batch stands as it does.
+pub(crate) fn with_more(mut batch: Batch, more: &str) -> Batch {
+    let why = batch.detail.take().into_iter().chain([more.to_owned()]);
+    batch.detail = Some(why.collect::<Vec<_>>().join("; "));
+    batch
+}
+
+/// About a batch that is not applied.
 pub(crate) fn came_before(first: &Batch) -> String {
     format!("the same rows came before, as batch {}", first.id)
+}
+
+/// About a batch that is not applied.
+pub(crate) fn other_rows(first: &Batch) -> String {
+    format!("its key names batch {}, whose rows are others", first.id)
 }
 
 /// Whether a batch leaves its key to one that is to have the rows of another again (`to` names that): one that was rejected does.

@@ -62,12 +62,10 @@ pub enum BatchError {
         state: BatchState,
     },
     /// It was sent twice, and the first is over: ending the second changes nothing of that.
-    #[error("the same rows came before, as batch {id}, which is {}", state.as_str())]
+    #[error("the same rows came before, as batch {id}, which is over")]
     CameBefore {
         /// The first.
         id: String,
-        /// How that one stands.
-        state: BatchState,
     },
     /// The lane's own room, in its log or among those who send, is taken: nothing is kept of what was sent; try again later.
     #[error("{0}")]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::Timestamp;
-use store::{Batch, BatchQuery, BatchState, RowError, StoreError};
+use store::{BatchQuery, BatchState, RowError, StoreError};
 use tokio::time;
 
 use crate::batches::desk::Desk;
-use crate::batches::entrance::LOOKUP_WAIT;
+use crate::batches::entrance::{LOOKUP_WAIT, with_more};
 use crate::batches::error::BatchError;
 use crate::batches::registry::{Entry, State};
 use crate::batches::rules::TableRules;
@@ -79,25 +79,22 @@ impl Batches {
     /// # Errors
     /// [`BatchError::CameBefore`] where they did: those stay.
     pub async fn cancel(&self, id: &str, by: &str) -> Result<BatchView, BatchError> {
-        let mut view = self.desk.cancel(id, format!("cancelled by {by}"), |_| true).await?;
+        let view = self.desk.cancel(id, format!("cancelled by {by}"), |_| true).await?;
         let asked = self.desk.beside_first(view.batch.clone());
-        match time::timeout(LOOKUP_WAIT, asked).await {
-            Ok(Ok((_, None))) => Ok(view),
-            Ok(Ok((batch, Some(Batch { id: first, state, .. })))) => {
-                self.desk.registry.change(|registry| {
-                    if let Some(entry) = registry.entries.get_mut(id) {
-                        entry.batch = batch;
-                    }
-                });
-                Err(BatchError::CameBefore { id: first, state })
-            }
-            Err(_) | Ok(Err(StoreError::Unavailable(_))) => {
-                let why = view.batch.detail.take().unwrap_or_default();
-                view.batch.detail = Some(format!("{why}; {UNASKED}"));
-                Ok(view)
-            }
-            Ok(Err(error)) => Err(error.into()),
+        let batch = match time::timeout(LOOKUP_WAIT, asked).await {
+            Ok(Ok(batch)) => batch,
+            // It is done, whatever the database says.
+            Err(_) | Ok(Err(_)) => with_more(view.batch.clone(), UNASKED),
+        };
+        if let Some(first) = batch.same_as.clone() {
+            self.desk.registry.change(|registry| {
+                if let Some(entry) = registry.entries.get_mut(id) {
+                    entry.batch = batch;
+                }
+            });
+            return Err(BatchError::CameBefore { id: first });
         }
+        Ok(BatchView { batch, ..view })
     }
 
     /// One batch.

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::batches::desk::{Desk, LaneOptions};
-use crate::batches::entrance::came_before;
+use crate::batches::entrance::{came_before, other_rows};
 use crate::batches::error::BatchError;
 use crate::batches::face::Batches;
 use crate::batches::feed::Parts;
@@ -199,7 +199,7 @@ impl Lane {
         let state = match entry.batch.state {
             BatchState::Applying => self.apply(step, entry, stop).await?,
             state => {
-                let (batch, _) = self.desk.beside_first(entry.batch.clone()).await.map_err(halt)?;
+                let batch = self.desk.beside_first(entry.batch.clone()).await.map_err(halt)?;
                 self.settle(step, entry, batch).await?;
                 state
             }
@@ -270,8 +270,7 @@ impl Lane {
         let (state, detail) = if is_same {
             (BatchState::Cancelled, came_before(&first))
         } else {
-            let detail = format!("its key names batch {}, whose rows are others", first.id);
-            (BatchState::Rejected, detail)
+            (BatchState::Rejected, other_rows(&first))
         };
         let (detail, same_as) = (Some(detail), is_same.then_some(first.id));
         let ended_at = Some(clock::now());

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::batches::error::BatchError;
+use crate::batches::face::Batches;
 use crate::batches::lane::Lane;
 use crate::batches::rules::RowFormat;
 use crate::halt::StartError;
@@ -137,34 +138,50 @@ async fn a_database_that_lost_batches_gets_them_again_from_the_kept_log() {
     running.await.unwrap().unwrap();
 }
 
+/// A bench whose database has a batch with the key `k`, its id, and an unstarted lane that was sent `body` under that key while nobody
+/// could say who has it.
+async fn sent_again(bench: &Bench, body: &str) -> (String, String, Batches, Lane) {
+    let lane = bench.run().await;
+    let one = send(&lane.batches, keyed("ports", "k"), TWO_PORTS).await.unwrap().batch.batch.id;
+    lane.over(&one).await;
+    lane.stop().await;
+    let (batches, lane) = bench.open(options()).await;
+    let db = database(bench);
+    db.execute("UPDATE eyas_batches SET idempotency_key = NULL", []).unwrap();
+    let two = send(&batches, keyed("ports", "k"), body).await.unwrap().batch.batch.id;
+    assert_ne!(two, one);
+    db.execute("UPDATE eyas_batches SET idempotency_key = 'k'", []).unwrap();
+    (one, two, batches, lane)
+}
+
 #[tokio::test]
 async fn whoever_cancels_what_came_before_learns_that_the_first_stays() {
     let bench = Bench::new().await;
-    let (batches, lane) = bench.open(options()).await;
-    let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
-    let running = tokio::spawn(lane.run(shutdown.clone(), stop.clone()));
-    let one = send(&batches, keyed("ports", "k"), TWO_PORTS).await.unwrap().batch.batch.id;
-    batches.ended(&one, WAIT).await.unwrap();
-    shutdown.cancel();
-    running.await.unwrap().unwrap();
-    let (batches, lane) = bench.open(options()).await;
-    // As if nobody could be asked who has the key.
-    let db = database(&bench);
-    db.execute("UPDATE eyas_batches SET idempotency_key = NULL", []).unwrap();
-    let two = send(&batches, keyed("ports", "k"), TWO_PORTS).await.unwrap().batch.batch.id;
-    assert_ne!(two, one);
-    db.execute("UPDATE eyas_batches SET idempotency_key = 'k'", []).unwrap();
+    let (one, two, batches, lane) = sent_again(&bench, TWO_PORTS).await;
     let res = batches.cancel(&two, "a person").await;
-    assert!(
-        matches!(&res, Err(BatchError::CameBefore { id, state: BatchState::Committed }) if *id == one),
-        "{res:?}"
-    );
+    assert!(matches!(&res, Err(BatchError::CameBefore { id }) if *id == one), "{res:?}");
     let shutdown = CancellationToken::new();
-    let running = tokio::spawn(lane.run(shutdown.clone(), stop));
+    let running = tokio::spawn(lane.run(shutdown.clone(), CancellationToken::new()));
     until("it is in the database", || batches.standing().lag_batches == 0).await;
     let over = batches.batch(&two).await.unwrap().unwrap().batch;
     assert_eq!((over.state, over.same_as), (BatchState::Cancelled, Some(one)));
     assert_eq!(over.detail.unwrap().matches("came before").count(), 1);
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_that_is_rejected_leaves_the_key_to_the_first() {
+    let bench = Bench::new().await;
+    let (one, two, batches, lane) = sent_again(&bench, "{\"code\":1}").await;
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(lane.run(shutdown.clone(), CancellationToken::new()));
+    until("it is in the database", || batches.standing().lag_batches == 0).await;
+    let over = batches.batch(&two).await.unwrap().unwrap().batch;
+    assert_eq!((over.state, over.same_as, over.key), (BatchState::Rejected, None, None));
+    assert!(over.detail.unwrap().contains(&one));
+    let again = send(&batches, keyed("ports", "k"), TWO_PORTS).await.unwrap();
+    assert!(again.duplicate && again.batch.batch.id == one, "{again:?}");
     shutdown.cancel();
     running.await.unwrap().unwrap();
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use model::{ContentHash, LogId, Seq};
 use store::{
-    Applied, Apply, Claim, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery, SessionPage,
-    SessionQuery, SqliteStore, StoreError, Stored,
+    Applied, Apply, Claim, Compared, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery,
+    SessionPage, SessionQuery, SqliteStore, StoreError, Stored,
 };
 
 /// Where it is asked.
 pub(crate) enum Moment<'a> {
     /// Before a transaction of the consumer.
     Apply(&'a Apply),
-    /// When it is known what stands at some positions, before anybody learns of it.
-    Fates,
+    /// Before a look-up of readers or of the write path.
+    LookUp,
 }
 
 /// SQLite, and what comes between.
@@ -76,17 +76,22 @@ where
     }
 
     async fn find(&self, keys: Vec<IdKey>) -> Result<Vec<Option<(Seq, ContentHash)>>, StoreError> {
+        (self.meddle)(Moment::LookUp)?;
         self.store.find(keys).await
     }
 
     async fn holds(&self, seq: Seq) -> Result<bool, StoreError> {
+        (self.meddle)(Moment::LookUp)?;
         self.store.holds(seq).await
     }
 
     async fn fates(&self, seqs: Vec<Seq>) -> Result<Vec<Option<Fate>>, StoreError> {
-        let fates = self.store.fates(seqs).await;
-        (self.meddle)(Moment::Fates)?;
-        fates
+        (self.meddle)(Moment::LookUp)?;
+        self.store.fates(seqs).await
+    }
+
+    async fn compare(&self, events: Vec<(Seq, IdKey)>) -> Result<Vec<Compared>, StoreError> {
+        self.store.compare(events).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -1,4 +1,6 @@
-//! Look-ups that somebody waits for, but not long: the write path goes on without an answer after some milliseconds.
+//! Look-ups that somebody waits for, but not long: the write path goes on without an answer after some milliseconds. Whoever
+//! has to have an answer does not ask here: where the way to the server takes longer than that, all turns are with questions
+//! that nobody waits for, for as long as events come.
 //!
 //! ```text
 //!   caller   waits ─────────> goes away

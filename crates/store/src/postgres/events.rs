@@ -7,8 +7,8 @@ use model::{ContentHash, LogId, Seq};
 
 use crate::error::StoreError;
 use crate::events::{
-    Applied, Apply, Claim, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery, SessionPage,
-    SessionQuery, Stored,
+    Applied, Apply, Claim, Compared, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery,
+    SessionPage, SessionQuery, Stored,
 };
 use crate::postgres::call::{READ_MAX, WRITE_MAX, call, read};
 use crate::postgres::failure::failure;
@@ -83,7 +83,7 @@ impl EventStore for PostgresStore {
         read(&self.pool, async |tx| session::session(tx, &query, extent).await).await
     }
 
-    // The write path waits for these three: one statement each, without a transaction around it.
+    // The write path waits for these two: one statement each, without a transaction around it.
     async fn find(&self, keys: Vec<IdKey>) -> Result<Vec<Option<(Seq, ContentHash)>>, StoreError> {
         let pool = self.lookups.clone();
         let work = async move {
@@ -101,11 +101,21 @@ impl EventStore for PostgresStore {
     }
 
     async fn fates(&self, seqs: Vec<Seq>) -> Result<Vec<Option<Fate>>, StoreError> {
-        let pool = self.lookups.clone();
-        let work = async move {
-            call(&pool, READ_MAX, async |client| lookup::fates(client, &seqs).await).await
-        };
-        self.asking.answer(work).await
+        call(&self.pool, READ_MAX, async |client| {
+            let tx = client.snapshot().await?;
+            lookup::fates(tx.client(), &seqs).await
+        })
+        .await
+    }
+
+    async fn compare(&self, events: Vec<(Seq, IdKey)>) -> Result<Vec<Compared>, StoreError> {
+        let (seqs, keys): (Vec<Seq>, Vec<IdKey>) = events.into_iter().unzip();
+        call(&self.writers, READ_MAX, async |client| {
+            let tx = client.snapshot().await?;
+            let fates = lookup::fates(tx.client(), &seqs).await?;
+            Ok(Compared::of(fates, lookup::find(tx.client(), &keys).await?))
+        })
+        .await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

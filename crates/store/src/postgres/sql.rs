@@ -52,10 +52,9 @@ impl PostgresSql {
 #[async_trait]
 impl SqlReader for PostgresSql {
     async fn check_sql(&self, statement: Arc<Statement>) -> Result<Vec<SqlColumn>, SqlError> {
-        let prepared =
-            self.connections.prepare(&statement, Instant::now() + CHECK_TIME_MAX).await?;
-        forms(prepared.columns())?;
-        Ok(columns(prepared.columns()))
+        let end = Instant::now() + CHECK_TIME_MAX;
+        let told = |found: &[Column]| forms(found).map(|()| columns(found));
+        self.connections.describe(&statement, SqlPlan::Once, end, told).await?
     }
 
     async fn read_sql(&self, ask: SqlAsk) -> Result<SqlRows, SqlError> {
@@ -75,7 +74,11 @@ impl SqlReader for PostgresSql {
         };
         let columns = match reading.columns.clone() {
             Some(columns) => columns,
-            None => self.connections.describe(&ask, end, columns).await.map_err(named)?.into(),
+            None => {
+                let described =
+                    self.connections.describe(&ask.statement, ask.plan, end, columns).await;
+                described.map_err(named)?.into()
+            }
         };
         if reading.running.is_none() {
             let pieces = stream::iter(first.map(Ok));

@@ -8,7 +8,6 @@
 
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use deadpool_postgres::{
@@ -141,35 +140,21 @@ impl SqlConnections {
         Ok(Lent { client: Some(client), is_kept, tls, cancels })
     }
 
-    /// What the database makes of a statement, without running it. Leaves nothing behind but a closed connection.
-    pub(crate) async fn prepare(
-        &self,
-        statement: &Statement,
-        end: Instant,
-    ) -> Result<Prepared, SqlError> {
-        let lent = self.get(end, false).await?;
-        let prepared =
-            timeout_at(end, lent.client().prepare_typed(statement.text(), &types(statement))).await;
-        let prepared = prepared.map_err(|_| SqlError::Timeout(Duration::ZERO))?;
-        lent.give_back();
-        prepared.map_err(|error| refusal(&error))
-    }
-
     /// What `told` makes of the columns of a statement, with the settings that it runs under. Nothing is left behind, not even
     /// on a server that a pooler lends to others.
     pub(crate) async fn describe<T>(
         &self,
-        ask: &SqlAsk,
+        statement: &Statement,
+        plan: SqlPlan,
         end: Instant,
         told: impl FnOnce(&[Column]) -> T,
     ) -> Result<T, SqlError> {
-        let lent = self.get(end, ask.plan != SqlPlan::Once).await?;
+        let lent = self.get(end, plan != SqlPlan::Once).await?;
         let client = lent.client();
-        let head = begin_sql(ask.plan, end.saturating_duration_since(Instant::now()));
+        let head = begin_sql(plan, end.saturating_duration_since(Instant::now()));
         let described = timeout_at(end, async {
             client.batch_execute(&head).await?;
-            let prepared =
-                client.prepare_typed(ask.statement.text(), &types(&ask.statement)).await?;
+            let prepared = client.prepare_typed(statement.text(), &types(statement)).await?;
             let res = told(prepared.columns());
             // Order matters: its name goes while the server is still ours.
             drop(prepared);
@@ -212,11 +197,6 @@ impl SqlConnections {
         let statement = &ask.statement;
         let types = types(statement);
         let is_named = ask.plan != SqlPlan::Once && self.are_named.load(Ordering::Relaxed);
-        let prepared = if is_named {
-            Some(client.prepare_typed_cached(statement.text(), &types).await?)
-        } else {
-            None
-        };
         let left = end.saturating_duration_since(Instant::now());
         let head = begin_sql(
             ask.plan,
@@ -227,13 +207,21 @@ impl SqlConnections {
             },
         );
         let values = ask.values.iter().map(Bound);
+        let is_asked = AtomicBool::new(false);
         let rows = {
             let begin = client.batch_execute(&head);
             let query = async {
-                match &prepared {
-                    Some(prepared) => client.query_raw(prepared, values).await,
-                    None => client.query_typed_raw(statement.text(), values.zip(types)).await,
-                }
+                // Inside of the transaction: what a name means depends on the search path that it has.
+                let prepared = match is_named {
+                    true => Some(client.prepare_typed_cached(statement.text(), &types).await?),
+                    false => None,
+                };
+                is_asked.store(true, Ordering::Relaxed);
+                let rows = match &prepared {
+                    Some(prepared) => client.query_raw(prepared, values).await?,
+                    None => client.query_typed_raw(statement.text(), values.zip(types)).await?,
+                };
+                Ok((rows, prepared))
             };
             // Order matters: what is polled first goes out first.
             let mut begun = pin!(future::join(begin, query));
@@ -241,23 +229,20 @@ impl SqlConnections {
             let mut is_sent = false;
             let (begun, rows) = future::poll_fn(|context| {
                 let begun = begun.as_mut().poll(context);
-                if !is_sent {
+                if !is_sent && (is_asked.load(Ordering::Relaxed) || begun.is_ready()) {
                     is_sent = true;
-                    // On its way after the first poll. Nobody waits for it: it is answered when the rows are over, and a
-                    // connection that did not get that far is never used again.
+                    // On its way behind the statement, or behind what kept it from being asked. Nobody waits for it: it is
+                    // answered when the rows are over, and a connection that did not get that far is never used again.
                     let _ = rollback.as_mut().poll(context);
                 }
-                match begun {
-                    Poll::Ready(begun) => Poll::Ready(begun),
-                    Poll::Pending => Poll::Pending,
-                }
+                begun
             })
             .await;
             begun?;
             rows
         };
         match rows {
-            Ok(rows) => Ok(Running { rows: Box::pin(rows), prepared, lent }),
+            Ok((rows, prepared)) => Ok(Running { rows: Box::pin(rows), prepared, lent }),
             Err(error) => {
                 // It has said why, and nothing is left of it.
                 if !is_broken(&error) && !is_lost_name(&error) && !is_old_plan(&error) {

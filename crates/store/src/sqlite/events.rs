@@ -5,8 +5,8 @@ use model::{ContentHash, LogId, Seq};
 
 use crate::error::StoreError;
 use crate::events::{
-    Applied, Apply, Claim, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery, SessionPage,
-    SessionQuery, Stored,
+    Applied, Apply, Claim, Compared, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery,
+    SessionPage, SessionQuery, Stored,
 };
 use crate::sqlite::lease::EVENTS_LEASE;
 use crate::sqlite::store::SqliteStore;
@@ -75,6 +75,11 @@ impl EventStore for SqliteStore {
 
     async fn fates(&self, seqs: Vec<Seq>) -> Result<Vec<Option<Fate>>, StoreError> {
         self.readers.run(move |conn| lookup::fates(conn, &seqs)).await
+    }
+
+    async fn compare(&self, events: Vec<(Seq, IdKey)>) -> Result<Vec<Compared>, StoreError> {
+        // On the writer, where nothing changes between the two questions.
+        self.writer.run(move |conn| lookup::compare(conn, events)).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use model::{ContentHash, Seq};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::error::StoreError;
-use crate::events::{Fate, GET_EVENTS_MAX, IdKey, Stored};
+use crate::events::{Compared, Fate, GET_EVENTS_MAX, IdKey, Stored};
 use crate::sqlite::burial::{FIND, FIND_DEAD};
 use crate::sqlite::failure::failure;
 use crate::sqlite::rows;
@@ -79,4 +79,14 @@ pub(crate) fn fates(conn: &Connection, seqs: &[Seq]) -> Result<Vec<Option<Fate>>
         seqs.iter().map(&mut fate).collect()
     };
     read().map_err(failure)
+}
+
+/// What stands at the position of each event, and where its key is.
+pub(crate) fn compare(
+    conn: &Connection,
+    events: Vec<(Seq, IdKey)>,
+) -> Result<Vec<Compared>, StoreError> {
+    let (seqs, keys): (Vec<Seq>, Vec<IdKey>) = events.into_iter().unzip();
+    let (fates, found) = (fates(conn, &seqs)?, find(conn, &keys)?);
+    Ok(Compared::of(fates, found))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use model::{Filter, Seq};
 use testbed::{Database, Postgres};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,7 +17,7 @@ use crate::control::ControlStore as _;
 use crate::database::DatabaseProbe as _;
 use crate::dead_letters::{DeadLetterStore as _, Replay, Replayed};
 use crate::error::StoreError;
-use crate::events::{EventStore as _, Extent, IdKey, Order, PageQuery};
+use crate::events::{Compared, EventStore as _, Extent, IdKey, Order, PageQuery};
 use crate::explore::{Effort, ExploreStore as _};
 use crate::jobs::{JobState, JobStore as _, JobTurn};
 use crate::postgres::gate::Gate;
@@ -164,6 +165,25 @@ async fn look_ups_do_not_pile_up_behind_a_lock() {
     .await;
     assert!(waiting(&database).len() <= 2, "{:?}", waiting(&database));
     other.run("COMMIT;");
+    eventually("there are answers again", async || store.find(keys()).await.is_ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn look_ups_that_nobody_waits_for_hold_up_nobody_but_look_ups() {
+    let database = Postgres::shared().create_database();
+    let store = open(database.url()).await;
+    let (answer, answered) = watch::channel(());
+    for _ in 0..2 {
+        let mut answered = answered.clone();
+        let work = async move { answered.changed().await.map_err(|_| unreachable!()) };
+        assert!(store.asking.answer(work).now_or_never().is_none(), "it is asked, and left alone");
+    }
+    eventually("look-ups are refused", async || store.find(keys()).await.is_err()).await;
+    let nothing = Compared { fate: None, found: None };
+    let events = keys().into_iter().map(|key| (Seq::ZERO, key)).collect();
+    assert_eq!(store.compare(events).await.unwrap(), [nothing], "the consumer can start");
+    assert_eq!(store.fates(vec![Seq::ZERO]).await.unwrap(), [None], "who waits for a fate is told");
+    answer.send_replace(());
     eventually("there are answers again", async || store.find(keys()).await.is_ok()).await;
 }
 

@@ -95,6 +95,23 @@ async fn values_are_told_with_all_their_digits() {
 }
 
 #[tokio::test]
+async fn a_statement_is_looked_at_where_it_runs() {
+    let (reader, database) = fresh();
+    database.sql(&format!(
+        "CREATE SCHEMA eyas; CREATE TABLE eyas.ours (n int);
+         CREATE SCHEMA away; CREATE TABLE away.theirs (n int);
+         ALTER DATABASE {} SET search_path = away",
+        database.name()
+    ));
+    for (table, is_seen) in [("ours", true), ("theirs", false)] {
+        let sql = format!("SELECT n FROM {table}");
+        let looked = reader.check_sql(statement(POSTGRES, &sql, &[])).await;
+        let found = cells(reader.read_sql(ask(POSTGRES, &sql)).await).await;
+        assert_eq!((looked.is_ok(), found.is_ok()), (is_seen, is_seen), "{looked:?} {found:?}");
+    }
+}
+
+#[tokio::test]
 async fn lists_are_arrays_and_types_are_told() {
     let (reader, _database) = fresh();
     let text = "SELECT n FROM generate_series(1, 9) AS n WHERE n = ANY(:n) ORDER BY n";

@@ -61,6 +61,9 @@ fn what_is_quoted_or_a_comment_has_no_parameters() {
     for sql in ["SELECT [:a]", "SELECT `:a`", "SELECT /* /* */ 1"] {
         assert_eq!(sqlite(sql, "").as_deref(), Ok(sql));
     }
+    // A carriage return ends a comment for PostgreSQL, and not for SQLite.
+    assert_eq!(postgres("SELECT 1 -- x\r+ :a", "a").as_deref(), Ok("SELECT 1 -- x\r+  $1"));
+    assert_eq!(sqlite("SELECT 1 -- x\r+ :a", "").as_deref(), Ok("SELECT 1 -- x\r+ :a"));
     // In a plain string a backslash is a letter like any other, so this string ends before the parameter.
     assert_eq!(postgres("SELECT '\\' || :a", "a").as_deref(), Ok("SELECT '\\' ||  $1"));
 }

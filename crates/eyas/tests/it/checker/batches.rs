@@ -141,7 +141,7 @@ fn judge_identity(batch: &Sent, listed: &[Listed]) -> Option<Broken> {
         Wanted::Nothing => return None,
     };
     let first = |id: &String| {
-        let one = listed.iter().find(|one| one.id == *id && one.state == "cancelled");
+        let one = listed.iter().find(|one| one.id == *id);
         one.and_then(|one| one.same_as.clone()).unwrap_or_else(|| id.clone())
     };
     let mut ids: Vec<String> = batch.ids.iter().map(first).collect();

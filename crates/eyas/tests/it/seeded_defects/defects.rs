@@ -14,8 +14,8 @@ use model::{ContentHash, LogId, Seq, SeqRange};
 use queue::{Bounds, Durability, EmbeddedQueue, Queue, QueueError, QueueReader, Record};
 use rusqlite::Connection;
 use store::{
-    Applied, Apply, Claim, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery, SessionPage,
-    SessionQuery, SqliteStore, StoreError, Stored,
+    Applied, Apply, Claim, Compared, EventStore, Extent, Fate, IdKey, Lease, Page, PageQuery,
+    SessionPage, SessionQuery, SqliteStore, StoreError, Stored,
 };
 use tokio::sync::watch;
 
@@ -265,6 +265,10 @@ impl EventStore for FaultyStore {
 
     async fn fates(&self, seqs: Vec<Seq>) -> Result<Vec<Option<Fate>>, StoreError> {
         self.inner.fates(seqs).await
+    }
+
+    async fn compare(&self, events: Vec<(Seq, IdKey)>) -> Result<Vec<Compared>, StoreError> {
+        self.inner.compare(events).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

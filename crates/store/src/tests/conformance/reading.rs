@@ -2,7 +2,7 @@
 
 use model::{Clock, ContentHash, Draft, Filter, Pattern, Search};
 
-use crate::events::{EventStore, Extent, Fate, Order, PageQuery, SessionQuery, Stored};
+use crate::events::{EventStore, Extent, Fate, IdKey, Order, PageQuery, SessionQuery, Stored};
 use crate::tests::conformance::sample::{
     Dice, NOW_US, apply, at, claim, draft, positions, read_all, seq, stored,
 };
@@ -210,4 +210,18 @@ pub(crate) async fn the_fate_of_a_position_is_told(store: &dyn EventStore) {
     let fates = store.fates((0..=5).rev().map(seq).collect()).await.unwrap();
     let wanted = [None, None, Some(Fate::Invalid), Some(Fate::Dead), Some(Fate::Stored), None];
     assert_eq!(fates, wanted);
+    let event = |(at, id): (u64, &str)| {
+        let key = IdKey { application: None, stream: "events".to_owned(), id: id.to_owned() };
+        (seq(at), key)
+    };
+    let compared = store.compare([(2, "a"), (1, "a"), (3, "c"), (5, "b")].map(event).to_vec());
+    let compared = compared.await.unwrap().into_iter().map(|of| (of.fate, of.found));
+    let wanted = [
+        (Some(Fate::Dead), Some(seq(1))),
+        (Some(Fate::Stored), Some(seq(1))),
+        (Some(Fate::Invalid), None),
+        (None, Some(seq(3))),
+    ];
+    assert_eq!(compared.collect::<Vec<_>>(), wanted);
+    assert_eq!(store.compare(Vec::new()).await.unwrap(), []);
 }
