@@ -5,8 +5,8 @@
 //! signed in to the console, [`schemas`] that of what events have to look like, [`verdicts`] that of judging stored ones
 //! again, [`dead_letters`] that of what the database
 //! refused, [`jobs`] that of long work, [`tables`] that of the user's own tables, [`batches`] that of the rows that go into them, [`sql`] that of reading
-//! by SQL, whose texts are [`statement`]s. [`invalid`] groups what broke a rule, for every driver; [`breaker`] tells a bad
-//! database from bad records.
+//! by SQL, whose texts are [`statement`]s. For every driver alike [`invalid`] groups what broke a rule, [`tallies`] add up what
+//! a walk finds, [`history`] puts dead letters in their places, and [`breaker`] tells a bad database from bad records.
 //! `sqlite/` and `postgres/` are the drivers; `tests/conformance/` is the suite that every driver passes.
 
 mod audit;
@@ -20,6 +20,7 @@ mod error;
 mod events;
 mod explore;
 mod filling;
+mod history;
 mod invalid;
 mod jobs;
 mod label_counts;
@@ -33,6 +34,7 @@ mod sqlite;
 mod statement;
 mod stores;
 mod tables;
+mod tallies;
 mod trust;
 mod user_migrations;
 mod verdicts;

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use model::{Filter, Seq};
 
 use crate::error::StoreError;
-use crate::events::Stored;
+use crate::events::{Page, Stored};
 
 /// What a job wants next.
 #[derive(Clone, Debug)]
@@ -29,6 +29,19 @@ pub struct VerdictSlice {
     pub limit: usize,
     /// The slice ends with the event whose `data` reaches this.
     pub data_bytes_max: u64,
+}
+
+impl VerdictSlice {
+    /// The positions of a page that belong to it.
+    pub(crate) fn of(page: &Page, (through, data_bytes_max): (Seq, u64)) -> Vec<Seq> {
+        let mut n_bytes = 0;
+        let slice = page.events.iter().take_while(|listed| {
+            let has_room = listed.seq <= through && n_bytes < data_bytes_max;
+            n_bytes += listed.data_bytes;
+            has_room
+        });
+        slice.map(|listed| listed.seq).collect()
+    }
 }
 
 /// What is thought of one event now.

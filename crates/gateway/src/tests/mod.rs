@@ -24,6 +24,7 @@ mod inflate;
 mod ingest;
 mod live;
 mod media;
+mod narrow;
 mod openapi;
 mod outbox;
 mod patience;

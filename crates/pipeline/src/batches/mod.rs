@@ -17,6 +17,7 @@
 //! | [`upload`] | one body on its way |
 //! | [`parse`] | from the bytes of a body to rows |
 //! | [`receiver`] | from rows to blocks of values, and errors |
+//! | [`digest`] | the content hash of a batch |
 //! | [`members`], [`check`], [`number`], [`calendar`], [`array_text`], [`row_json`] | from a row to values as their columns want them |
 //! | [`records`] | the lane's records as bytes |
 //! | [`registry`] | the batches that are not over |
@@ -31,6 +32,7 @@ pub(crate) mod array_text;
 pub(crate) mod calendar;
 pub(crate) mod check;
 pub(crate) mod desk;
+pub(crate) mod digest;
 pub(crate) mod entrance;
 pub(crate) mod error;
 pub(crate) mod face;

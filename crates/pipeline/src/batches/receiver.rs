@@ -1,23 +1,20 @@
 //! From rows as they came to blocks of values and a list of errors.
 //!
-//! A batch's columns are those of its CSV header or of its first row, in the table's order. The hash runs over the values
-//! as their columns want them, decimals without zeros at their end, so neither packing nor spelling nor the order of members
-//! changes it; a row that is wrong counts as it was written.
+//! A batch's columns are those of its CSV header or of its first row, in the table's order.
 //!
 //! Invariant: after the first error no row is kept any more, since none of them will be needed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use model::ContentHash;
 use model::rows::RowBlockBuilder;
-use store::{Column, ColumnKind, RowError};
+use store::{Column, RowError};
 
 use crate::batches::check::{Given, check};
+use crate::batches::digest::{Digest, put};
 use crate::batches::members::Members;
-use crate::batches::number::without_zeros;
 use crate::batches::parse::rows::{Record, RowSink};
 use crate::batches::records::Progress;
 use crate::batches::row_json::to_json;
@@ -46,10 +43,7 @@ pub(crate) struct Receiver {
     errors: Vec<RowError>,
     n_errors: u64,
     first_errors: Vec<RowError>,
-    hash: ContentHash,
-    /// The same with the zeros of decimals, as it was made once: batches of then have that hash, in the log and the database.
-    hash_with_zeros: ContentHash,
-    scratch: Vec<u8>,
+    digest: Digest,
     is_broken: bool,
 }
 
@@ -76,9 +70,7 @@ impl Receiver {
             errors: Vec::new(),
             n_errors: progress.errors,
             first_errors,
-            hash: progress.content_hash(),
-            hash_with_zeros: progress.content_hash(),
-            scratch: Vec::new(),
+            digest: Digest::after(progress.content_hash()),
             is_broken: progress.is_broken,
             rules,
         })
@@ -122,12 +114,12 @@ impl Receiver {
 
     /// Over everything so far.
     pub(crate) fn hash(&self) -> ContentHash {
-        self.hash
+        self.digest.hash()
     }
 
     /// Whether these rows, all of them, are those of another batch. Only where this one was read in one go.
     pub(crate) fn has_rows_of(&self, other: ContentHash) -> bool {
-        self.hash == other || self.hash_with_zeros == other
+        self.digest.is(other)
     }
 
     /// Nothing that follows can be understood.
@@ -207,18 +199,8 @@ impl Receiver {
                 self.error(row, line, pointer(&column.name), "missing", detail);
             }
         }
-        self.scratch.clear();
-        for &at in &places {
-            put(&mut self.scratch, Some(&rules.table.columns[at].name));
-        }
-        self.mix();
+        self.digest.columns(places.iter().map(|&at| rules.table.columns[at].name.as_str()));
         self.columns = Some(places);
-    }
-
-    /// Takes the scratch bytes into both hashes.
-    fn mix(&mut self) {
-        self.hash_with_zeros = chained(&mut self.scratch, self.hash_with_zeros);
-        self.hash = chained(&mut self.scratch, self.hash);
     }
 
     /// A row that is wrong as a whole, or in some of its values.
@@ -227,26 +209,13 @@ impl Receiver {
         for (pointer, rule, detail) in wrongs.into_iter().take(ERRORS_OF_ROW_MAX) {
             self.error(row, line, pointer, rule, detail);
         }
-        self.scratch.clear();
-        self.scratch.extend_from_slice(text);
-        self.mix();
+        self.digest.text(text);
     }
 
     /// A row all of whose values are what their columns take.
     fn keep(&mut self, line: u64, places: &[usize], values: &[Option<Cow<'_, str>>]) {
-        self.scratch.clear();
-        for value in values {
-            put(&mut self.scratch, value.as_deref());
-        }
-        self.hash_with_zeros = chained(&mut self.scratch, self.hash_with_zeros);
-        self.scratch.clear();
-        for (&at, value) in places.iter().zip(values) {
-            let is_decimal =
-                matches!(self.rules.table.columns[at].kind, ColumnKind::Decimal { .. });
-            let compared = |text| if is_decimal { without_zeros(text) } else { text };
-            put(&mut self.scratch, value.as_deref().map(compared));
-        }
-        self.hash = chained(&mut self.scratch, self.hash);
+        let kinds = places.iter().map(|&at| self.rules.table.columns[at].kind);
+        self.digest.row(kinds.zip(values.iter().map(Option::as_deref)));
         if self.n_errors == 0 {
             self.block.push(line, values.iter().map(Option::as_deref));
         }
@@ -404,9 +373,7 @@ impl RowSink for Receiver {
     fn broken(&mut self, line: u64, detail: &str) {
         self.is_broken = true;
         self.error(0, line, String::new(), "syntax", detail.to_owned());
-        self.scratch.clear();
-        let _ = write!(BytesOf(&mut self.scratch), "{line} {detail}");
-        self.mix();
+        self.digest.text(format!("{line} {detail}").as_bytes());
     }
 }
 
@@ -428,30 +395,4 @@ fn generated(name: &str) -> String {
 
 fn pointer(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
-}
-
-/// The hash of bytes and of the hash before them. The bytes stay as they were.
-fn chained(bytes: &mut Vec<u8>, before: ContentHash) -> ContentHash {
-    let n_bytes = bytes.len();
-    bytes.extend_from_slice(&before.0.to_le_bytes());
-    let hash = ContentHash::of_bytes(bytes);
-    bytes.truncate(n_bytes);
-    hash
-}
-
-/// Length first, so that no two lists of values run together into the same bytes.
-fn put(out: &mut Vec<u8>, value: Option<&str>) {
-    let length = value.map_or(u32::MAX, |text| text.len() as u32);
-    out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(value.unwrap_or_default().as_bytes());
-}
-
-/// Writes texts into bytes.
-struct BytesOf<'a>(&'a mut Vec<u8>);
-
-impl std::fmt::Write for BytesOf<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
 }

@@ -39,15 +39,8 @@ impl VerdictStore for PostgresStore {
             let query = PageQuery { filter: filter.clone(), after, order: Order::Asc, limit };
             let page = async |tx: &Transaction<'_>| page::read_page(tx, &query, LENGTHS).await;
             let page = read(&self.pool, page).await?;
-            let mut n_bytes = 0;
-            let slice = page.events.iter().take_while(|listed| {
-                let has_room = listed.seq <= through && n_bytes < data_bytes_max;
-                n_bytes += listed.data_bytes;
-                has_room
-            });
-            let slice: Vec<Seq> = slice.map(|listed| listed.seq).collect();
             if !page.events.is_empty() {
-                return Ok(slice);
+                return Ok(VerdictSlice::of(&page, (through, data_bytes_max)));
             }
             after = page.next;
         }

@@ -1,36 +1,23 @@
 //! `ExploreStore` on SQLite: a walk from the newest row down, slice by slice, each on a reader of its own.
 //!
-//! Invariant: no slice holds its snapshot for longer than it takes to test [`SLICE_ROWS`]`.1` rows, so the write-ahead
+//! Invariant: no slice holds its snapshot for longer than a slice of [`Pace`] takes, so the write-ahead
 //! log is never held back by a long answer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
-use model::{Clock, Filter, Timestamp};
+use model::{Filter, Timestamp};
 use rusqlite::Row;
 
 use crate::error::StoreError;
 use crate::events::{Extent, Listed, Order, PageQuery};
 use crate::explore::{Effort, Examined, ExploreStore, Facets, Moment};
-use crate::label_counts::Label;
 use crate::sqlite::failure::failure;
 use crate::sqlite::page;
 use crate::sqlite::store::SqliteStore;
 use crate::sqlite::walk::{Walk, walk};
-
-/// Rows of the first slice, and most of any.
-const SLICE_ROWS: (usize, usize) = (2_000, 20_000);
-/// A slice that took less may be followed by one twice as long.
-const SLICE_TIME: Duration = Duration::from_millis(25);
-
-/// What a walk adds up.
-trait Tally: Send + 'static {
-    /// After `seq`, in the order that [`Self::take`] reads.
-    const COLUMNS: &'static str;
-
-    fn take(&mut self, row: &Row<'_>) -> rusqlite::Result<()>;
-}
+use crate::tallies::{Columns, Count, Moments, Pace, Sums, Tally};
 
 impl SqliteStore {
     async fn tally<T: Tally>(
@@ -39,30 +26,26 @@ impl SqliteStore {
         effort: Effort,
         mut tally: T,
     ) -> Result<(T, Examined), StoreError> {
-        let (begun, filter) = (Instant::now(), Arc::new(filter));
-        let (mut after, mut n_rows, mut slice) = (None, 0, SLICE_ROWS.0);
+        let filter = Arc::new(filter);
+        let (mut pace, mut after) = (Pace::begin(effort), None);
         loop {
-            let rows_max = slice.min(usize::try_from(effort.rows_max - n_rows).unwrap_or(slice));
-            let filter = Arc::clone(&filter);
+            let (filter, rows_max) = (Arc::clone(&filter), pace.rows_max());
             let job = self.readers.run(move |conn| {
-                let slice_begun = Instant::now();
+                let begun = Instant::now();
                 // Dropped at the end, which only ends the snapshot: nothing was written.
                 let _snapshot = conn.unchecked_transaction().map_err(failure)?;
-                let columns = T::COLUMNS;
+                let columns = tally.columns();
                 let wanted = Walk { filter: &filter, order: Order::Desc, after, columns, rows_max };
                 let mut take = |row: &Row<'_>| tally.take(row).map(|()| true);
                 let walked = walk(conn, &wanted, &mut take).map_err(failure)?;
-                Ok((tally, walked, slice_begun.elapsed()))
+                Ok((tally, walked, begun.elapsed()))
             });
             let (back, walked, took) = job.await?;
             tally = back;
-            n_rows += walked.n_read as u64;
-            let is_complete = walked.next.is_none();
-            if is_complete || n_rows >= effort.rows_max || begun.elapsed() >= effort.time_max {
-                return Ok((tally, Examined { n_rows, is_complete }));
+            if let Some(examined) = pace.note(walked.n_read, walked.next.is_none(), took) {
+                return Ok((tally, examined));
             }
             after = walked.next;
-            slice = if took < SLICE_TIME { SLICE_ROWS.1.min(slice * 2) } else { SLICE_ROWS.0 };
         }
     }
 }
@@ -70,7 +53,7 @@ impl SqliteStore {
 #[async_trait]
 impl ExploreStore for SqliteStore {
     async fn count(&self, filter: Filter, effort: Effort) -> Result<(u64, Examined), StoreError> {
-        let (Count(n), examined) = self.tally(filter, effort, Count(0)).await?;
+        let (Count(n), examined) = self.tally(filter, effort, Count::default()).await?;
         Ok((n, examined))
     }
 
@@ -80,11 +63,7 @@ impl ExploreStore for SqliteStore {
         effort: Effort,
     ) -> Result<(Facets, Examined), StoreError> {
         let (sums, examined) = self.tally(filter, effort, Sums::default()).await?;
-        let is_complete = examined.is_complete && !sums.labels.iter().any(|label| label.is_cut);
-        let [application, category, name, stream] = sums.labels.map(Label::top);
-        let Sums { n_valid, n_invalid, .. } = sums;
-        let facets = Facets { application, category, name, stream, n_valid, n_invalid };
-        Ok((facets, Examined { is_complete, ..examined }))
+        Ok(sums.top(examined))
     }
 
     async fn moments(
@@ -92,16 +71,9 @@ impl ExploreStore for SqliteStore {
         filter: Filter,
         effort: Effort,
     ) -> Result<(Vec<Moment>, Examined), StoreError> {
-        match filter.clock {
-            Clock::Received => {
-                let (moments, examined) = self.tally(filter, effort, Received(Vec::new())).await?;
-                Ok((moments.0, examined))
-            }
-            Clock::Event => {
-                let (moments, examined) = self.tally(filter, effort, Happened(Vec::new())).await?;
-                Ok((moments.0, examined))
-            }
-        }
+        let moments = Moments { clock: filter.clock, all: Vec::new() };
+        let (moments, examined) = self.tally(filter, effort, moments).await?;
+        Ok((moments.all, examined))
     }
 
     async fn named(&self, query: PageQuery, extent: Extent) -> Result<Vec<Listed>, StoreError> {
@@ -109,62 +81,18 @@ impl ExploreStore for SqliteStore {
     }
 }
 
-struct Count(u64);
+impl Columns for Row<'_> {
+    type Error = rusqlite::Error;
 
-impl Tally for Count {
-    const COLUMNS: &'static str = "seq";
-
-    fn take(&mut self, _row: &Row<'_>) -> rusqlite::Result<()> {
-        self.0 += 1;
-        Ok(())
+    fn time(&self, at: usize) -> rusqlite::Result<Timestamp> {
+        self.get(at).map(Timestamp::from_micros)
     }
-}
 
-struct Received(Vec<Moment>);
-
-impl Tally for Received {
-    const COLUMNS: &'static str = "seq, received_at_us, valid";
-
-    fn take(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        self.0.push(moment(row)?);
-        Ok(())
+    fn truth(&self, at: usize) -> rusqlite::Result<bool> {
+        self.get(at)
     }
-}
 
-struct Happened(Vec<Moment>);
-
-impl Tally for Happened {
-    const COLUMNS: &'static str = "seq, coalesce(timestamp_us, received_at_us), valid";
-
-    fn take(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        self.0.push(moment(row)?);
-        Ok(())
-    }
-}
-
-fn moment(row: &Row<'_>) -> rusqlite::Result<Moment> {
-    Ok(Moment { at: Timestamp::from_micros(row.get(1)?), is_valid: row.get(2)? })
-}
-
-#[derive(Default)]
-struct Sums {
-    labels: [Label; 4],
-    n_valid: u64,
-    n_invalid: u64,
-}
-
-impl Tally for Sums {
-    const COLUMNS: &'static str = "seq, application, category, name, stream, valid";
-
-    fn take(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        for (at, label) in self.labels.iter_mut().enumerate() {
-            label.add(row.get_ref(at + 1)?.as_str_or_null()?);
-        }
-        if row.get(5)? {
-            self.n_valid += 1;
-        } else {
-            self.n_invalid += 1;
-        }
-        Ok(())
+    fn label(&self, at: usize) -> rusqlite::Result<Option<&str>> {
+        Ok(self.get_ref(at)?.as_str_or_null()?)
     }
 }
