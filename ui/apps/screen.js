@@ -35,11 +35,12 @@ export function AppsScreen() {
   const app = value?.applications.find(({ name }) => name === id);
   return html`<main class="page" data-test="apps">
     <${Secret} />
+    ${value === null && html`<h1 tabindex="-1">Applications</h1>`}
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${again} />`}
     ${value !== null && (id === ''
       ? html`<${All} list=${value.applications} again=${again} />`
       : app === undefined ? html`<${NoApp} name=${id} />` : html`<${AppPage} app=${app} isFirst=${value.applications.every((each) => each.n_tokens === 0)} again=${again} />`)}
-    ${value === null && failure === null && html`<h1 tabindex="-1">Applications</h1><p>Reading…</p>`}
+    ${value === null && failure === null && html`<p>Reading…</p>`}
   </main>`;
 }
 

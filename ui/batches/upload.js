@@ -4,6 +4,7 @@ import { html, useLayoutEffect, useRef } from '../vendor/preact.js';
 
 import { bytes } from '../lib/amount.js';
 import { FORMATS, isPacked, pace, rowsText } from '../lib/batch.js';
+import { may } from '../frame/auth.js';
 import { second } from '../frame/clock.js';
 import { save } from '../frame/download.js';
 import { Bar, Field, Table } from '../frame/parts.js';
@@ -27,7 +28,8 @@ export function Uploading({ tables }) {
   return html`<section class="card upload" aria-label="Upload" tabindex="-1" ref=${box} data-test="upload">
     ${now === null
       ? html`<p class="actions"><${FileButton} label="Choose a file…" isPrimary onFile=${(/** @type {FileList | null} */ files) => choose(files, tables)} />
-          <span class="muted">or drop one here: NDJSON, a JSON array or CSV, any size. All of its rows are stored, or none.</span></p>`
+          <span class="muted">or drop one here: NDJSON, a JSON array or CSV, any size. All of its rows are stored, or none.</span></p>
+          ${!may('admin') && html`<p class="muted" data-test="needs-write">Sending one needs a token with the scope <code>write</code> or <code>admin</code>.</p>`}`
       : html`<p class="upload-file"><b><${Untrusted} text=${now.file.name} charsMax=${120} /></b> <span class="muted">${bytes(now.file.size)}</span></p>
           ${now.phase === 'chosen' ? html`<${Chosen} now=${now} tables=${tables} />` : html`<${Going} now=${now} />`}`}
   </section>`;

@@ -38,11 +38,12 @@ function All({ filter, after }) {
   const { value, failure, again } = usePolled(`/dead-letters?${filterQuery(filter)}`, GROUPS_MS, 'The dead letters could not be read.');
   const n = value?.groups.reduce((sum, group) => sum + group.count, 0) ?? 0;
   useEffect(() => {
-    if (value !== null) nOpen.value = value.counts.open;
+    // Those of one group are not all that are open.
+    if (value !== null && filter.labels.length === 0) nOpen.value = value.counts.open;
   }, [value]);
   return html`<main class="page" data-test="dead">
     <div class="page-head"><h1 tabindex="-1">Dead letters</h1></div>
-    <${LookOnly} />
+    ${failure?.status !== 403 && html`<${LookOnly} />`}
     <nav class="states" aria-label="States">${STATES.map((state) => html`<a href=${deadHref({ ...filter, state })} aria-current=${state === filter.state ? 'page' : undefined} data-test=${`tab-${state}`}
       >${WORDS.get(state)}${value !== null && html` <span class="nav-count">${count(value.counts[state])}</span>`}</a>`)}</nav>
     <${Jobs} onEnd=${again} />

@@ -22,7 +22,7 @@ export function failureOf(what, error) {
 /** @param {{ facts: FailureFacts, onRetry: () => void, children?: any }} props */
 export function Failure({ facts: { what, status, requestId, detail }, onRetry, children }) {
   const details = `${what}\nStatus ${status}\nRequest ${requestId}\n${detail}`;
-  return html`<div class="empty" role="alert" data-test="failed">
+  return html`<div class="empty failed" role="alert" data-test="failed">
     <h2>${what}</h2>
     <p><${Untrusted} text=${detail} /></p>
     <p class="muted">${status === 0 ? 'No answer' : `Status ${status}`}${requestId !== '' && html` · request <${Untrusted} text=${requestId} />`}</p>

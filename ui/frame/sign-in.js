@@ -2,6 +2,7 @@
 
 import { html, useState } from '../vendor/preact.js';
 
+import { plain } from '../lib/escape.js';
 import { isLost, isOut, session, signIn, signInFault, signOut } from './auth.js';
 import { Untrusted } from './text.js';
 
@@ -45,5 +46,5 @@ export function SignedOut() {
 /** Who is signed in, and the way out. */
 export function Who() {
   if (session.value === null || !session.value.signed_in || !session.value.required) return null;
-  return html`<button class="quiet" onClick=${signOut} title="End this browser’s session" data-test="sign-out">Sign out${session.value.actor !== null && html` <span class="label who"><${Untrusted} text=${session.value.actor} charsMax=${24} /></span>`}</button>`;
+  return html`<button class="quiet" onClick=${signOut} title=${`End this browser’s session${session.value.actor === null ? '' : `: ${plain(session.value.actor)}`}`} data-test="sign-out">Sign out${session.value.actor !== null && html` <span class="label who"><${Untrusted} text=${session.value.actor} charsMax=${24} /></span>`}</button>`;
 }

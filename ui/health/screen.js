@@ -77,7 +77,7 @@ function Links() {
 function Sentence({ status, failedSinceMs, detail }) {
   void second.value;
   let [glyph, kind, text] = ['◐', 'calm', 'Asking the server…'];
-  if (failedSinceMs !== null) [glyph, kind, text] = ['✗', 'bad', `No state of the server for ${duration(Date.now() - failedSinceMs)}. ${detail}`];
+  if (failedSinceMs !== null) [glyph, kind, text] = ['✗', 'bad', `No state of the server for ${duration(Date.now() - failedSinceMs)}. ${detail}${status === null ? '' : ' What stands below is from before.'}`];
   else if (status !== null) {
     kind = status.database?.state === 'down' || ['database', 'disk', 'batches'].includes(status.limits.stage) ? 'bad' : lagKind(status.lag.seconds);
     glyph = kind === 'ok' ? '✓' : kind === 'warn' ? '⚠' : '✗';

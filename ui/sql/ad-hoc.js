@@ -29,7 +29,8 @@ export function AdHoc() {
   const [sql, setSql] = useState(() => opened(address));
   const [answered, setAnswered] = useState(/** @type {Answered | null} */ (null));
   const [failure, setFailure] = useState(/** @type {import('../frame/failure.js').FailureFacts | null} */ (null));
-  const [refused, setRefused] = useState('');
+  /** Why there is no answer: what became of it, and the words for it. */
+  const [refused, setRefused] = useState(['', '']);
   const [isOff, setIsOff] = useState(isOffAtServer);
   /** What ends the statement that runs. */
   const [running, setRunning] = useState(/** @type {AbortController | null} */ (null));
@@ -51,7 +52,7 @@ export function AdHoc() {
     if (sql.trim() === '' || running !== null) return;
     const stop = new AbortController();
     setRunning(stop);
-    setRefused('');
+    setRefused(['', '']);
     setFailure(null);
     remember(sql);
     try {
@@ -59,11 +60,11 @@ export function AdHoc() {
       setAnswered({ answer: adHocOf(text), text, isPlan });
     } catch (error) {
       setAnswered(null);
-      if (stop.signal.aborted) setRefused('It was stopped.');
+      if (stop.signal.aborted) setRefused(['Stopped.', 'Nobody waits for its answer any more.']);
       else {
         isOffAtServer = error instanceof ApiError && error.code === 'sql_disabled';
         setIsOff(isOffAtServer);
-        if (error instanceof ApiError && error.status === 422) setRefused(error.message);
+        if (error instanceof ApiError && error.status === 422) setRefused([error.code === 'sql_refused' ? 'Not run.' : 'No answer.', error.message]);
         else if (!isOffAtServer) setFailure(failureOf('The statement was not run.', error));
       }
     }
@@ -97,7 +98,7 @@ export function AdHoc() {
         <${Act} disabled=${isEmpty} title="How the database would run it, without running it" onClick=${() => run(true)} data-test="plan-sql">Plan<//>
         <button type="button" disabled=${isEmpty} onClick=${() => copy(sqlCurl(location.origin, sql, session.value?.required ?? false), 'The curl command')} data-test="sql-curl">Copy as curl</button></p>
     </form>
-    ${refused !== '' && html`<p class="words" role="alert" data-test="refused"><b>✗ Not run.</b> <${Untrusted} text=${refused} layout /></p>`}
+    ${refused[0] !== '' && html`<p class="words" role="alert" data-test="refused"><b>✗ ${refused[0]}</b> <${Untrusted} text=${refused[1]} layout /></p>`}
     ${failure !== null && html`<${Failure} facts=${failure} onRetry=${() => run()} />`}
     ${answered !== null && answered.isPlan && html`<${PlanBox} lines=${answered.answer.rows.map(([line = '']) => shownCell(line))} />`}
     ${answered !== null && !answered.isPlan && html`<${AnswerBox} answer=${answered.answer} text=${answered.text} ms=${answered.answer.ms} truncated=${answered.answer.truncated} hasFile />`}

@@ -46,7 +46,7 @@ pub(crate) struct BenchArgs {
     #[arg(value_enum, ignore_case = true)]
     pub(crate) benches: Vec<Bench>,
 
-    /// How often the limit and Eyas take turns (B3, B4, B6, B7, B10: at most 3)
+    /// How often the limit and Eyas take turns (B3, B4, B6, B7, B10, B11: at most 3)
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
 

@@ -16,6 +16,9 @@ use crate::io::File;
 use crate::segment::{BLOCK_BYTES, SegmentHeader};
 
 const ZEROS_BYTES: usize = 256 * 1024;
+/// So many zeros are made durable at a time. All 64 MiB of a segment at once keep the disk busy for so long that a commit of
+/// this log or of another waits for it: 40 to 100 ms, with pieces of this size 15 to 30 (measured on a busy disk).
+const SYNC_BYTES: u64 = 2 << 20;
 
 /// A file that can become a segment.
 pub(crate) struct Spare {
@@ -77,8 +80,11 @@ impl Spare {
             let n_bytes = (self.size_bytes - offset).min(ZEROS_BYTES as u64);
             self.file.write_all_at(&zeros[..n_bytes as usize], offset)?;
             offset += n_bytes;
+            if offset.is_multiple_of(SYNC_BYTES) || offset == self.size_bytes {
+                self.file.sync_data()?;
+            }
         }
-        self.file.sync_data()
+        Ok(())
     }
 }
 

@@ -146,6 +146,16 @@ test('who may only look sees the buttons, and why they do not work', async () =>
   assert.equal(await page.isDisabled('[data-test=replay-all]'), true);
   assert.match((await page.getAttribute('[data-test=replay-all]', 'title')) ?? '', /scope admin/);
   await page.click('[data-test=sign-out] >> visible=true', { trial: true });
+  // What they may not even look at says so once, below its heading.
+  for (const [screen, path, heading] of /** @type {const} */ ([['/ui/apps', '/applications', 'Applications'], ['/ui/dead', '/dead-letters', 'Dead letters']])) {
+    await page.route((url) => url.pathname === path, (route) => route.fulfill({ status: 403, json: { code: 'missing_scope', detail: 'The token lacks the scope "admin".', hint: 'use another token' } }));
+    await page.goto(server.origin + screen);
+    await says(page, 'failed', /lacks the scope "admin"\. Use another token\. ?Status 403/);
+    assert.equal(await page.locator('h1').textContent(), heading);
+    assert.equal(await page.locator('[data-test=look-only]').count(), 0);
+  }
+  await page.goto(`${server.origin}/ui/batches`);
+  await says(page, 'needs-write', /scope write/);
 });
 
 test('a schema that the configuration owns can be read and tested, not changed', async () => {

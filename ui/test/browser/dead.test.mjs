@@ -40,6 +40,9 @@ test('refused events are grouped, read, replayed once the cause is gone, and sto
   await says(page, 'nav-dead', /^5/);
   await page.click('text=bad <b>sale</b>');
   await page.waitForSelector('[data-test=letters-row]');
+  // One of them is in this group; five are open.
+  await says(page, 'tab-open', /^Open 1$/);
+  await says(page, 'nav-dead', /^5/);
   await page.click('[data-test=letters-row] a');
   await says(page, 'words', /<img src=x onerror="window\.__pwn=1"> none of these/);
   await says(page, 'tree', /"12345678901234567890"/);

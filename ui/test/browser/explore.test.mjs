@@ -229,6 +229,8 @@ test('each part fails alone, what was known stays, and Retry mends it', async ()
   await page.click('[data-test=failed] >> text=Retry');
   await says(page, 'failed', /cannot be reached/);
   assert.equal(await rows(page).count(), 3);
+  const box = await rows(page).last().boundingBox();
+  assert.ok(box !== null && box.y + box.height < 780, 'the rows stay in sight');
   await watched.assertClean();
 });
 

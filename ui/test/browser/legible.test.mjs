@@ -61,3 +61,28 @@ test('a long category gives way to the name, and is still told', async () => {
   const width = await page.locator('[data-test=row] .category').evaluate((category) => category.clientWidth);
   assert.ok(width >= 40, `${width} px`);
 });
+
+test('what was read stays in sight below a failure', async () => {
+  const { page } = watched;
+  await tell(page, answers('web', 3));
+  let refused = '';
+  await page.route((url) => url.pathname === refused, (route) => route.fulfill({ status: 500, json: { detail: 'Out of order.' } }));
+  await page.goto(`${server.origin}/ui/nothing`);
+  for (const [screen, path, kept] of /** @type {const} */ ([
+    ['/ui/batches', '/tables', 'batch-list-row'], ['/ui/batches', '/batches', 'batch-list-row'], ['/ui/batches/b0', '/batches/b0', 'outcome'], ['/ui/dead', '/dead-letters', 'dead-groups-row'],
+    ['/ui/apps', '/applications', 'app-list-row'], ['/ui/sql', '/queries', 'run-sql'],
+  ])) {
+    refused = '';
+    await visit(page, '/ui/nothing');
+    await page.waitForSelector('[data-test=no-screen]');
+    await visit(page, screen);
+    await page.waitForSelector(`[data-test=${kept}]`);
+    refused = path;
+    // Who looks at the page again is told at once.
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await page.waitForSelector('[data-test=failed]');
+    const box = await page.locator(`[data-test=${kept}]`).first().boundingBox();
+    assert.ok(box !== null && box.y + box.height < 800, `${screen} ${path}: ${JSON.stringify(box)}`);
+  }
+  await watched.assertClean();
+});

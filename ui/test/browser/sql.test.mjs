@@ -85,11 +85,11 @@ test('what the server refuses is said in its words, and the answer before stays'
 test('SQL of one’s own: an answer, a refusal in the database’s words, and the card when it is off', async () => {
   const { page } = watched;
   await tell(page, answers('rates', 0));
-  let status = 200;
+  let [status, code] = [200, 'sql_refused'];
   await page.route((url) => url.pathname === '/sql', (route) => {
     assert.equal(route.request().headers()['x-requested-by'], 'console');
     if (status === 200) return route.fulfill({ contentType: 'application/json', body: '{"columns":[{"name":"n","type":""},{"name":"n","type":""}],"rows":[[9007199254740993,null]],"truncated":true,"ms":0.412}' });
-    return route.fulfill({ status, json: status === 422 ? { code: 'sql_refused', detail: 'near "drop": not a statement that reads' } : { code: 'sql_disabled', detail: 'Off.' } });
+    return route.fulfill({ status, json: status === 422 ? { code, detail: 'near "drop": not a statement that reads' } : { code: 'sql_disabled', detail: 'Off.' } });
   });
   await page.goto(`${server.origin}/ui/sql`);
   await says(page, 'empty', /No query is published yet.*where day between :date_from.*\[queries\.rates\]/);
@@ -102,6 +102,9 @@ test('SQL of one’s own: an answer, a refusal in the database’s words, and th
   status = 422;
   await page.click('[data-test=run-sql]');
   await says(page, 'refused', /Not run\. near "drop": not a statement that reads/);
+  code = 'query_timeout';
+  await page.click('[data-test=run-sql]');
+  await says(page, 'refused', /^✗ No answer\. /);
   status = 404;
   await page.click('[data-test=run-sql]');
   await says(page, 'sql-off', /\[sql\].*enabled = true/);
@@ -222,7 +225,7 @@ test('what runs too long is stopped by a person, and the keyboard stays where it
   await says(page, 'run-sql', 'Running…');
   await page.focus('[data-test=stop-sql]');
   await page.keyboard.press('Enter');
-  await says(page, 'refused', /It was stopped/);
+  await says(page, 'refused', /✗ Stopped\./);
   await says(page, 'run-sql', 'Run');
   assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-test')), 'sql');
   await visit(page, '/ui/sql/rates?p.day=2016-01-01&run=1');

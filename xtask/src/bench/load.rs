@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -20,6 +21,8 @@ use crate::bench::sample;
 
 /// Keep-alive connections.
 pub(crate) const CONNECTIONS: u32 = 256;
+/// From the start to the first event: time for all connections to be made.
+const CONNECTING: Duration = Duration::from_millis(200);
 
 /// What happened.
 #[derive(Debug, Default)]
@@ -39,13 +42,42 @@ pub(crate) struct Load {
 /// # Errors
 /// When a connection breaks or an answer is not HTTP: its outcome would be unknown and nothing could be proven.
 pub(crate) async fn run(address: SocketAddr, rate: u64, during: Duration) -> anyhow::Result<Load> {
+    let start = Instant::now() + CONNECTING;
+    let (_end, seen) = watch::channel(Some(start + during));
+    send(address, rate, start, &seen).await
+}
+
+/// Sends `rate` events a second for as long as `work` takes, and hands back what that came to.
+///
+/// # Errors
+/// As `run`, or when `work` fails.
+pub(crate) async fn run_beside<T>(
+    address: SocketAddr,
+    rate: u64,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<(T, Load)> {
+    let (end, seen) = watch::channel(None);
+    let work = async {
+        let done = work.await;
+        end.send_replace(Some(Instant::now()));
+        done
+    };
+    let (done, load) = tokio::join!(work, send(address, rate, Instant::now() + CONNECTING, &seen));
+    Ok((done?, load?))
+}
+
+async fn send(
+    address: SocketAddr,
+    rate: u64,
+    start: Instant,
+    end: &watch::Receiver<Option<Instant>>,
+) -> anyhow::Result<Load> {
     ensure!(rate > 0, "a rate of 0 sends nothing");
     let mut tasks = JoinSet::new();
-    let start = Instant::now() + Duration::from_millis(200);
     let interval = Duration::from_secs_f64(f64::from(CONNECTIONS) / rate as f64);
     for number in 0..CONNECTIONS {
         let first = start + interval.mul_f64(f64::from(number) / f64::from(CONNECTIONS));
-        let pace = Pace { number: u64::from(number), first, interval, end: start + during };
+        let pace = Pace { number: u64::from(number), first, interval, end: end.clone() };
         tasks.spawn(connection(address, pace));
     }
     let mut all = Load::default();
@@ -64,7 +96,14 @@ struct Pace {
     number: u64,
     first: Instant,
     interval: Duration,
-    end: Instant,
+    /// When it is over; `None` while nobody knows.
+    end: watch::Receiver<Option<Instant>>,
+}
+
+impl Pace {
+    fn is_over_at(&self, at: Instant) -> bool {
+        self.end.borrow().is_some_and(|end| at >= end)
+    }
 }
 
 async fn connection(address: SocketAddr, pace: Pace) -> anyhow::Result<Load> {
@@ -73,10 +112,10 @@ async fn connection(address: SocketAddr, pace: Pace) -> anyhow::Result<Load> {
     let mut body = Vec::new();
     let mut due = pace.first;
     let mut n_sent = 0_u64;
-    while due < pace.end {
+    while !pace.is_over_at(due) {
         sleep_until(due).await;
         // A connection that is late sends at once, and stops with the others: the rest was not delivered.
-        if Instant::now() >= pace.end {
+        if pace.is_over_at(Instant::now()) {
             break;
         }
         body.clear();

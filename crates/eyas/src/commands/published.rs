@@ -70,10 +70,26 @@ pub(crate) async fn list(server: &Server, json: bool) -> Result<(), CommandError
 impl Query {
     /// What the server said against it, and what it takes.
     fn refused(&self, answer: &Answer) -> CommandError {
+        self.refusal(&Problem::of(answer).text())
+    }
+
+    fn refusal(&self, words: &str) -> CommandError {
         let shown: Vec<String> = self.params.iter().map(Param::shown).collect();
         let takes = if shown.is_empty() { "no parameter".to_owned() } else { shown.join(" ") };
         let (name, takes) = (printable(&self.name), printable(&takes));
-        CommandError::Refused(format!("{}\n{name} takes {takes}", Problem::of(answer).text()))
+        CommandError::Refused(format!("{words}\n{name} takes {takes}"))
+    }
+
+    /// A server ignores what a query does not take. From somebody's hand it is a slip, whose answer would look like the one
+    /// that was asked for.
+    fn takes_all(&self, given: &[(String, String)]) -> Result<(), CommandError> {
+        let is_known = |name: &str| self.params.iter().any(|param| param.name == name);
+        match given.iter().find(|(name, _)| !is_known(name)) {
+            None => Ok(()),
+            Some((name, _)) => {
+                Err(self.refusal(&printable(&format!("there is no parameter {name:?}"))))
+            }
+        }
     }
 }
 
@@ -88,6 +104,7 @@ impl Param {
 pub(crate) async fn run(args: &RunArgs, server: &Server, json: bool) -> Result<(), CommandError> {
     let client = Client::new(server)?;
     let found = named(&client, &args.name).await?;
+    found.takes_all(&args.params)?;
     let is_for_people = io::stdout().is_terminal() && !json;
     let unset = if is_for_people { QueryFormat::Table } else { QueryFormat::Json };
     let format = args.format.unwrap_or(unset);

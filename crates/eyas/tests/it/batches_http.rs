@@ -217,6 +217,9 @@ async fn a_batch_can_be_cancelled_while_it_comes() {
     let path = format!("/batches/{}", begun["id"].as_str().unwrap());
     let gone = check(&app.http.send(Method::DELETE, &path, &[], "").await, 200, "");
     assert_eq!(gone["state"], "cancelled");
+    // `?1` would say that all of it has come, and a client would forget its file.
+    let seen = app.http.get(&path).await;
+    assert_eq!((seen.header("upload-offset"), seen.header("upload-complete")), ("0", "?0"));
     let part = [PART, more, ("upload-offset", "26")];
     let said =
         check(&app.http.send(Method::PATCH, &path, &part, "{").await, 409, "batch_cancelled");

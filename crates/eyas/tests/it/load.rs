@@ -98,17 +98,20 @@ async fn load_proves_over_a_kill() {
 #[tokio::test]
 async fn load_has_no_failure_over_a_hand_over() {
     let app = TestApp::start().await;
-    let load = start(&app.url, &["--rate", "400", "--for", "4s"]);
-    eventually("some events", async || (n_events(&app).await > 200).then_some(())).await;
+    // Until the successor has had its share. A rate is no promise of a busy machine: what is late is sent late.
+    let load = start(&app.url, &["--rate", "400", "--for", "1h"]);
+    let has_some = async || (n_events(&app).await > 200).then_some(());
+    eventually("some events", has_some).await;
     app.signal(Signal::USR2);
+    eventually("it has handed over", async || (app.lines().len() == 2).then_some(())).await;
+    eventually("some events after it", has_some).await;
+    kill_process(Pid::from_child(&load), Signal::INT).unwrap();
     let (code, told) = end(load).await;
-    assert_eq!(code, Some(0), "{told}");
-    assert_eq!(
-        (&told["accepted"], &told["failures"]),
-        (&1600.into(), &serde_json::json!({})),
-        "{told}"
-    );
-    assert_eq!(app.lines().len(), 2, "it has handed over");
+    let said = app.stderr();
+    assert_eq!((code, &told["proven"]), (Some(0), &true.into()), "{told}\n{said}");
+    assert!(told["accepted"].as_u64() > Some(400), "{told}\n{said}");
+    assert_eq!(told["accepted"], told["requests"], "{told}\n{said}");
+    assert_eq!(told["failures"], serde_json::json!({}), "{told}\n{said}");
 }
 
 #[tokio::test]

@@ -273,6 +273,10 @@ async fn a_query_is_listed_and_run_by_its_name_from_the_command_line() {
     let wrong = eyas(&["run", "rates", "--param", "date_from=never"]).await;
     assert_eq!(wrong.code, 3, "{wrong:?}");
     assert!(wrong.stderr.contains("rates takes date_from=date"), "{wrong:?}");
+    // Over HTTP it would be ignored, and the answer would not be the one that was meant.
+    let slip = eyas(&[&["run", "rates", "--param", "orig=CNSGH"], &params[..]].concat()).await;
+    assert_eq!(slip.code, 3, "{slip:?}");
+    assert!(slip.stderr.contains("there is no parameter \"orig\""), "{slip:?}");
     let nobody = eyas(&["run", "nobody"]).await;
     assert!(
         nobody.code == 3 && nobody.stderr.contains("there are endless, fails, rates"),

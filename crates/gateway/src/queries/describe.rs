@@ -109,7 +109,7 @@ fn operation(query: &Query, is_csv: bool) -> Value {
 }
 
 fn parameter(param: &QueryParam) -> Value {
-    let mut one = match param.kind.of {
+    let one = match param.kind.of {
         SqlType::Text => json!({ "type": "string", "minLength": 1, "maxLength": 1024 }),
         SqlType::Int => json!({ "type": "integer", "format": "int64" }),
         SqlType::Float => json!({ "type": "number" }),
@@ -118,16 +118,14 @@ fn parameter(param: &QueryParam) -> Value {
         SqlType::Timestamp => json!({ "type": "string", "format": "date-time" }),
         SqlType::Uuid => json!({ "type": "string", "format": "uuid" }),
     };
-    if let Some((value, _)) = &param.default
-        && !param.kind.is_list
-    {
-        one["default"] = json_of(value);
-    }
-    let schema = if param.kind.is_list {
+    let mut schema = if param.kind.is_list {
         json!({ "type": "array", "items": one, "minItems": 1, "maxItems": LIST_VALUES_MAX })
     } else {
         one
     };
+    if let Some((value, _)) = &param.default {
+        schema["default"] = json_of(value);
+    }
     let words = format!("{} {}.", param.description, capital(&allowed(param.kind)));
     json!({
         "name": param.name,
@@ -140,7 +138,8 @@ fn parameter(param: &QueryParam) -> Value {
 
 fn json_of(value: &SqlValue) -> Value {
     match value {
-        SqlValue::Null | SqlValue::List(_) => Value::Null,
+        SqlValue::Null => Value::Null,
+        SqlValue::List(values) => values.iter().map(json_of).collect(),
         SqlValue::Text(text) => text.as_str().into(),
         SqlValue::Int(number) => (*number).into(),
         SqlValue::Float(number) => (*number).into(),

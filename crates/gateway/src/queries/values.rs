@@ -36,13 +36,15 @@ pub(crate) fn from_query(
 fn one(pairs: &[(Cow<'_, str>, &str)], param: &QueryParam) -> Result<SqlValue, Problem> {
     let QueryParam { name, kind, .. } = param;
     let mut given = pairs.iter().filter(|(given, _)| given == name).map(|(_, value)| *value);
-    let Some(first) = given.next().filter(|value| !value.is_empty()) else {
+    // Of a list all count: an empty value before others does not make the others go away.
+    let n_counted = if kind.is_list { usize::MAX } else { 1 };
+    if given.clone().take(n_counted).all(str::is_empty) {
         return match &param.default {
             Some((value, _)) => Ok(value.clone()),
             None if param.is_optional => Ok(SqlValue::Null),
             None => Err(bad(name, &format!("is missing; it must be {}", allowed(*kind)))),
         };
-    };
+    }
     let read = |value: &str| {
         let broken = || bad(name, "is not percent-encoded UTF-8");
         let text = decode(value, true).ok_or_else(broken)?;
@@ -52,11 +54,9 @@ fn one(pairs: &[(Cow<'_, str>, &str)], param: &QueryParam) -> Result<SqlValue, P
         })
     };
     if !kind.is_list {
-        return read(first);
+        return read(given.next().unwrap_or_default());
     }
-    let values: Result<Vec<_>, _> =
-        std::iter::once(first).chain(given).take(LIST_VALUES_MAX + 1).map(read).collect();
-    let values = values?;
+    let values: Vec<_> = given.take(LIST_VALUES_MAX + 1).map(read).collect::<Result<_, _>>()?;
     if values.len() > LIST_VALUES_MAX {
         return Err(bad(name, &format!("is given more than {LIST_VALUES_MAX} times")));
     }

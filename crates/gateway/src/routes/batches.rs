@@ -190,13 +190,16 @@ pub(crate) async fn one(
     Ok(response)
 }
 
-/// Says in the head how far an upload is.
+/// Says in the head how far an upload is. One that was cancelled before its end has nothing: whoever looks must not take it
+/// for a whole one, goes on from the beginning, and learns there that it is cancelled.
 pub(crate) fn progress(headers: &mut HeaderMap, view: &BatchView) {
-    let is_complete = view.batch.state != BatchState::Receiving;
-    if let Some(offset) = view.upload_offset {
+    let batch = &view.batch;
+    let is_lost = batch.state == BatchState::Cancelled && batch.received_at.is_none();
+    let is_complete = batch.state != BatchState::Receiving && !is_lost;
+    if let Some(offset) = view.upload_offset.or(is_lost.then_some(0)) {
         headers.insert(UPLOAD_OFFSET, HeaderValue::from(offset));
     }
-    if view.upload_offset.is_some() || is_complete {
+    if view.upload_offset.is_some() || is_lost || is_complete {
         let word = if is_complete { "?1" } else { "?0" };
         headers.insert(UPLOAD_COMPLETE, HeaderValue::from_static(word));
     }

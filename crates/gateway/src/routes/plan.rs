@@ -3,19 +3,19 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::Response;
-use hyper::Uri;
 use serde::Serialize;
 use store::SqlAsk;
 
 use crate::edge::Edge;
 use crate::error::Kind;
+use crate::holder::Holder;
 use crate::problem::Problem;
 use crate::queries::values::from_query;
 use crate::query::Query;
 use crate::routes::event::segment;
-use crate::routes::queries::problem;
+use crate::routes::queries::{problem, statement_place};
 use crate::routes::status::json;
 
 #[derive(Serialize)]
@@ -28,7 +28,11 @@ struct Plan {
 
 /// Answers with the plan. Unlike the query itself it refuses parameters that the query does not have: whoever looks for what is
 /// slow wants the plan for all that was asked.
-pub(crate) async fn plan(State(edge): State<Arc<Edge>>, uri: Uri) -> Result<Response, Problem> {
+pub(crate) async fn plan(
+    State(edge): State<Arc<Edge>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let uri = request.uri();
     let path = uri.path();
     let name = segment(path.strip_suffix("/plan").unwrap_or(path), "/queries/")?;
     let Some(query) = edge.queries.all().iter().find(|query| query.options.name == name) else {
@@ -43,6 +47,9 @@ pub(crate) async fn plan(State(edge): State<Arc<Edge>>, uri: Uri) -> Result<Resp
     }
     given.end(&names.join(", "))?;
     let values = from_query(uri.query(), &options.params)?;
+    // It takes a connection like any other statement.
+    let holder = Holder::in_request(request.extensions());
+    let _place = statement_place(&edge, holder, options.limits.time_max).await?;
     let statement = Arc::clone(&options.statement);
     let ask = SqlAsk { statement, values, limits: options.limits, plan: options.plan };
     let plan = edge.stores.sql.plan_sql(ask).await.map_err(problem)?;

@@ -82,6 +82,8 @@ async fn who_floods_a_slow_query_leaves_the_database_to_others() {
     assert_eq!(late.header("retry-after"), Some("1"));
     let detail = late.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("address 127.0.0.2 has 4 of the 8 places"), "{detail}");
+    let plan = whole(ask(&app, GREEDY, "/queries/endless/plan", "").await).await;
+    assert_eq!((plan.status, &plan.json()["code"]), (503, &"too_many_queries".into()));
     drop(flood);
     until(|| app.edge.statements.n_free() == n_all).await;
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Dialect, SqlLimits, SqlParam, SqlPlan, SqlValue, Statement};
+use store::{Dialect, SqlLimits, SqlParam, SqlPlan, Statement};
 
 use crate::queries::describe::parse_kind;
 use crate::queries::published::{Queries, QueryAccess, QueryOptions, QueryParam};
+use crate::queries::values::read_param;
 
 const LIMITS: SqlLimits = SqlLimits {
     time_max: Duration::from_secs(5),
@@ -25,10 +26,15 @@ pub(crate) fn param(text: &str) -> QueryParam {
     let (kind, default) =
         kind.split_once('=').map_or((kind, None), |(kind, value)| (kind, Some(value)));
     let bare = kind.strip_suffix('?').unwrap_or(kind);
+    let kind_of = parse_kind(bare).unwrap();
+    let read = |text: &str| {
+        let texts = vec![text.to_owned()];
+        (read_param(kind_of, &texts).unwrap(), texts)
+    };
     QueryParam {
         name: name.to_owned(),
-        kind: parse_kind(bare).unwrap(),
-        default: default.map(|text| (SqlValue::Int(text.parse().unwrap()), vec![text.to_owned()])),
+        kind: kind_of,
+        default: default.map(read),
         is_optional: kind.ends_with('?'),
         description: "A test.".to_owned(),
     }
@@ -74,6 +80,7 @@ pub(crate) fn published() -> Queries {
             public,
         ),
         query("codes", "SELECT value AS code FROM json_each(:codes)", &["codes text[]"], public),
+        query("some", "SELECT value AS code FROM json_each(:codes)", &["codes text[]=x"], public),
         query("series", SERIES, &["n int"], public),
         query("endless", ENDLESS, &[], public),
         query("fails", "SELECT json(:t) AS j", &["t text"], public),

@@ -140,6 +140,8 @@ async fn who_may_ask_is_configured() {
         (&params[2]["required"], &params[2]["schema"]["default"]),
         (&false.into(), &7.into())
     );
+    let list = &paths["/my/some"]["get"]["parameters"][0];
+    assert_eq!((&list["required"], &list["schema"]["default"]), (&false.into(), &["x"][..].into()));
     assert!(paths["/my/echo.csv"]["get"]["responses"]["200"].is_object());
 }
 

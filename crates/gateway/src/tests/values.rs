@@ -132,6 +132,10 @@ fn of_a_list_all_count() {
     };
     assert_eq!(read("a text[]", "a=x&b=1&a=y,z"), list(&["x", "y,z"]));
     assert!(read("a text[]", "a=x&a=").is_err());
+    // An empty one does not make the others go away, wherever it stands; none but empty ones are none.
+    assert!(read("a int[]=7", "a=&a=1").unwrap_err().contains("not \"\""));
+    assert_eq!(read("a int[]=7", "a=&a="), Ok(SqlValue::List(vec![SqlValue::Int(7)])));
+    assert_eq!(read("a int=7", "a=&a=1"), Ok(SqlValue::Int(7)));
     assert!(read("a text[]", "").is_err());
     assert!(read("a int[]", "a=1&a=x").is_err());
     assert!(read("a int[]", &"a=1&".repeat(LIST_VALUES_MAX)).is_ok());

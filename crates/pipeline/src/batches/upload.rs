@@ -36,8 +36,8 @@ use crate::shares::Share;
 const CHUNK_BYTES: usize = 512 << 10;
 /// Errors of one record.
 const CHUNK_ERRORS: usize = 1_000;
-/// So much of a body is parsed before others get their turn.
-const SLICE_BYTES: usize = 64 << 10;
+/// So much of a body is parsed before others get their turn: less than a millisecond, also where a schema judges each row.
+const SLICE_BYTES: usize = 16 << 10;
 
 /// What is to become of the rows.
 #[derive(Debug)]

@@ -13,6 +13,10 @@ pub(crate) struct Faults {
     pub(crate) fail_sync: AtomicBool,
     /// Syncs of a file that were asked for after one of it had failed.
     pub(crate) n_syncs_after_failure: AtomicUsize,
+    /// Bytes written since the last fdatasync, of whatever file.
+    pub(crate) unsynced_bytes: AtomicU64,
+    /// The most that there ever were.
+    pub(crate) unsynced_bytes_max: AtomicU64,
     /// Making room answers ENOSPC.
     pub(crate) no_room: AtomicBool,
     /// Free bytes of a disk of 1 GiB; it does not say until this is set.
@@ -31,6 +35,8 @@ impl Default for Faults {
         Self {
             fail_sync: AtomicBool::default(),
             n_syncs_after_failure: AtomicUsize::default(),
+            unsynced_bytes: AtomicU64::default(),
+            unsynced_bytes_max: AtomicU64::default(),
             no_room: AtomicBool::default(),
             free_bytes: AtomicU64::new(u64::MAX),
             n_changes_left: AtomicI64::new(i64::MAX),
@@ -141,7 +147,11 @@ impl File for FaultFile {
             self.0.write_all_at(&buf[..buf.len() / 1024 * 512], offset)?;
             return Err(error);
         }
-        self.0.write_all_at(buf, offset)
+        self.0.write_all_at(buf, offset)?;
+        let n_bytes = buf.len() as u64;
+        let unsynced_bytes = n_bytes + self.1.unsynced_bytes.fetch_add(n_bytes, Ordering::SeqCst);
+        self.1.unsynced_bytes_max.fetch_max(unsynced_bytes, Ordering::SeqCst);
+        Ok(())
     }
 
     fn allocate(&self, size_bytes: u64) -> io::Result<()> {
@@ -154,7 +164,9 @@ impl File for FaultFile {
 
     fn sync_data(&self) -> io::Result<()> {
         self.1.sync(&self.2)?;
-        self.0.sync_data()
+        self.0.sync_data()?;
+        self.1.unsynced_bytes.store(0, Ordering::SeqCst);
+        Ok(())
     }
 
     fn size_bytes(&self) -> io::Result<u64> {

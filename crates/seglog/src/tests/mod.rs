@@ -19,5 +19,6 @@ mod room;
 mod rot;
 mod sim;
 mod sim_disk;
+mod spare;
 mod torn;
 mod workload;
