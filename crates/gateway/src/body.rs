@@ -26,7 +26,8 @@ const DISCARD_BYTES_MAX: u64 = 32 << 20;
 /// this. The connections that a client may have could not fill the budget with small ones.
 const LARGE_BYTES: usize = 64 << 10;
 
-/// Memory for all bodies together.
+/// Memory for all bodies together. Large ones stand in two accounts on purpose: the sum bounds memory and costs one addition
+/// for each piece of any body, whoever sends it; the places say whose the large ones are, which costs a name and a lock.
 #[derive(Debug)]
 pub(crate) struct Budget {
     n_used: AtomicUsize,

@@ -3,23 +3,21 @@
 //! Invariant: no child outlives its test. Every wait is for a condition and has a deadline; what the
 //! server said on stderr is in every failure.
 
-use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::beside::Beside;
 use crate::http::{Answer, Http};
+use crate::process::Process;
 use crate::seeded::Rng;
 
 /// Longest wait for anything that should be quick. Generous: the machine has two cores and builds meanwhile.
@@ -41,72 +39,6 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
         }
         assert!(Instant::now() < end, "still not so after {DEADLINE:?}: {what}");
         sleep(LOOK).await;
-    }
-}
-
-/// One process.
-struct Process {
-    child: Child,
-    stderr: Arc<Mutex<String>>,
-    /// Every line of stdout so far.
-    lines: Arc<Mutex<Vec<String>>>,
-    /// Ends when stderr has ended.
-    listener: JoinHandle<()>,
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Both fail only when the child is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Process {
-    /// Starts it, and hands back the first line that it prints.
-    fn start(command: &mut Command) -> (Self, oneshot::Receiver<String>) {
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary under test can be started");
-        let (tell, first_line) = oneshot::channel();
-        let out = BufReader::new(child.stdout.take().expect("stdout is piped"));
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&lines);
-        // Reads to the end, so that the child can never be held up by a full pipe.
-        std::thread::spawn(move || {
-            let mut tell = Some(tell);
-            for line in out.lines().map_while(Result::ok) {
-                if let Some(tell) = tell.take() {
-                    let _ = tell.send(line.clone());
-                }
-                heard.lock().unwrap().push(line);
-            }
-        });
-        let stderr = Arc::new(Mutex::new(String::new()));
-        let (mut err, text) = (child.stderr.take().expect("stderr is piped"), Arc::clone(&stderr));
-        let listener = std::thread::spawn(move || {
-            let mut chunk = [0; 4096];
-            while let Ok(n @ 1..) = err.read(&mut chunk) {
-                text.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..n]));
-            }
-        });
-        (Self { child, stderr, lines, listener }, first_line)
-    }
-
-    async fn exit(&mut self, within: Duration) -> Option<ExitStatus> {
-        let end = Instant::now() + within;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
-                return Some(status);
-            }
-            if Instant::now() >= end {
-                return None;
-            }
-            sleep(LOOK).await;
-        }
-    }
-
-    fn stderr(&self) -> String {
-        self.stderr.lock().unwrap().clone()
     }
 }
 
@@ -284,10 +216,7 @@ impl Launch {
         let Some(status) = process.exit(DEADLINE).await else {
             panic!("it should have refused to start; stderr:\n{}", process.stderr());
         };
-        // The pipe's reader may be a moment behind the end of the process.
-        eventually("the end of stderr", async || process.listener.is_finished().then_some(()))
-            .await;
-        (status.code().unwrap_or(-1), process.stderr())
+        (status.code().unwrap_or(-1), process.last_words(DEADLINE).await)
     }
 }
 
@@ -329,13 +258,12 @@ impl TestApp {
 
     /// Any signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.process.child);
-        kill_process(pid, signal).expect("a running child can be signalled");
+        self.process.signal(signal);
     }
 
     /// The lines that it has printed on stdout, one for each time that it became ready.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.process.lines.lock().unwrap().clone()
+        self.process.lines()
     }
 
     /// Waits for the end after a signal; it must be exit code 0.
@@ -350,9 +278,7 @@ impl TestApp {
     pub(crate) async fn ended(mut self) -> (i32, String) {
         let status = self.process.exit(DEADLINE).await;
         let code = status.and_then(|status| status.code()).unwrap_or(-1);
-        eventually("the end of stderr", async || self.process.listener.is_finished().then_some(()))
-            .await;
-        (code, self.stderr())
+        (code, self.process.last_words(DEADLINE).await)
     }
 
     /// Waits until it was killed by SIGKILL: what it said.
@@ -360,9 +286,7 @@ impl TestApp {
         let status = self.process.exit(DEADLINE).await;
         let signal = status.and_then(|status| status.signal());
         assert_eq!(signal, Some(9), "{status:?}; stderr:\n{}", self.stderr());
-        eventually("the end of stderr", async || self.process.listener.is_finished().then_some(()))
-            .await;
-        self.stderr()
+        self.process.last_words(DEADLINE).await
     }
 
     /// SIGTERM, and the end with exit code 0.
@@ -373,20 +297,12 @@ impl TestApp {
 
     /// Memory of the process that is resident now.
     pub(crate) fn resident_bytes(&self) -> u64 {
-        let path = format!("/proc/{}/statm", self.process.child.id());
-        let text = std::fs::read_to_string(path).expect("a running process has its numbers");
-        let n_pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
-        n_pages * rustix::param::page_size() as u64
+        self.process.resident_bytes()
     }
 
     /// Processor time that the process has taken so far.
     pub(crate) fn cpu_time(&self) -> Duration {
-        let path = format!("/proc/{}/stat", self.process.child.id());
-        let text = std::fs::read_to_string(path).expect("a running process has its numbers");
-        // Behind the name, which may hold anything, time in user mode is the 12th field and in the kernel the 13th.
-        let behind_name = text.rsplit(')').next().unwrap().split_whitespace();
-        let n_ticks: u64 = behind_name.skip(11).take(2).map(|n| n.parse::<u64>().unwrap()).sum();
-        Duration::from_millis(n_ticks * 1000 / rustix::param::clock_ticks_per_second())
+        self.process.cpu_time()
     }
 
     /// What it said on stderr so far.

@@ -55,6 +55,7 @@ mod malformed;
 mod metrics;
 mod paging;
 mod postgres_down;
+mod process;
 mod producers;
 mod rates;
 mod reading;

@@ -1,6 +1,6 @@
 //! One seeded life story of the real rooms: sends, a database that falls behind, power cuts and kills, starts.
 //!
-//! There is one producer, which writes down what it was about to send and what it was told, and one subscriber, which
+//! There is one producer, which writes down what it was about to send and what it was told ([`Notes`]), and one subscriber, which
 //! resumes by its cursor. Each step waits for its end, so a seed repeats the story but for the turns that threads take.
 //!
 //! Order matters in a crash: the consumer ends before the power goes, because the database is on a real disk and must not
@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use live::{Live, LiveOptions, Message, Since, Subscription};
-use model::{Cursor, Filter, StreamName};
+use model::{Cursor, Filter};
 use pipeline::{
-    Accepted, Consumer, ConsumerOptions, ConsumerState, Intake, IntakeError, IntakeOptions,
-    Item as Placed, Meters, NewEvent, OnConflict, Tenancy,
+    Accepted, Consumer, ConsumerOptions, ConsumerState, Intake, IntakeError, IntakeOptions, Meters,
+    Tenancy,
 };
 use queue::{EmbeddedQueue, Queue};
 use seglog::{Call, Options, SimDisk};
@@ -30,15 +30,14 @@ use crate::app::DEADLINE;
 use crate::beside::Beside;
 use crate::checker::history::{History, Kept, Shown, Transcript};
 use crate::http::Row;
-use crate::journal::{Attempt, Intent, Outcome, fingerprint};
+use crate::journal::{Outcome, fingerprint};
 use crate::seeded::Rng;
 use crate::seeded_defects::defects::{Defect, FaultyQueue, FaultyStore};
+use crate::seeded_defects::notes::{Item, Notes, append};
 
 const DATABASE: &str = "eyas.db";
 /// Turns of all tasks in which a defect may show itself.
 const TURNS: usize = 200;
-/// Some events are so large that a few of them fill a segment.
-const LARGE_BYTES: u64 = 30_000;
 
 const LIVE: LiveOptions = LiveOptions {
     ring_bytes_max: 1 << 20,
@@ -62,12 +61,6 @@ pub(crate) struct Ended {
     pub(crate) n_unknown: usize,
 }
 
-#[derive(Clone)]
-struct Item {
-    id: Option<String>,
-    data: String,
-}
-
 /// What the subscriber has, over all lives.
 #[derive(Default)]
 struct Heard {
@@ -83,12 +76,7 @@ pub(crate) struct World {
     disk: SimDisk,
     gate: watch::Sender<bool>,
     heard: Arc<Mutex<Heard>>,
-    attempts: Vec<Attempt>,
-    /// Sent, and no answer yet.
-    unanswered: Vec<Item>,
-    /// Acknowledged, with ids of their own.
-    remembered: Vec<Item>,
-    n_contents: u64,
+    notes: Notes,
 }
 
 /// One start, until the crash or the end.
@@ -139,10 +127,7 @@ impl World {
             disk: SimDisk::new(seed),
             gate: watch::Sender::new(true),
             heard: Arc::default(),
-            attempts: Vec::new(),
-            unanswered: Vec::new(),
-            remembered: Vec::new(),
-            n_contents: 0,
+            notes: Notes::default(),
         }
     }
 
@@ -235,75 +220,28 @@ impl World {
     async fn step(&mut self, life: &Life) {
         match self.rng.below(10) {
             0..=5 => {
-                let items = self.items();
+                let items = self.notes.items(&mut self.rng);
                 self.send(life, items).await;
             }
             6 => drop(self.gate.send_replace(false)),
             7 => drop(self.gate.send_replace(true)),
             8 => self.catch_up(life).await,
-            // The same again, or another content under the same id.
             _ => {
-                let Some(n) = (self.remembered.len() as u64).checked_sub(1) else { return };
-                let mut item = self.remembered[self.rng.below(n + 1) as usize].clone();
-                if self.rng.one_in(2) {
-                    item.data = self.item().data;
-                }
+                let Some(item) = self.notes.repetition(&mut self.rng) else { return };
                 self.send(life, vec![item]).await;
             }
         }
     }
 
-    fn item(&mut self) -> Item {
-        self.n_contents += 1;
-        let n = self.n_contents;
-        let is_large = self.rng.one_in(4);
-        let pad = "x".repeat(self.rng.below(if is_large { LARGE_BYTES } else { 300 }) as usize);
-        let id = self.rng.one_in(2).then(|| format!("id-{n}"));
-        Item { id, data: format!(r#"{{"n":{n},"pad":"{pad}"}}"#) }
-    }
-
-    fn items(&mut self) -> Vec<Item> {
-        (0..=self.rng.below(4)).map(|_| self.item()).collect()
-    }
-
-    /// Before sending. Answers where the attempts stand.
-    fn intend(&mut self, items: &[Item]) -> usize {
-        let first = self.attempts.len();
-        for (item, order) in items.iter().zip(first as u64..) {
-            let (id, hash) = (item.id.clone(), fingerprint(&item.data));
-            let intent = Intent { order, session: "s".to_owned(), id, hash };
-            self.attempts.push(Attempt { intent, outcome: Outcome::Unknown });
-        }
-        first
-    }
-
     async fn send(&mut self, life: &Life, items: Vec<Item>) {
-        let first = self.intend(&items);
+        let first = self.notes.intend(&items);
         let answer = append(life.intake.clone(), items.clone()).await;
-        self.conclude(first, items, answer);
-    }
-
-    /// After the answer.
-    fn conclude(&mut self, first: usize, items: Vec<Item>, answer: Result<Accepted, IntakeError>) {
-        let outcomes: Vec<Outcome> = match answer {
-            Ok(accepted) => accepted.items.into_iter().map(outcome).collect(),
-            Err(IntakeError::Unknown(_)) => {
-                self.unanswered = items;
-                return;
-            }
-            Err(_) => vec![Outcome::Rejected; items.len()],
-        };
-        for ((at, outcome), item) in (first..).zip(outcomes).zip(items) {
-            if matches!(outcome, Outcome::Accepted { .. }) && item.id.is_some() {
-                self.remembered.push(item);
-            }
-            self.attempts[at].outcome = outcome;
-        }
+        self.notes.conclude(first, items, answer);
     }
 
     /// What has no answer is sent again before anything else, where its id makes that safe.
     async fn send_again(&mut self, life: &Life) {
-        for item in mem::take(&mut self.unanswered).into_iter().filter(|item| item.id.is_some()) {
+        for item in self.notes.to_send_again() {
             self.send(life, vec![item]).await;
         }
     }
@@ -347,10 +285,10 @@ impl World {
         };
         if let Some((first, items, sent)) = in_flight {
             if sent.is_finished() {
-                self.conclude(first, items, sent.await.unwrap());
+                self.notes.conclude(first, items, sent.await.unwrap());
             } else {
                 sent.abort();
-                self.unanswered = items;
+                self.notes.unanswered = items;
             }
         }
         // What still runs goes on with the old disk, and can change nothing.
@@ -363,8 +301,8 @@ impl World {
         life: &Life,
     ) -> (usize, Vec<Item>, JoinHandle<Result<Accepted, IntakeError>>) {
         self.disk.hold_syncs(true);
-        let items = self.items();
-        let first = self.intend(&items);
+        let items = self.notes.items(&mut self.rng);
+        let first = self.notes.intend(&items);
         let sent = tokio::spawn(append(life.intake.clone(), items.clone()));
         soon(DEADLINE, || self.disk.is_held() || sent.is_finished()).await;
         for _ in 0..TURNS {
@@ -409,44 +347,15 @@ impl World {
         store.close().await.unwrap();
         let dead = Beside::Sqlite(self.dir.path().to_owned()).dead_letters();
         let transcript = mem::take(&mut self.heard.lock().unwrap().transcript);
-        let n_unknown =
-            self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Unknown).count();
-        let is_acknowledged =
-            |attempt: &&Attempt| matches!(attempt.outcome, Outcome::Accepted { .. });
-        let n_acknowledged = self.attempts.iter().filter(is_acknowledged).count();
-        let history = History {
-            attempts: self.attempts,
-            events,
-            dead,
-            transcripts: vec![transcript],
-            has_outages: false,
+        let attempts = self.notes.attempts;
+        let count = |is_it: fn(&Outcome) -> bool| {
+            attempts.iter().filter(|attempt| is_it(&attempt.outcome)).count()
         };
+        let n_unknown = count(|outcome| *outcome == Outcome::Unknown);
+        let n_acknowledged = count(|outcome| matches!(outcome, Outcome::Accepted { .. }));
+        let history =
+            History { attempts, events, dead, transcripts: vec![transcript], has_outages: false };
         Ended { history, refusal, n_acknowledged, n_unknown }
-    }
-}
-
-async fn append(intake: Intake, items: Vec<Item>) -> Result<Accepted, IntakeError> {
-    let mut batch = intake.batch(&StreamName::new("events").unwrap(), None);
-    for item in &items {
-        let event = NewEvent {
-            id: item.id.as_deref().map(Into::into),
-            session_id: Some("s".into()),
-            category: Some("c".into()),
-            name: Some("n".into()),
-            data: Some(&item.data),
-            ..NewEvent::default()
-        };
-        batch.push(&event).unwrap();
-    }
-    intake.append(batch, OnConflict::RefuseAll).await
-}
-
-fn outcome(placed: Placed) -> Outcome {
-    match placed {
-        Placed::Appended { id, seq } | Placed::Duplicate { id, seq } => {
-            Outcome::Accepted { id, seq: Some(seq.get()) }
-        }
-        Placed::Conflict { .. } => Outcome::Rejected,
     }
 }
 
