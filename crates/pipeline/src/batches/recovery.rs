@@ -206,14 +206,16 @@ impl Found {
             };
         }
         if let Some(entry) = self.entries.remove(&end.id) {
+            // Nothing was carried out here: the cancel record decides.
+            if self.passed_over.contains(&end.id) {
+                self.passed.insert(end.id, entry);
+                return Ok(());
+            }
             self.newest_over = Some((seq, end.id.clone()));
             self.kept.push(entry.first);
             if let Some(&at) = self.refused.get(&end.id).filter(|_| is_whole) {
                 let refused = Refused { first: entry.first, decided: seq, at };
-                self.kept_refused.insert(end.id.clone(), refused);
-            }
-            if self.passed_over.contains(&end.id) {
-                self.passed.insert(end.id, entry);
+                self.kept_refused.insert(end.id, refused);
             }
         }
         Ok(())

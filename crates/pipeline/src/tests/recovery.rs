@@ -46,6 +46,25 @@ async fn a_batch_that_was_passed_over_is_cancelled_by_the_next_start() {
 }
 
 #[tokio::test]
+async fn a_start_does_not_look_in_the_database_for_what_was_passed_over() {
+    let bench = Bench::new().await;
+    let (batches, _lane) = bench.open(options()).await;
+    let mut ids = Vec::new();
+    for code in ["A", "B", "C"] {
+        let sent = send(&batches, wish("ports", RowFormat::Ndjson), &port(code)).await.unwrap();
+        ids.push(sent.batch.batch.id);
+    }
+    batches.cancel(&ids[0], "somebody").await.unwrap();
+    let applied = bench.queue.bounds().last;
+    batches.cancel(&ids[2], "somebody").await.unwrap();
+    // As if the lane had died between the two: right before it stands the commit record of what it does not have.
+    let found = recovery::scan(&bench.queue, applied, HashMap::new()).await.unwrap();
+    assert_eq!(found.newest_over.map(|(_, id)| id).as_ref(), Some(&ids[1]));
+    assert_eq!((found.entries.len(), found.kept.len()), (1, 2));
+    assert_eq!(found.entries[&ids[2]].batch.state, BatchState::Cancelled);
+}
+
+#[tokio::test]
 async fn rows_of_a_try_that_came_to_nothing_do_not_count() {
     let bench = Bench::new().await;
     let (batches, _lane) = bench.open(options()).await;
