@@ -150,7 +150,7 @@ export function Audit() {
       ? failure === null && html`<p class="muted" data-test="no-audit">Nothing was changed yet.</p>`
       : html`<${Table} caption="Every act of administration, newest first" test="audit" head=${['When', 'Who', 'Act', 'What', 'Detail']}
           rows=${page.audit.map(({ at, actor, act, object, detail }) => [
-            html`<${Time} at=${at} nowMs=${nowMs()} />`, html`<${Untrusted} text=${actor} />`, html`<${Untrusted} text=${act} />`, html`<${Untrusted} text=${object} charsMax=${200} />`,
+            html`<${Time} at=${at} nowMs=${nowMs()} />`, html`<${Untrusted} text=${actor} />`, html`<${Untrusted} text=${act} />`, object === '' ? '' : html`<${Untrusted} text=${object} charsMax=${200} />`,
             html`<code><${Untrusted} text=${detail === null ? '' : JSON.stringify(detail)} charsMax=${300} /></code>`,
           ])} />`}
     <p class="actions">

@@ -5,10 +5,12 @@ import { html, useState } from '../vendor/preact.js';
 
 import { request } from '../lib/api.js';
 import { getCurl } from '../lib/curl.js';
+import { eventsSql } from '../lib/events-sql.js';
 import { filterQuery, fromField, LIMITS, PRESETS, toField } from '../lib/explore.js';
-import { session } from '../frame/auth.js';
+import { may, session } from '../frame/auth.js';
 import { download } from '../frame/download.js';
 import { Failure } from '../frame/failure.js';
+import { go } from '../frame/navigate.js';
 import { copy } from '../frame/say.js';
 import { timeMode } from '../frame/settings.js';
 import { count } from '../frame/text.js';
@@ -97,6 +99,7 @@ function Export({ question }) {
       <button onClick=${() => download(`/events?${query}`, 'text/csv', 'eyas-events.csv')}>Export CSV</button>
       <button onClick=${() => copy(getCurl(location.origin, `/events?${query}`, session.value?.required), 'The curl command')}>Copy as curl</button>
       <button onClick=${() => copy(location.origin + pinnedHref(question), 'The link')}>Copy link</button>
+      ${may('admin') && html`<button onClick=${() => go(`/ui/sql?${new URLSearchParams({ sql: eventsSql(wanted, range) })}`)} title="The same question as a statement of your own" data-test="as-sql">Edit as SQL</button>`}
     </div>
   </details>
   <a class="button" href=${watchHref(question)} data-test="watch">Watch live</a>`;

@@ -62,6 +62,15 @@ test('a long category gives way to the name, and is still told', async () => {
   assert.ok(width >= 40, `${width} px`);
 });
 
+test('on a phone a hundred queries leave room for the one that is open', async () => {
+  const { page } = watched;
+  await page.setViewportSize({ width: 390, height: 800 });
+  await tell(page, answers('rates', 100));
+  await page.goto(`${server.origin}/ui/sql/rates`);
+  const box = await page.locator('[data-test=query] h2').boundingBox();
+  assert.ok(box !== null && box.y < 400, JSON.stringify(box));
+});
+
 test('what was read stays in sight below a failure', async () => {
   const { page } = watched;
   await tell(page, answers('web', 3));

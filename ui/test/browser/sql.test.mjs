@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { eachTestHasAServerAndAPage, says, server, visit, watched } from './support.mjs';
+import { eachTestHasAServerAndAPage, says, server, visit, waitFor, watched } from './support.mjs';
 import { answers, tell } from './told.mjs';
 
 eachTestHasAServerAndAPage({
@@ -235,5 +235,24 @@ test('what runs too long is stopped by a person, and the keyboard stays where it
   await says(page, 'run', 'Run');
   assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-test')), 'run');
   assert.equal(await page.locator('[data-test=failed]').count(), 0);
+  await watched.assertClean();
+});
+
+test('a filter of Events goes on as SQL, and finds the same', async () => {
+  const { page } = watched;
+  await server.sendMany(3, { category: "it's 50% off" });
+  await server.sendMany(2, { category: 'other' });
+  await waitFor('all are stored', async () => (await (await fetch(`${server.origin}/status`)).json()).lag.records === 0);
+  await page.goto(`${server.origin}/ui/events?${new URLSearchParams({ category: "it's*", q: '50% OFF', valid: 'true', last: '1h' })}`);
+  await says(page, 'n-rows', '3 rows');
+  await page.click('[data-test=export] summary');
+  await page.click('[data-test=as-sql]');
+  await page.waitForSelector('[data-test=sql]');
+  assert.match(await page.inputValue('[data-test=sql]'), /where received_at_us >= \d{16}\n  and substr\(category, 1, 4\) = 'it''s'/);
+  await page.focus('[data-test=sql]');
+  await page.keyboard.press('Control+Enter');
+  await says(page, 'answer-facts', /^3 rows/);
+  await page.goBack();
+  await says(page, 'n-rows', '3 rows');
   await watched.assertClean();
 });

@@ -21,7 +21,8 @@ use crate::postgres::{batch_rows, load};
 #[async_trait]
 impl BatchStore for PostgresStore {
     async fn lane(&self) -> Result<Lease, StoreError> {
-        call(&self.pool, READ_MAX, async |client| BATCHES_LEASE.read(client).await).await
+        // A crowd of readers is no reason to take the lease for lost.
+        call(&self.writers, READ_MAX, async |client| BATCHES_LEASE.read(client).await).await
     }
 
     async fn claim_lane(&self, claim: Claim) -> Result<Lease, StoreError> {

@@ -72,13 +72,12 @@ impl SqlReader for PostgresSql {
                 first => break (reading, first.map_err(named)?),
             }
         };
-        let columns = match reading.columns.clone() {
-            Some(columns) => columns,
-            None => {
-                let described =
-                    self.connections.describe(&ask.statement, ask.plan, end, columns).await;
-                described.map_err(named)?.into()
-            }
+        let columns = if let Some(columns) = reading.columns.clone() {
+            columns
+        } else {
+            let (statement, plan) = (&ask.statement, ask.plan);
+            let described = self.connections.describe(statement, plan, end, columns).await;
+            described.map_err(named)?.into()
         };
         if reading.running.is_none() {
             let pieces = stream::iter(first.map(Ok));

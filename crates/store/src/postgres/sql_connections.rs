@@ -212,9 +212,10 @@ impl SqlConnections {
             let begin = client.batch_execute(&head);
             let query = async {
                 // Inside of the transaction: what a name means depends on the search path that it has.
-                let prepared = match is_named {
-                    true => Some(client.prepare_typed_cached(statement.text(), &types).await?),
-                    false => None,
+                let prepared = if is_named {
+                    Some(client.prepare_typed_cached(statement.text(), &types).await?)
+                } else {
+                    None
                 };
                 is_asked.store(true, Ordering::Relaxed);
                 let rows = match &prepared {

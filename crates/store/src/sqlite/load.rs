@@ -29,7 +29,6 @@ use crate::sqlite::blame::{self, Blame};
 use crate::sqlite::failure::{deferred, failure};
 use crate::sqlite::feed::{Feed, damaged};
 use crate::sqlite::lease::BATCHES_LEASE;
-use crate::sqlite::write_back::WriteBack;
 use crate::sqlite::{batch_rows, declared, tables};
 use crate::tables::ColumnKind;
 
@@ -137,12 +136,8 @@ fn insert_rows(
     blame: &mut Blame,
 ) -> Result<u64, StoreError> {
     let mut feed = Feed::new(apply, runtime);
-    let write_back = WriteBack::of(conn);
     let (mut n_rows, mut n_kept) = (0, 0);
     while let Some(block) = feed.next()? {
-        if let Some(write_back) = write_back.as_ref().filter(|_| n_rows > 0) {
-            write_back.sync()?;
-        }
         let (mut rows, mut values) = (block.rows(), Vec::new());
         while let Some(place) = rows.next_into(&mut values).map_err(|_| damaged(apply))? {
             n_rows += 1;

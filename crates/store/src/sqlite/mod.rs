@@ -39,7 +39,6 @@
 //! | [`batches`] | `BatchStore`: which call runs where |
 //! | [`batch_rows`] | batches that are over, as rows |
 //! | [`feed`] | the rows of a batch on the writer's thread |
-//! | [`write_back`] | what a long transaction spilled, made durable piece by piece |
 //! | [`load`] | the transaction of the batches lane |
 //! | [`blame`] | which row the database refuses, and its words |
 //! | [`sql`], [`sql_connections`], [`sql_functions`], [`sql_plan`], [`sql_values`] | `SqlReader`: statements of others, fenced |
@@ -89,7 +88,6 @@ mod user_migrations;
 mod verdicts;
 pub(crate) mod walk;
 pub(crate) mod windows;
-pub(crate) mod write_back;
 mod writer;
 
 pub use sql::SqliteSql;

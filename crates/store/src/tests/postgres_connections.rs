@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::audit::AuditStore as _;
+use crate::batches::BatchStore as _;
 use crate::control::ControlStore as _;
 use crate::database::DatabaseProbe as _;
 use crate::dead_letters::{DeadLetterStore as _, Replay, Replayed};
@@ -241,4 +242,14 @@ async fn whoever_is_done_gives_the_connection_back_and_nobody_looks_after_it() {
         Replay { seqs: vec![Seq::ZERO.next()], at, job: String::new(), actor: String::new() };
     assert!(matches!(store.replay(replay).await.unwrap()[..], [Replayed::Skipped]));
     done("a replay");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_hold_up_no_consumer() {
+    let database = Postgres::shared().create_database();
+    let store = open(database.url()).await;
+    let _only_reader = store.pool.get().await.unwrap();
+    assert_eq!(store.lease().await.unwrap().holder, None);
+    assert_eq!(store.compare(Vec::new()).await.unwrap(), []);
+    assert_eq!(store.lane().await.unwrap().holder, None);
 }

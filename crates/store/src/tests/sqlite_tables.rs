@@ -1,10 +1,7 @@
 //! Tables and batches on SQLite: the suite, and what is SQLite's own.
 
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::{fs, process};
 
 use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, Value};
@@ -12,10 +9,8 @@ use tempfile::TempDir;
 
 use crate::batches::{Batch, BatchStore as _, BatchVerdict, TableMode};
 use crate::error::StoreError;
-use crate::sqlite::connection::open_writer;
 use crate::sqlite::declared::{kind, value};
 use crate::sqlite::failure::failure;
-use crate::sqlite::write_back::WriteBack;
 use crate::tables::{ColumnKind, TableStore as _};
 use crate::tests::conformance::batch_sample::{
     TABLES, apply_of, batch, load, loaded, migration, prepare, refused, rows, step,
@@ -278,31 +273,4 @@ async fn rows_that_a_trigger_skips_are_counted_and_told() {
     let n_ports: i64 =
         beside(&dir).query_row("SELECT count(*) FROM ports", [], |row| row.get(0)).unwrap();
     assert_eq!(n_ports, 2);
-}
-
-/// The locks that this process holds on a file, as the system sees them.
-fn locks(path: &Path) -> Vec<String> {
-    let inode = format!(":{} ", path.metadata().unwrap().ino());
-    let (all, own) = (fs::read_to_string("/proc/locks").unwrap(), format!(" {} ", process::id()));
-    let is_ours = |line: &&str| line.contains(&own) && line.contains(&inode);
-    all.lines().filter(is_ours).map(|line| line[line.find(' ').unwrap()..].to_owned()).collect()
-}
-
-#[test]
-fn making_spilled_rows_durable_lets_go_of_no_lock() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("tables.db");
-    let conn = open_writer(&path, 1).unwrap();
-    conn.execute_batch("CREATE TABLE t (x); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)").unwrap();
-    let index = dir.path().join("tables.db-shm");
-    let before = (locks(&path), locks(&index));
-    assert!(!before.0.is_empty() && !before.1.is_empty(), "{before:?}");
-    let write_back = WriteBack::of(&conn).expect("a file has a write-ahead log");
-    write_back.sync().unwrap();
-    drop(write_back);
-    assert_eq!((locks(&path), locks(&index)), before);
-    // What the handle must not be of.
-    drop(fs::File::open(&path).unwrap());
-    assert!(locks(&path).is_empty(), "a lost lock is seen");
-    assert!(WriteBack::of(&Connection::open_in_memory().unwrap()).is_none());
 }
