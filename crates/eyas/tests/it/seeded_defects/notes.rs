@@ -55,7 +55,7 @@ impl Notes {
     }
 
     /// What has no answer, where its id makes it safe to send it again.
-    pub(crate) fn to_send_again(&mut self) -> Vec<Item> {
+    pub(crate) fn take_unanswered(&mut self) -> Vec<Item> {
         let unanswered = mem::take(&mut self.unanswered).into_iter();
         unanswered.filter(|item| item.id.is_some()).collect()
     }

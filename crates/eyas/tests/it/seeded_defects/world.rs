@@ -241,7 +241,7 @@ impl World {
 
     /// What has no answer is sent again before anything else, where its id makes that safe.
     async fn send_again(&mut self, life: &Life) {
-        for item in self.notes.to_send_again() {
+        for item in self.notes.take_unanswered() {
             self.send(life, vec![item]).await;
         }
     }
