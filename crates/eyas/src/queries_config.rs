@@ -27,6 +27,7 @@ use store::{
 };
 
 use crate::spelling::nearest;
+use crate::tables_config::without_mark;
 use crate::units;
 
 const KEYS: [&str; 11] = [
@@ -402,5 +403,5 @@ fn text_of(file: &Path) -> Result<String, String> {
     if size_bytes > STATEMENT_BYTES_MAX as u64 {
         return Err(format!("it has {size_bytes} bytes, more than {STATEMENT_BYTES_MAX}"));
     }
-    std::fs::read_to_string(file).map_err(|error| error.to_string())
+    std::fs::read_to_string(file).map(without_mark).map_err(|error| error.to_string())
 }

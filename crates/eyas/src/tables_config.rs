@@ -252,5 +252,10 @@ fn read_text(path: &Path, bytes_max: u64) -> Result<String, String> {
     if size_bytes > bytes_max {
         return Err(format!("{}: has {size_bytes} bytes, more than {bytes_max}", path.display()));
     }
-    std::fs::read_to_string(path).map_err(failed)
+    std::fs::read_to_string(path).map(without_mark).map_err(failed)
+}
+
+/// Some editors begin a file with a byte order mark, which no database and no JSON takes.
+pub(crate) fn without_mark(text: String) -> String {
+    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
 }

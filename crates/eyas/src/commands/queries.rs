@@ -28,7 +28,8 @@ pub(crate) async fn run(config: &Config, json: bool) -> Result<(), CommandError>
         format!("{n_queries} queries, and the database takes all of them\n")
     } else {
         let line = |Fault { query, file, words }: &Fault| {
-            format!("{} {}: {}\n", printable(query), printable(file), printable(words))
+            let space = if file.is_empty() { "" } else { " " };
+            format!("{}{space}{}: {}\n", printable(query), printable(file), printable(words))
         };
         found.iter().map(line).collect()
     };

@@ -37,7 +37,7 @@ fn tables_are_read_with_their_migrations_in_order() {
         ("more/0001_views.sql", "more"),
         ("sql/0002_prices.sqlite.sql", "two, sqlite"),
         ("sql/0002_prices.postgres.sql", "two, postgres"),
-        ("sql/0001_ports.sql", "one"),
+        ("sql/0001_ports.sql", "\u{feff}one"),
         ("sql/0010_only.postgres.sql", "ten"),
         ("sql/README.md", "not one of them"),
     ]);

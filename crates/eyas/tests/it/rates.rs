@@ -59,7 +59,8 @@ fn launch() -> Launch {
     write("eyas.toml", &(config + MORE));
     write(
         "queries/endless.sql",
-        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i > 0) SELECT count(*) AS n FROM n",
+        // As some editors write it, with a byte order mark.
+        "\u{feff}WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i > 0) SELECT count(*) AS n FROM n",
     );
     write("queries/slow.sql", "SELECT 1 AS n FROM pg_sleep(600)");
     write("queries/fails.postgres.sql", "SELECT 1 / (:n - :n) AS n");
