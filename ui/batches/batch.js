@@ -4,7 +4,7 @@ import { html, useEffect, useState } from '../vendor/preact.js';
 
 import { bytes, reading } from '../lib/amount.js';
 import { request, send } from '../lib/api.js';
-import { BATCH_STATES, isCancellable, isOver, outcome, pace, phases, progressOf, rowsText, speed } from '../lib/batch.js';
+import { BATCH_STATES, firstOf, isCancellable, isOver, outcome, pace, phases, progressOf, rowsText, speed } from '../lib/batch.js';
 import { batchHref, pathPart } from '../lib/route.js';
 import { delta } from '../lib/time.js';
 import { second } from '../frame/clock.js';
@@ -17,7 +17,7 @@ import { say } from '../frame/say.js';
 import { count, Time, Untrusted } from '../frame/text.js';
 import { usePolled } from '../health/poll.js';
 import { nowMs } from '../live/live.js';
-import { MOVING_MS, Progress, SameAs, STILL_MS } from './state.js';
+import { MOVING_MS, Progress, SameAs, usePace } from './state.js';
 import { Errors, FileButton, Uploading } from './upload.js';
 import { goOn, isBusy, upload } from './uploading.js';
 
@@ -34,8 +34,7 @@ export function BatchPage({ id }) {
   /** @type {import('../health/poll.js').Polled<Batch>} */
   const { value: batch, failure, again } = usePolled(path, everyMs, 'The batch could not be read.');
   void second.value;
-  const isEnded = batch === null ? failure !== null : isOver(batch);
-  useEffect(() => setEveryMs(isEnded ? STILL_MS : MOVING_MS), [isEnded]);
+  usePace(batch === null ? [] : [batch], setEveryMs);
   if (failure?.status === 404 && batch === null) {
     return html`<main class="page"><div class="empty" data-test="no-batch"><h1 tabindex="-1">There is no such batch</h1>
       <p><code><${Untrusted} text=${id} /></code></p><p><a href="/ui/batches">All batches</a></p></div></main>`;
@@ -74,15 +73,15 @@ function Revalidate({ batch, path }) {
 
 /** @param {{ batch: Batch, path: string }} props */
 function Whole({ batch, path }) {
-  const same = batch.same_as;
-  const [className, glyph] = same != null ? ['', '='] : BATCH_STATES.get(batch.state) ?? ['', ''];
+  const first = firstOf(batch);
+  const [className, glyph] = first !== null ? ['', '='] : BATCH_STATES.get(batch.state) ?? ['', ''];
   const kind = className === 'ok' || className === 'bad' ? className : 'calm';
   useEffect(() => {
     if (isOver(batch)) say(outcome(batch), { isVisible: false });
   }, [batch.state]);
   const isOurs = upload.value?.id === batch.id;
   return html`
-    <div class=${`sentence sentence-${kind}`} data-test="outcome"><span aria-hidden="true">${glyph}</span> ${same != null && html`<${SameAs} id=${same} />. `}<span class="u">${outcome(batch)}</span>
+    <div class=${`sentence sentence-${kind}`} data-test="outcome"><span aria-hidden="true">${glyph}</span> ${first !== null && html`<${SameAs} id=${first} />. `}<span class="u">${outcome(batch)}</span>
       ${batch.detail !== null && html`<p class="batch-detail"><${Untrusted} text=${batch.detail} layout /></p>`}
       ${batch.state === 'rejected' && html`<p class="batch-detail muted" data-test="rows-kept">${batch.rows_kept ? 'Its rows are kept for a day: once the cause is mended, re-validate them.' : 'Its rows are not kept: correct them, and send them again.'}</p>`}
     </div>

@@ -1,10 +1,10 @@
 // Batches, /ui/batches: what came into tables, newest first, and a place to send a file. With an id in the path it is
 // one batch.
 
-import { html, useEffect, useState } from '../vendor/preact.js';
+import { html, useState } from '../vendor/preact.js';
 
 import { bytes, reading } from '../lib/amount.js';
-import { BATCH_STATES, isOver, lastedMs, speedOf } from '../lib/batch.js';
+import { BATCH_STATES, lastedMs, speedOf } from '../lib/batch.js';
 import { batchHref } from '../lib/route.js';
 import { delta } from '../lib/time.js';
 import { session } from '../frame/auth.js';
@@ -18,7 +18,7 @@ import { count, Time, Untrusted } from '../frame/text.js';
 import { usePolled } from '../health/poll.js';
 import { nowMs } from '../live/live.js';
 import { BatchPage } from './batch.js';
-import { MOVING_MS, Progress, StateText, STILL_MS } from './state.js';
+import { Progress, StateText, STILL_MS, usePace } from './state.js';
 import { Uploading } from './upload.js';
 import { choose } from './uploading.js';
 
@@ -44,8 +44,7 @@ function All() {
   const page = usePolled(`/batches?${asked}`, everyMs, 'The batches could not be read.');
   void second.value;
   const list = page.value?.batches ?? [];
-  const isMoving = list.some((batch) => !isOver(batch));
-  useEffect(() => setEveryMs(isMoving ? MOVING_MS : STILL_MS), [isMoving]);
+  usePace(list, setEveryMs);
   const known = tables.value?.tables ?? [];
   const isFiltered = ['table', 'state', 'application', 'after'].some((name) => query.has(name));
   useDropped(known.length > 0 ? (files) => choose(files, known) : null);

@@ -1,7 +1,7 @@
 // A part of the page that could not be had: what, status, request id, Retry, the details to copy. What
-// is already on the screen stays there.
+// is already on the screen stays there. Where the server was not reached it is asked again by itself once that is back.
 
-import { html } from '../vendor/preact.js';
+import { html, useEffect } from '../vendor/preact.js';
 
 import { ApiError } from '../lib/api.js';
 import { copy } from './say.js';
@@ -19,8 +19,38 @@ export function failureOf(what, error) {
   return { what, status, requestId, detail: error instanceof Error ? error.message : String(error) };
 }
 
-/** @param {{ facts: FailureFacts, onRetry: () => void, children?: any }} props */
-export function Failure({ facts: { what, status, requestId, detail }, onRetry, children }) {
+/** Between two looks whether the server is back. */
+const LOOK_MS = 2000;
+
+/** @param {FailureFacts} facts @param {(() => void) | null} onBack */
+function useReturn(facts, onBack) {
+  useEffect(() => {
+    if (facts.status !== 0 || onBack === null) return undefined;
+    let timer = 0;
+    const look = async () => {
+      const isBack = !document.hidden && await fetch('/readyz').then(({ ok }) => ok, () => false);
+      if (timer === 0) return;
+      if (isBack) onBack();
+      else timer = Number(setTimeout(look, LOOK_MS));
+    };
+    timer = Number(setTimeout(look, LOOK_MS));
+    return () => {
+      clearTimeout(timer);
+      timer = 0;
+    };
+  }, [facts]);
+}
+
+/**
+ * @param {object} props
+ * @param {FailureFacts} props.facts
+ * @param {() => void} props.onRetry
+ * @param {boolean} [props.isByHand] it is not asked again unless a person wants it
+ * @param {any} [props.children]
+ */
+export function Failure({ facts, onRetry, isByHand = false, children }) {
+  useReturn(facts, isByHand ? null : onRetry);
+  const { what, status, requestId, detail } = facts;
   const details = `${what}\nStatus ${status}\nRequest ${requestId}\n${detail}`;
   return html`<div class="empty failed" role="alert" data-test="failed">
     <h2>${what}</h2>

@@ -41,6 +41,9 @@ export const BATCH_STATES = new Map([
 /** @param {{ state: BatchState }} batch */
 export const isOver = ({ state }) => state === 'committed' || state === 'rejected' || state === 'cancelled';
 
+/** Another batch that has the rows of this one: it is cancelled, and that is no loss. @param {Pick<Batch, 'state' | 'same_as'>} batch @returns {string | null} */
+export const firstOf = ({ state, same_as: first }) => (state === 'cancelled' ? first ?? null : null);
+
 /** Whether it can still be ended by a person. @param {{ state: BatchState }} batch */
 export const isCancellable = ({ state }) => state === 'receiving' || state === 'queued';
 
@@ -55,9 +58,10 @@ export function progressOf({ state, rows, rows_applied: applied }) {
 export const rowsText = (n) => `${count(n)} ${n === 1 ? 'row' : 'rows'}`;
 
 /** What a batch came to, in one sentence: all of it, or nothing. @param {Batch} batch @returns {string} */
-export function outcome({ state, rows, mode, same_as: same }) {
+export function outcome(batch) {
+  const { state, rows, mode } = batch;
   const all = rowsText(rows);
-  if (same != null) return 'They came before: none is lost, and none is stored twice.';
+  if (firstOf(batch) !== null) return 'They came before: none is lost, and none is stored twice.';
   switch (state) {
     case 'committed': return `Committed: all ${all} stored${mode === 'replace' ? ', in place of those that were there' : ''}.`;
     case 'rejected': return `Rejected: 0 of ${all} stored.`;

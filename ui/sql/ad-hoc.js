@@ -99,7 +99,7 @@ export function AdHoc() {
         <button type="button" disabled=${isEmpty} onClick=${() => copy(sqlCurl(location.origin, sql, session.value?.required ?? false), 'The curl command')} data-test="sql-curl">Copy as curl</button></p>
     </form>
     ${refused[0] !== '' && html`<p class="words" role="alert" data-test="refused"><b>✗ ${refused[0]}</b> <${Untrusted} text=${refused[1]} layout /></p>`}
-    ${failure !== null && html`<${Failure} facts=${failure} onRetry=${() => run()} />`}
+    ${failure !== null && html`<${Failure} facts=${failure} onRetry=${() => run()} isByHand />`}
     ${answered !== null && answered.isPlan && html`<${PlanBox} lines=${answered.answer.rows.map(([line = '']) => shownCell(line))} />`}
     ${answered !== null && !answered.isPlan && html`<${AnswerBox} answer=${answered.answer} text=${answered.text} ms=${answered.answer.ms} truncated=${answered.answer.truncated} hasFile />`}
   </section>`;

@@ -113,12 +113,18 @@ test('the list is filtered by its address, pages, and is asked twice a second on
   page.on('request', (request) => (n += Number(new URL(request.url()).pathname === '/batches')));
   // From here on time passes only where the test lets it. What was asked is answered before more of it does.
   await page.clock.pauseAt(await page.evaluate(() => Date.now() + 60_000));
-  const fiveSeconds = async () => {
+  const fiveSeconds = async (step = (/** @type {number} */ _at) => {}) => {
     n = 0;
-    for (let at = 0; at < 10; at += 1) await page.clock.runFor(500).then(() => page.evaluate(async () => void (await fetch('/batches/b3').catch(() => null))));
+    for (let at = 0; at < 10; at += 1, step(at)) await page.clock.runFor(500).then(() => page.evaluate(async () => void (await fetch('/batches/b3').catch(() => null))));
     return n;
   };
-  const nMoving = await fiveSeconds();
+  const nPaused = await fiveSeconds();
+  assert.ok(nPaused <= 2, `${nPaused} in 5 s while one stands still for a minute`);
+  const advance = (/** @type {number} */ at) => void told.set('/batches', { batches: [{ ...batchOf('prices', 2), rows_applied: 31_000 + at }], next: null });
+  advance(0);
+  await page.clock.runFor(6000);
+  await says(page, 'bar-text', '31,000 of 48,210 rows');
+  const nMoving = await fiveSeconds(advance);
   assert.ok(nMoving >= 5 && nMoving <= 11, `${nMoving} in 5 s while it moves`);
   told.set('/batches', { batches: [batchOf('prices', 3)], next: null });
   await page.clock.runFor(1000);

@@ -231,6 +231,9 @@ test('each part fails alone, what was known stays, and Retry mends it', async ()
   assert.equal(await rows(page).count(), 3);
   const box = await rows(page).last().boundingBox();
   assert.ok(box !== null && box.y + box.height < 780, 'the rows stay in sight');
+  await server.start();
+  await page.waitForSelector('[data-test=failed]', { state: 'detached' });
+  await says(page, 'n-rows', '3 rows');
   await watched.assertClean();
 });
 

@@ -26,6 +26,7 @@ test('a batch is all there or not there, and says so', () => {
   assert.equal(outcome(batch({ state: 'rejected' })), 'Rejected: 0 of 48,210 rows stored.');
   assert.equal(outcome(batch({ state: 'cancelled', rows: 1 })), 'Cancelled: 0 of 1 row stored.');
   assert.equal(outcome(batch({ state: 'cancelled', same_as: 'b7' })), 'They came before: none is lost, and none is stored twice.');
+  assert.match(outcome(batch({ state: 'rejected', same_as: 'b7' })), /^Rejected: 0 of /);
   for (const state of /** @type {const} */ (['receiving', 'queued', 'applying'])) {
     assert.equal(isOver({ state }), false);
     assert.equal(isCancellable({ state }), state !== 'applying');
