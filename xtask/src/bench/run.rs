@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -17,7 +17,13 @@ use crate::suite::target;
 /// # Errors
 /// When something does not start, or a run breaks off. Signals end the servers too.
 pub(crate) fn run(root: &Path, args: &BenchArgs) -> anyhow::Result<bool> {
-    let binary = args.binary.clone().map_or_else(|| build(root), Ok)?;
+    // Servers start in folders of their own.
+    let binary = match &args.binary {
+        Some(binary) => {
+            binary.canonicalize().with_context(|| format!("there is no {}", binary.display()))?
+        }
+        None => build(root)?,
+    };
     let folder = folder(root)?;
     // One thread: the load generator must take as little as possible of the cores that it measures.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
