@@ -12,6 +12,7 @@ use queue::{Bounds, Durability, MemoryQueue, Queue, QueueError, QueueReader, Rec
 use store::BatchState;
 use tokio::sync::watch;
 
+use crate::batches::face::Batches;
 use crate::batches::records::{BeginHead, EndHead, Head, PartHead, Progress};
 use crate::batches::recovery;
 use crate::batches::rules::RowFormat;
@@ -22,15 +23,21 @@ fn port(code: &str) -> String {
     format!("{{\"code\":\"{code}\",\"name\":\"{code}\"}}\n")
 }
 
+/// Three whole batches, by their ids.
+async fn three(batches: &Batches) -> Vec<String> {
+    let mut ids = Vec::new();
+    for code in ["A", "B", "C"] {
+        let sent = send(batches, wish("ports", RowFormat::Ndjson), &port(code)).await.unwrap();
+        ids.push(sent.batch.batch.id);
+    }
+    ids
+}
+
 #[tokio::test]
 async fn a_batch_that_was_passed_over_is_cancelled_by_the_next_start() {
     let bench = Bench::new().await;
     let (batches, _lane) = bench.open(options()).await;
-    let mut ids = Vec::new();
-    for code in ["A", "B", "C"] {
-        let sent = send(&batches, wish("ports", RowFormat::Ndjson), &port(code)).await.unwrap();
-        ids.push(sent.batch.batch.id);
-    }
+    let ids = three(&batches).await;
     batches.cancel(&ids[0], "somebody").await.unwrap();
     let cancelled_at = bench.queue.bounds().last;
     // As if the lane had committed the later ones, and died before it told the database of the cancellation.
@@ -49,11 +56,7 @@ async fn a_batch_that_was_passed_over_is_cancelled_by_the_next_start() {
 async fn a_start_does_not_look_in_the_database_for_what_was_passed_over() {
     let bench = Bench::new().await;
     let (batches, _lane) = bench.open(options()).await;
-    let mut ids = Vec::new();
-    for code in ["A", "B", "C"] {
-        let sent = send(&batches, wish("ports", RowFormat::Ndjson), &port(code)).await.unwrap();
-        ids.push(sent.batch.batch.id);
-    }
+    let ids = three(&batches).await;
     batches.cancel(&ids[0], "somebody").await.unwrap();
     let applied = bench.queue.bounds().last;
     batches.cancel(&ids[2], "somebody").await.unwrap();
