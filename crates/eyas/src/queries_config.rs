@@ -27,7 +27,7 @@ use store::{
 };
 
 use crate::spelling::nearest;
-use crate::tables_config::without_mark;
+use crate::tables_config::read_text;
 use crate::units;
 
 const KEYS: [&str; 11] = [
@@ -381,9 +381,11 @@ fn statements(
         let Some(file) = file else { continue };
         let declared =
             params.iter().map(|param| SqlParam { name: param.name.clone(), kind: param.kind });
-        let read = text_of(&base.join(&file)).and_then(|sql| {
+        let path = base.join(&file);
+        let read = read_text(&path, STATEMENT_BYTES_MAX as u64).and_then(|sql| {
             let statement = Statement::parse(of_store(dialect), &sql, declared.collect());
-            Ok((statement.map_err(|error| error.to_string())?, sql))
+            let failed = |error| format!("{}: {error}", path.display());
+            Ok((statement.map_err(failed)?, sql))
         });
         match read {
             Ok((statement, sql)) => {
@@ -392,16 +394,8 @@ fn statements(
                     QueryFile { file, sql, statement: Arc::new(statement) },
                 );
             }
-            Err(words) => wrong.push(format!("{}: {words}", base.join(&file).display())),
+            Err(words) => wrong.push(words),
         }
     }
     all
-}
-
-fn text_of(file: &Path) -> Result<String, String> {
-    let size_bytes = file.metadata().map_err(|error| error.to_string())?.len();
-    if size_bytes > STATEMENT_BYTES_MAX as u64 {
-        return Err(format!("it has {size_bytes} bytes, more than {STATEMENT_BYTES_MAX}"));
-    }
-    std::fs::read_to_string(file).map(without_mark).map_err(|error| error.to_string())
 }

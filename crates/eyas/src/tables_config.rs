@@ -246,16 +246,17 @@ fn read_schema(path: &Path) -> Result<SchemaText, String> {
     Ok(accepted.text)
 }
 
-fn read_text(path: &Path, bytes_max: u64) -> Result<String, String> {
+/// A file that the configuration names, without the byte order mark that some editors begin it with: no database takes one, and no
+/// JSON.
+///
+/// # Errors
+/// A sentence that names the file.
+pub(crate) fn read_text(path: &Path, bytes_max: u64) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     let size_bytes = path.metadata().map_err(failed)?.len();
     if size_bytes > bytes_max {
         return Err(format!("{}: has {size_bytes} bytes, more than {bytes_max}", path.display()));
     }
-    std::fs::read_to_string(path).map(without_mark).map_err(failed)
-}
-
-/// Some editors begin a file with a byte order mark, which no database and no JSON takes.
-pub(crate) fn without_mark(text: String) -> String {
-    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

@@ -14,6 +14,7 @@ use crate::batches::recovery::begun;
 use crate::batches::registry::{Entry, State};
 use crate::batches::upload::{Aim, Upload};
 use crate::batches::view::UploadWish;
+use crate::clock;
 use crate::shares::{Crowded, Share};
 
 /// Most batches that are not over, paused ones and those that wait among them. An application has no more than it leaves to others.
@@ -132,47 +133,57 @@ impl Desk {
                 Ok(Some(first))
             };
         }
-        let found = self.store.batch_with_key(application, &head.table, key);
+        let found = self.over_with_key(application, &head.table, key, head.revalidates.as_deref());
         match time::timeout(LOOKUP_WAIT, found).await {
-            Ok(Ok(found)) => Ok(found.filter(|batch| {
-                batch.state != BatchState::Cancelled
-                    && !leaves_key(batch, head.revalidates.as_deref())
-            })),
+            Ok(Ok(found)) => Ok(found),
             // The consumer asks again, when the database is back.
             Err(_) | Ok(Err(StoreError::Unavailable(_))) => Ok(None),
             Ok(Err(error)) => Err(error.into()),
         }
     }
 
-    /// The batch that had the key of another before it, where the desk could not ask the database when that was begun.
-    pub(crate) async fn first_of_key(&self, batch: &Batch) -> Result<Option<Batch>, StoreError> {
-        let Some(key) = &batch.key else { return Ok(None) };
-        let found = self.store.batch_with_key(batch.application.as_deref(), &batch.table, key);
-        Ok(found.await?.filter(|first| {
-            first.id != batch.id
-                && first.state != BatchState::Cancelled
-                && !leaves_key(first, batch.revalidates.as_deref())
-        }))
+    /// The batch that has a key in the database, unless it leaves it to one that has the rows of `to` again.
+    async fn over_with_key(
+        &self,
+        application: Option<&str>,
+        table: &str,
+        key: &str,
+        to: Option<&str>,
+    ) -> Result<Option<Batch>, StoreError> {
+        let found = self.store.batch_with_key(application, table, key).await?;
+        Ok(found.filter(|first| !leaves_key(first, to)))
     }
 
-    /// A batch that was rejected or cancelled before it was applied, as it is to stand: beside the first that has its key, if there is
-    /// one. The key then stays with that.
+    /// A batch that something is decided about, beside the first that has its key: nobody could ask the database for that when it
+    /// was begun. If there is one, the key stays with it, and no row of this one is applied, whatever was decided.
     pub(crate) async fn beside_first(&self, batch: Batch) -> Result<Batch, StoreError> {
-        // What is not whole is compared with nothing, and a cancelled one gives its key back anyway.
-        let first = match batch.received_at {
-            Some(_) => self.first_of_key(&batch).await?,
-            None => None,
+        let Batch { key: Some(key), application, table, revalidates, .. } = &batch else {
+            return Ok(batch);
         };
-        Ok(match first {
-            Some(first) if first.hash == batch.hash => {
-                let batch = with_more(batch, &came_before(&first));
-                Batch { key: None, same_as: Some(first.id), ..batch }
-            }
-            Some(first) if batch.state == BatchState::Rejected => {
-                Batch { key: None, ..with_more(batch, &other_rows(&first)) }
-            }
-            _ => batch,
-        })
+        // What is not whole is compared with nothing.
+        if batch.received_at.is_none() {
+            return Ok(batch);
+        }
+        let to = revalidates.as_deref();
+        let found = self.over_with_key(application.as_deref(), table, key, to).await?;
+        let Some(first) = found.filter(|first| first.id != batch.id) else { return Ok(batch) };
+        let is_same = first.hash == batch.hash;
+        let words = if is_same {
+            format!("the same rows came before, as batch {}", first.id)
+        } else {
+            format!("its key names batch {}, whose rows are others", first.id)
+        };
+        let state = match batch.state {
+            // It has given its key back.
+            BatchState::Cancelled if !is_same => return Ok(batch),
+            BatchState::Applying if is_same => BatchState::Cancelled,
+            BatchState::Applying => BatchState::Rejected,
+            state => state,
+        };
+        let ended_at = batch.ended_at.or_else(|| Some(clock::now()));
+        let same_as = is_same.then_some(first.id);
+        let batch = with_more(batch, &words);
+        Ok(Batch { state, key: None, same_as, started_at: None, ended_at, ..batch })
     }
 }
 
@@ -181,16 +192,6 @@ pub(crate) fn with_more(mut batch: Batch, more: &str) -> Batch {
     let why = batch.detail.take().into_iter().chain([more.to_owned()]);
     batch.detail = Some(why.collect::<Vec<_>>().join("; "));
     batch
-}
-
-/// About a batch that is not applied.
-pub(crate) fn came_before(first: &Batch) -> String {
-    format!("the same rows came before, as batch {}", first.id)
-}
-
-/// About a batch that is not applied.
-pub(crate) fn other_rows(first: &Batch) -> String {
-    format!("its key names batch {}, whose rows are others", first.id)
 }
 
 /// Whether a batch leaves its key to one that is to have the rows of another again (`to` names that): one that was rejected does.

@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::batches::desk::{Desk, LaneOptions};
-use crate::batches::entrance::{came_before, other_rows};
 use crate::batches::error::BatchError;
 use crate::batches::face::Batches;
 use crate::batches::feed::Parts;
@@ -196,17 +195,18 @@ impl Lane {
         let holder = self.desk.options.tenancy.holder.clone();
         let step = LaneStep { holder, expected, applied: seq };
         let begun = Instant::now();
-        let state = match entry.batch.state {
-            BatchState::Applying => self.apply(step, entry, stop).await?,
-            state => {
-                let batch = self.desk.beside_first(entry.batch.clone()).await.map_err(halt)?;
-                self.settle(step, entry, batch).await?;
-                state
-            }
+        let batch = self.desk.beside_first(entry.batch.clone()).await.map_err(halt)?;
+        let is_tried = batch.state == BatchState::Applying;
+        let state = if is_tried {
+            self.apply(step, entry, stop).await?
+        } else {
+            let (state, errors) = (batch.state, Arc::new(self.parts(entry)));
+            self.desk.store.settle_batch(step, batch, errors).await.map_err(halt)?;
+            state
         };
         let n_rows = entry.rows_applied.load(Ordering::Relaxed);
         let apply_us = begun.elapsed().as_micros() as u64;
-        let is_refused = state == BatchState::Rejected && entry.batch.state == BatchState::Applying;
+        let is_refused = is_tried && state == BatchState::Rejected;
         let refused = is_refused.then_some(entry.batch.id.as_str());
         self.desk.registry.change(|registry| {
             registry.forget_through(seq, refused, clock::now());
@@ -241,11 +241,6 @@ impl Lane {
         entry: &Entry,
         stop: &CancellationToken,
     ) -> Result<BatchState, Halt> {
-        if let Some(batch) = self.repetition(&entry.batch).await? {
-            let state = batch.state;
-            self.settle(step, entry, batch).await?;
-            return Ok(state);
-        }
         let apply = ApplyBatch {
             step,
             batch: Batch { state: BatchState::Committed, ..entry.batch.clone() },
@@ -259,28 +254,6 @@ impl Lane {
             BatchVerdict::Committed => Ok(BatchState::Committed),
             BatchVerdict::Rejected(_) => Ok(BatchState::Rejected),
         }
-    }
-
-    /// The end of a batch whose key another one had first: the desk could not ask the database when it was begun.
-    async fn repetition(&self, batch: &Batch) -> Result<Option<Batch>, Halt> {
-        let Some(first) = self.desk.first_of_key(batch).await.map_err(halt)? else {
-            return Ok(None);
-        };
-        let is_same = first.hash == batch.hash;
-        let (state, detail) = if is_same {
-            (BatchState::Cancelled, came_before(&first))
-        } else {
-            (BatchState::Rejected, other_rows(&first))
-        };
-        let (detail, same_as) = (Some(detail), is_same.then_some(first.id));
-        let ended_at = Some(clock::now());
-        // Without its key, which is that of the first.
-        Ok(Some(Batch { state, ended_at, key: None, detail, same_as, ..batch.clone() }))
-    }
-
-    async fn settle(&self, step: LaneStep, entry: &Entry, batch: Batch) -> Result<(), Halt> {
-        let errors = Arc::new(self.parts(entry));
-        self.desk.store.settle_batch(step, batch, errors).await.map_err(halt)
     }
 
     fn parts(&self, entry: &Entry) -> Parts {

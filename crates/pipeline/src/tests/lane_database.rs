@@ -9,10 +9,12 @@ use store::BatchState;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::batches::desk::LaneOptions;
 use crate::batches::error::BatchError;
 use crate::batches::face::Batches;
 use crate::batches::lane::Lane;
 use crate::batches::rules::RowFormat;
+use crate::clock;
 use crate::halt::StartError;
 use crate::meters::ConsumerState;
 use crate::tests::lane_bench::{
@@ -145,7 +147,9 @@ async fn sent_again(bench: &Bench, body: &str) -> (String, String, Batches, Lane
     let one = send(&lane.batches, keyed("ports", "k"), TWO_PORTS).await.unwrap().batch.batch.id;
     lane.over(&one).await;
     lane.stop().await;
-    let (batches, lane) = bench.open(options()).await;
+    let day = Duration::from_hours(24);
+    let options = LaneOptions { keep_refused: day, keep_bytes_max: 1 << 30, ..options() };
+    let (batches, lane) = bench.open(options).await;
     let db = database(bench);
     db.execute("UPDATE eyas_batches SET idempotency_key = NULL", []).unwrap();
     let two = send(&batches, keyed("ports", "k"), body).await.unwrap().batch.batch.id;
@@ -166,6 +170,22 @@ async fn whoever_cancels_what_came_before_learns_that_the_first_stays() {
     let over = batches.batch(&two).await.unwrap().unwrap().batch;
     assert_eq!((over.state, over.same_as), (BatchState::Cancelled, Some(one)));
     assert_eq!(over.detail.unwrap().matches("came before").count(), 1);
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn rows_whose_key_names_others_are_not_kept_for_another_try() {
+    let bench = Bench::new().await;
+    let (one, two, batches, lane) = sent_again(&bench, &port("Z")).await;
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(lane.run(shutdown.clone(), CancellationToken::new()));
+    let over = batches.ended(&two, WAIT).await.unwrap().unwrap();
+    assert_eq!((over.batch.state, over.rows_kept), (BatchState::Rejected, false));
+    assert!(over.batch.detail.unwrap().contains(&one));
+    let res = batches.revalidate(&two, "a person", clock::now()).await;
+    assert!(matches!(&res, Err(BatchError::RowsNotKept(_))), "{res:?}");
+    assert_eq!(bench.ports(), ["CNSGH", "NLRTM"]);
     shutdown.cancel();
     running.await.unwrap().unwrap();
 }

@@ -101,17 +101,12 @@ impl EventStore for PostgresStore {
     }
 
     async fn fates(&self, seqs: Vec<Seq>) -> Result<Vec<Option<Fate>>, StoreError> {
-        call(&self.pool, READ_MAX, async |client| {
-            let tx = client.snapshot().await?;
-            lookup::fates(tx.client(), &seqs).await
-        })
-        .await
+        read(&self.pool, async |tx| lookup::fates(tx.client(), &seqs).await).await
     }
 
     async fn compare(&self, events: Vec<(Seq, IdKey)>) -> Result<Vec<Compared>, StoreError> {
         let (seqs, keys): (Vec<Seq>, Vec<IdKey>) = events.into_iter().unzip();
-        call(&self.writers, READ_MAX, async |client| {
-            let tx = client.snapshot().await?;
+        read(&self.writers, async |tx| {
             let fates = lookup::fates(tx.client(), &seqs).await?;
             Ok(Compared::of(fates, lookup::find(tx.client(), &keys).await?))
         })
